@@ -1,0 +1,16 @@
+/** `concurrent`, as Python's `aio.tasks` has it: the runner as a function. */
+import {ConcurrentRunner} from './runner.js'
+import type {RunnerOptions, Source} from './types.js'
+
+/**
+ * Runs the tasks of a source, at most `limit` at once, and yields results as they become available.
+ *
+ * @returns `new ConcurrentRunner(source, options)`, which says more.
+ * @example
+ * ```ts
+ * for await (const body of concurrent(urls.map((url) => () => load(url)), {limit: 4})) console.log(body)
+ * ```
+ */
+export function concurrent<T, Yields extends boolean = false>(source: Source<T>, options?: RunnerOptions<Yields>): ConcurrentRunner<T, Yields> {
+  return new ConcurrentRunner(source, options)
+}

@@ -1,0 +1,96 @@
+/** Checks what the caller gave, once, and fills in the defaults. */
+import {describe} from './errors.js'
+import {availableCores} from './runtime.js'
+import type {RunnerOptions, StopOptions} from './types.js'
+
+/** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
+const longestDelay = 2 ** 31 - 1
+
+/** A run's options with every default filled in. */
+export interface ResolvedOptions {
+  readonly limit: number
+  readonly yieldExceptions: boolean
+  readonly ordered: boolean
+  /** `undefined`: follow the limit. */
+  readonly highWaterMark: number | undefined
+  /** `undefined`: tasks may take as long as they like. */
+  readonly timeout: number | undefined
+  readonly releaseOnTimeout: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * The limit where none is given: `min(32, cores + 4)`, as in Python's `ThreadPoolExecutor` and
+ * `aio.tasks`. For network work a lower one is often kinder, for waiting a higher one faster.
+ */
+export function defaultLimit(): number {
+  return Math.min(32, availableCores() + 4)
+}
+
+/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+export function resolveOptions(options: RunnerOptions = {}): ResolvedOptions {
+  checkObject('options', options)
+  return {
+    limit: options.limit === undefined ? defaultLimit() : checkLimit(options.limit),
+    yieldExceptions: checkBoolean('yieldExceptions', options.yieldExceptions),
+    ordered: checkBoolean('ordered', options.ordered),
+    highWaterMark: options.highWaterMark === undefined ? undefined : checkHighWaterMark(options.highWaterMark),
+    timeout: checkTimeout(options.timeout),
+    releaseOnTimeout: checkBoolean('releaseOnTimeout', options.releaseOnTimeout),
+    signal: checkSignal('signal', options.signal),
+  }
+}
+
+/** The deadline of a `stop`, in milliseconds, or `undefined` for none. */
+export function resolveStop(options: StopOptions = {}): number | undefined {
+  checkObject('options', options)
+  const {timeout} = options
+  if (timeout === undefined) return undefined
+  return checkNumber('timeout', timeout, `a number of milliseconds from 0 to ${longestDelay}`, (ms) => ms >= 0 && ms <= longestDelay)
+}
+
+/** The limit as a number that counts can be compared with: `Infinity` for none. */
+export function checkLimit(limit: number): number {
+  checkNumber('limit', limit, 'an integer ≥ 1, or -1 or Infinity for no limit', (value) => value === -1 || value === Infinity || isCount(value, 1))
+  return limit === -1 ? Infinity : limit
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function; got ${describe(value)}`)
+}
+
+function checkHighWaterMark(mark: number): number {
+  return checkNumber('highWaterMark', mark, 'an integer ≥ 0, or Infinity for no bound', (value) => value === Infinity || isCount(value, 0))
+}
+
+function checkTimeout(timeout: number | undefined): number | undefined {
+  if (timeout === undefined || timeout === Infinity) return undefined
+  return checkNumber('timeout', timeout, `a number of milliseconds > 0 and ≤ ${longestDelay}, or Infinity for none`, (ms) => ms > 0 && ms <= longestDelay)
+}
+
+function checkBoolean(name: string, value: boolean | undefined): boolean {
+  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false; got ${describe(value)}`)
+  return value ?? false
+}
+
+// By shape and not by class: signals come from other realms and polyfills too.
+function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  if (typeof signal !== 'object' || typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+    throw new TypeError(`${name} must be an AbortSignal; got ${describe(signal)}`)
+  return signal
+}
+
+function checkObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${name} must be an object; got ${describe(value)}`)
+}
+
+function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
+  if (!fits(value)) throw new RangeError(`${name} must be ${expected}; got ${describe(value)}`)
+  return value
+}
+
+function isCount(value: number, least: number): boolean {
+  return Number.isSafeInteger(value) && value >= least
+}

@@ -1,0 +1,484 @@
+/** The runner: wires source, slots and results together, holds the state, and is what users see. */
+import pDefer, {type DeferredPromise} from 'p-defer'
+import {Emitter} from './emitter.js'
+import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
+import {mapped, type Mapper} from './mapped.js'
+import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
+import {Pump} from './pump.js'
+import {Results} from './results.js'
+import {nextTurn} from './runtime.js'
+import {isThenable, whenSettled} from './tasks.js'
+import type {Items, RunnerEvents, RunnerOptions, RunnerState, RunnerStats, Source, StopOptions, Task, TaskContext, Yielded} from './types.js'
+
+/** The states in their order; a run never goes back. */
+const states = ['idle', 'running', 'finishing', 'closing', 'drained'] as const
+const [idle, running, finishing, closing, drained] = [0, 1, 2, 3, 4] as const
+type State = 0 | 1 | 2 | 3 | 4
+
+/** Why a run ended that did not end gracefully. */
+interface Outcome {
+  /** `failed` is raised behind the results that are ready; `aborted` in place of them; `left` not at all. */
+  readonly kind: 'failed' | 'aborted' | 'left'
+  readonly reason: unknown
+}
+
+/**
+ * Runs the tasks of a source, at most `limit` at once. It is an async iterator over the results as
+ * they become available, an event emitter that tells what happens, and a base class whose hooks
+ * `ready`, `execute`, `shouldRaise` and `cleanup` subclasses may override.
+ *
+ * Nothing is touched before the first `next()` (which `for await` calls), `run()` or `toArray()`, so
+ * there is time to subscribe. A runner runs once.
+ *
+ * The idea, and what errors mean, come from `concurrent` in Python's `aio.tasks`.
+ *
+ * @typeParam T What a task gives.
+ * @typeParam Yields Whether `yieldExceptions` is on; inferred from the options.
+ * @typeParam Events Events that a subclass adds, as a map from names to argument tuples.
+ *
+ * @example
+ * ```ts
+ * const pages = function* () {
+ *   for (const url of urls) yield ({signal}) => fetch(url, {signal})
+ * }
+ * for await (const response of new ConcurrentRunner(pages, {limit: 4})) console.log(response.status)
+ * ```
+ */
+export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
+  extends Emitter<RunnerEvents<T> & Events>
+  implements AsyncIterableIterator<Yielded<T, Yields>, undefined>
+{
+  readonly #options: ResolvedOptions
+  readonly #results: Results<Awaited<T> | ConcurrentError>
+  readonly #pump: Pump<T>
+  // The emitter as the runner itself uses it: its own events only, which types can follow.
+  readonly #events = this as unknown as Pick<Emitter<RunnerEvents<T>>, 'emit'>
+  readonly #drained: DeferredPromise<RunnerStats> = pDefer()
+  /** Resolves when the consumer has been let know how the run ended. */
+  readonly #surfaced: DeferredPromise<void> = pDefer()
+  #hasSurfaced = false
+  #state: State = idle
+  /** Decided once, by whatever ended the run first; `undefined` for a graceful end. */
+  #outcome: Outcome | undefined
+  /** The consumer has left: it is owed no error any more. */
+  #isLeft = false
+  #source: 'unclosed' | 'closing' | 'closed' = 'unclosed'
+  /** The source was closed while producing an item, and the event loop has turned since. */
+  #isOverdue = false
+  #isCleaning = false
+  /** Calls of listeners under way. The run does not drain inside one: `drain` is the last event for all. */
+  #telling = 0
+  #controller: AbortController | undefined
+  #deadline: ReturnType<typeof setTimeout> | undefined
+  #run: Promise<RunnerStats> | undefined
+
+  /**
+   * @param source Where tasks come from: an iterable or async iterable of functions or promises, or a
+   * function that returns one, called when the run starts.
+   * @param options See {@link RunnerOptions}; all are optional.
+   * @throws TypeError or RangeError if the source cannot be read or an option is wrong.
+   */
+  constructor(source: Source<T>, options?: RunnerOptions<Yields>) {
+    super()
+    this.#options = resolveOptions(options)
+    const {limit, highWaterMark, ordered} = this.#options
+    this.#results = new Results(ordered, highWaterMark ?? limit)
+    this.#pump = new Pump(source, this.#results, this.#options, {
+      execute: (task, context) => this.execute(task, context),
+      started: (context) => void this.#events.emit('start', context),
+      succeeded: (value, context) => {
+        this.#telling++
+        this.#events.emit('result', value, context)
+        this.#telling--
+      },
+      failed: (error, context) => this.#fault(error, context),
+      sourceFailed: (cause, index) => this.#sourceFailed(cause, index),
+      closeFailed: (cause, index) => this.#report(new ConcurrentIteratorError(`Closing the source failed: ${describe(cause)}`, {cause, index})),
+      gateFailed: (cause, index) => this.#gateFailed(cause, index),
+      exhausted: () => this.#finish(),
+      settled: () => this.#settle(),
+    })
+  }
+
+  /**
+   * A runner over plain items: calls `mapper` for each, at most `limit` at once.
+   *
+   * @param items Any iterable or async iterable, or a function that makes one when the run starts.
+   * @param mapper What to do with an item; gets the task's context too.
+   * @example
+   * ```ts
+   * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
+   * ```
+   */
+  static map<I, T, Yields extends boolean = false, Runner = ConcurrentRunner<T, Yields>>(
+    this: new (source: Source<T>, options?: RunnerOptions<Yields>) => Runner,
+    items: Items<I>,
+    mapper: Mapper<I, T>,
+    options?: RunnerOptions<Yields>,
+  ): Runner {
+    return new this(mapped(items, mapper), options)
+  }
+
+  // Consuming
+
+  /** The next result. Starts the run if it has not. May be called before the last one has settled. */
+  next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
+    this.#start()
+    this.#pump.breathe()
+    if (this.#state === drained && this.#options.signal?.aborted) this.abort(this.#options.signal.reason)
+    const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
+    this.#pump.fill()
+    return result
+  }
+
+  /**
+   * Ends the run because its consumer leaves, as `break` does: no more pulls and starts, running tasks'
+   * signals abort, the source cleans up.
+   *
+   * @returns A promise for `{done: true}` and the given value, once the source has cleaned up. Running
+   * tasks are not waited for: that is what {@link drained} is for.
+   */
+  async return<V = undefined>(value?: V | PromiseLike<V>): Promise<IteratorReturnResult<Awaited<V>>> {
+    await this.#leave(new DOMException('The consumer has left the run', 'AbortError'))
+    return {done: true, value: (await value) as Awaited<V>}
+  }
+
+  /** Ends the run as {@link return} does, with `error` as the reason, and rejects with it. */
+  async throw(error?: unknown): Promise<never> {
+    await this.#leave(error)
+    throw error
+  }
+
+  /** The runner itself: several loops over it share the results. */
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Leaves the run, and waits until nothing of it runs any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+    await this.drained
+  }
+
+  /**
+   * Runs everything and keeps nothing: for those who listen to events, and for tasks that matter for
+   * what they do.
+   *
+   * @returns A promise for the final counts once the run has drained; it rejects then if the run
+   * failed or was aborted.
+   */
+  run(): Promise<RunnerStats> {
+    return (this.#run ??= this.#runAll())
+  }
+
+  /** Collects what the run yields. Settles once the run has drained, and rejects if it failed or was aborted. */
+  async toArray(): Promise<Array<Yielded<T, Yields>>> {
+    const collected: Array<Yielded<T, Yields>> = []
+    try {
+      for (let result = await this.next(); !result.done; result = await this.next()) collected.push(result.value)
+    } catch {
+      // Raised below, once the run has drained.
+    }
+    await this.#ended()
+    return collected
+  }
+
+  // Controlling
+
+  /** Pulls and starts nothing until {@link resume}. Running tasks go on, and results are handed over. */
+  pause(): void {
+    this.#pump.isPaused = true
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): void {
+    this.#pump.isPaused = false
+  }
+
+  /**
+   * Ends the run gracefully: no more pulls, running tasks finish and are delivered.
+   *
+   * @param options `timeout`: milliseconds after which the run is aborted with a `TimeoutError`.
+   * @returns {@link drained}. Do not await it inside a task: it waits for that task.
+   */
+  stop(options?: StopOptions): Promise<RunnerStats> {
+    const timeout = resolveStop(options)
+    if (this.#state < finishing) {
+      this.#closeSource()
+      this.#finish()
+    }
+    if (timeout !== undefined && this.#state < drained) {
+      clearTimeout(this.#deadline)
+      this.#deadline = setTimeout(() => this.abort(new DOMException(`stop() took longer than ${timeout} ms`, 'TimeoutError')), timeout)
+    }
+    return this.drained
+  }
+
+  /**
+   * Ends the run at once: the signals of running tasks abort, results that wait are dropped, and the
+   * pending `next()` rejects with the reason itself.
+   *
+   * @param reason Default: an `AbortError`, as for `AbortController.abort()`.
+   */
+  abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
+    if (this.#state < closing) this.#end({kind: 'aborted', reason})
+    else if (this.#state === closing) this.#sourceClosed() // or rather given up
+    else if (this.#outcome === undefined && this.#results.size > 0) {
+      this.#outcome = {kind: 'aborted', reason}
+      this.#results.clear()
+      this.#results.end({error: reason})
+    }
+  }
+
+  /** How many tasks may run at once; `Infinity` for no limit. Raising it starts tasks at once, lowering it waits for running ones. */
+  get limit(): number {
+    return this.#pump.limit
+  }
+
+  set limit(limit: number) {
+    const checked = checkLimit(limit)
+    this.#results.highWaterMark = this.#options.highWaterMark ?? checked
+    this.#pump.limit = checked
+  }
+
+  // Observing
+
+  /** Where the run stands. See {@link RunnerState}. */
+  get state(): RunnerState {
+    return states[this.#state]
+  }
+
+  get isPaused(): boolean {
+    return this.#pump.isPaused
+  }
+
+  /** The run's counts as of now. */
+  get stats(): RunnerStats {
+    const {started, succeeded, failed, running} = this.#pump
+    return {started, succeeded, failed, running, waiting: this.#results.size}
+  }
+
+  /**
+   * Resolves with the final counts when the run is over and nothing of it runs any more, just after
+   * `drain`; never rejects. Waits as long as a running task takes to settle, but not for a source that
+   * does not come back from producing an item.
+   */
+  get drained(): Promise<RunnerStats> {
+    return this.#drained.promise
+  }
+
+  // Hooks for subclasses
+
+  /** Awaited before each pull: for rate limits and gates. What it throws fails the run. Default: nothing. */
+  protected ready(): PromiseLike<void> | void {}
+
+  /**
+   * Runs one task in its slot: for retries, tracing, worker threads. What it throws fails the task.
+   * Default: calls a function with its context, and passes a promise on.
+   */
+  protected execute(task: Task<T>, context: TaskContext): T | PromiseLike<T> {
+    return typeof task === 'function' ? task(context) : task
+  }
+
+  /**
+   * Whether an error ends the run; if not, it is yielded in its place. What it throws fails the run.
+   * Default: errors of the source do, and all do without `yieldExceptions`.
+   */
+  protected shouldRaise(error: ConcurrentError): boolean {
+    return !this.#options.yieldExceptions || error instanceof ConcurrentIteratorError
+  }
+
+  /**
+   * Releases what the subclass holds. Called, and awaited, once, when nothing runs any more and just
+   * before `drain`. What it throws fails the run, if nothing else has. Default: nothing.
+   *
+   * @param reason Why the run ended; `undefined` for a graceful end.
+   */
+  protected cleanup(_reason: unknown): PromiseLike<void> | void {}
+
+  // Running
+
+  #start(): void {
+    if (this.#state !== idle) return
+    const {signal} = this.#options
+    if (signal?.aborted) {
+      this.abort(signal.reason)
+      return
+    }
+    this.#state = running
+    signal?.addEventListener('abort', this.#onSignal, {once: true})
+    const gate = this.ready === ConcurrentRunner.prototype.ready ? undefined : () => this.ready()
+    this.#pump.open(() => (this.#controller ??= new AbortController()).signal, gate)
+  }
+
+  readonly #onSignal = (): void => this.abort(this.#options.signal?.reason)
+
+  async #runAll(): Promise<RunnerStats> {
+    this.#results.discard()
+    this.#start()
+    this.#pump.fill()
+    return this.#ended()
+  }
+
+  /** The final counts once the run has drained; rejects if it failed or was aborted, which is then told. */
+  async #ended(): Promise<RunnerStats> {
+    const stats = await this.drained
+    if (this.#outcome === undefined || this.#outcome.kind === 'left') return stats
+    this.#results.end()
+    throw this.#outcome.reason
+  }
+
+  // Failing
+
+  /** A task, an item or the source failed: ends the run, or puts the error in its place. */
+  #fault(error: ConcurrentError, context?: TaskContext): void {
+    let raised: ConcurrentError | undefined
+    if (this.#outcome === undefined) {
+      raised = this.#raised(error)
+      // Decided before listeners hear of it, so that nothing they do can mask it.
+      if (raised !== undefined) this.#outcome = {kind: 'failed', reason: raised}
+      else this.#results.put(error, error.index)
+    }
+    this.#report(error, context)
+    if (raised !== undefined) {
+      if (raised !== error) this.#report(raised)
+      this.#end({kind: 'failed', reason: raised})
+    }
+    this.#settle()
+  }
+
+  /** What an error raises: itself, nothing, or what the hook throws that is to decide it. */
+  #raised(error: ConcurrentError): ConcurrentError | undefined {
+    try {
+      return this.shouldRaise(error) ? error : undefined
+    } catch (cause) {
+      return hookError('shouldRaise', cause, error.index)
+    }
+  }
+
+  #sourceFailed(cause: unknown, index: number): void {
+    const error = new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index})
+    if (this.#source === 'unclosed') {
+      this.#fault(error)
+      this.#finish() // where a subclass goes on without the source
+    } else if (cause !== this.#outcome?.reason) this.#report(error) // that reason a source may throw that was told to stop
+  }
+
+  #gateFailed(cause: unknown, index: number): void {
+    const error = hookError('ready', cause, index)
+    if (this.#state === running) this.#fail(error)
+    else this.#report(error)
+  }
+
+  #fail(error: ConcurrentError): void {
+    this.#outcome ??= {kind: 'failed', reason: error}
+    this.#report(error)
+    this.#end(this.#outcome)
+  }
+
+  /** Emits an error. Once the run has drained there is nobody to tell. */
+  #report(error: ConcurrentError, context?: TaskContext): void {
+    if (this.#state === drained) return
+    this.#telling++
+    if (context === undefined) this.#events.emit('error', error)
+    else this.#events.emit('error', error, context)
+    this.#telling--
+  }
+
+  // Ending
+
+  /** Ends the run gracefully: there is nothing more to pull. */
+  #finish(): void {
+    if (this.#state < finishing) this.#state = finishing
+    this.#settle()
+  }
+
+  /** Ends the run in any but a graceful way. The first reason to come decides. */
+  #end(outcome: Outcome): void {
+    if (this.#state >= closing) return
+    this.#state = closing
+    const {kind, reason} = (this.#outcome ??= outcome)
+    if (kind !== 'failed') this.#results.clear()
+    this.#pump.halt(reason)
+    this.#controller?.abort(reason)
+    this.#closeSource()
+    // The end is told once the source has cleaned up; one in the middle of an item is not waited for.
+    if (this.#source === 'closed' || this.#pump.isPulling) this.#surface()
+    this.#settle()
+  }
+
+  async #leave(reason: unknown): Promise<void> {
+    this.#isLeft = true
+    this.#end({kind: 'left', reason})
+    this.#results.clear()
+    if (this.#hasSurfaced) this.#results.end()
+    await this.#surfaced.promise
+  }
+
+  #closeSource(): void {
+    if (this.#source !== 'unclosed') return
+    this.#source = 'closing'
+    const isPulling = this.#pump.isPulling
+    this.#pump.close(() => this.#sourceClosed())
+    if (!isPulling) return
+    nextTurn(() => {
+      this.#isOverdue = true
+      this.#settle()
+    })
+  }
+
+  #sourceClosed(): void {
+    this.#source = 'closed'
+    if (this.#state === closing) this.#surface()
+    this.#settle()
+  }
+
+  /** Lets the consumer know how the run ended, behind the results that are still to be handed over. */
+  #surface(): void {
+    if (this.#hasSurfaced) return
+    this.#hasSurfaced = true
+    const isRaised = this.#outcome !== undefined && this.#outcome.kind !== 'left' && !this.#isLeft
+    this.#results.end(isRaised ? {error: this.#outcome?.reason} : undefined)
+    this.#surfaced.resolve()
+  }
+
+  /** Cleans up and drains, once the run has ended and there is nothing left to wait for. */
+  #settle(): void {
+    if ((this.#state !== finishing && this.#state !== closing) || this.#isCleaning || this.#telling > 0 || !this.#pump.isIdle) return
+    const isLost = this.#isOverdue && this.#pump.isPulling
+    if (this.#source === 'closing' && !isLost) return
+    this.#isCleaning = true
+    const onFailed = (cause: unknown): void => this.#fail(hookError('cleanup', cause, this.#pump.index))
+    try {
+      const cleaning = this.cleanup(this.#outcome?.reason)
+      if (isThenable(cleaning)) {
+        whenSettled(
+          cleaning,
+          () => this.#drain(),
+          (cause) => {
+            onFailed(cause)
+            this.#drain()
+          },
+        )
+        return
+      }
+    } catch (cause) {
+      onFailed(cause)
+    }
+    this.#drain()
+  }
+
+  #drain(): void {
+    this.#state = drained
+    this.#options.signal?.removeEventListener('abort', this.#onSignal)
+    clearTimeout(this.#deadline)
+    const {stats} = this
+    this.#events.emit('drain', stats)
+    this.#surface()
+    this.#drained.resolve(stats)
+  }
+}
+
+function hookError(hook: string, cause: unknown, index: number): ConcurrentError {
+  return new ConcurrentError(`${hook}() failed: ${describe(cause)}`, {cause, index})
+}

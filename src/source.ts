@@ -1,0 +1,203 @@
+/** Reads a source of any kind: one item at a time, and closes it at most once. */
+import {describe} from './errors.js'
+import {handleRejection, isThenable, whenSettled} from './tasks.js'
+import type {Items} from './types.js'
+
+/** What a reader tells whoever reads. */
+export interface SourceSink<I> {
+  /** An item that was asked for comes only now; the reader may have been closed since. */
+  arrived(item: I): void
+  /** The source has no more items. */
+  exhausted(): void
+  /** The source threw or broke the protocol, and is over. */
+  sourceFailed(cause: unknown): void
+  /** Closing the source went wrong. */
+  closeFailed(cause: unknown): void
+  /** A collection that was closed still held this item. */
+  left(item: I): void
+}
+
+/** What `pull` returns when there is no item now: one will arrive, or the source is over. */
+export const nothing: unique symbol = Symbol('nothing')
+
+/** Advances only. Over is exhausted, failed or closed: no `next()` and no `return()` any more. */
+type State = 'unopened' | 'open' | 'over'
+
+export class SourceReader<I> {
+  readonly #source: Items<I>
+  readonly #sink: SourceSink<I>
+  #state: State = 'unopened'
+  #iterator: Iterator<I> | AsyncIterator<I> | undefined
+  #isAsync = false
+  #isPulling = false
+  /** In the midst of a call of the source's code, when a generator cannot be closed: it is closed after it. */
+  #isCalling = false
+  /** Set once closing was asked for; called once that is done. */
+  #onClosed: (() => void) | undefined
+
+  constructor(source: Items<I>, sink: SourceSink<I>) {
+    checkSource('source', source)
+    handleRejections(source)
+    this.#source = source
+    this.#sink = sink
+  }
+
+  /** Whether the source is an async one. Known once opened. */
+  get isAsync(): boolean {
+    return this.#isAsync
+  }
+
+  /** Whether an item has been asked for and is not here yet. There is never more than one. */
+  get isPulling(): boolean {
+    return this.#isPulling
+  }
+
+  /** Calls the source if it is a function, and gets its iterator. */
+  open(signal: () => AbortSignal): void {
+    this.#isCalling = true
+    try {
+      let source = this.#source
+      if (typeof source === 'function') {
+        source = source(signal())
+        checkIterable('what the source function returns', source)
+      }
+      handleRejections(source)
+      this.#isAsync = isAsyncIterable(source)
+      this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+      this.#state = 'open'
+    } catch (cause) {
+      this.#fail(cause)
+    }
+    this.#called()
+  }
+
+  /** The next item, or `nothing`: then it arrives later, or the sink has been told why there is none. */
+  pull(): I | typeof nothing {
+    if (this.#state !== 'open' || this.#isPulling) return nothing
+    this.#isPulling = true
+    this.#isCalling = true
+    try {
+      const result = (this.#iterator as Iterator<I>).next()
+      if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
+      else if (typeof result === 'object' && !result.done && this.#onClosed === undefined) {
+        // The common case, kept short: a synchronous source and its next item.
+        const {value} = result
+        this.#isPulling = false
+        this.#isCalling = false
+        return value
+      } else this.#onResult(result)
+    } catch (cause) {
+      this.#onRejection(cause)
+    }
+    this.#called()
+    return nothing
+  }
+
+  /**
+   * Lets the source clean up; not if it is over already, and once at most. An iterator that is still
+   * producing an item is told at once, too: one that can be interrupted then ends early, and an async
+   * generator, which cannot, closes when it comes back.
+   *
+   * @param onClosed Called when that is done, which may be before this returns.
+   */
+  close(onClosed: () => void): void {
+    if (this.#state === 'over') return onClosed()
+    this.#onClosed = onClosed
+    if (!this.#isCalling) this.#return(onClosed)
+  }
+
+  readonly #onResult = (result: IteratorResult<I>): void => {
+    this.#isPulling = false
+    let item: I
+    try {
+      if (typeof result !== 'object' || result === null) throw new TypeError(`next() of the source must give an object; got ${describe(result)}`)
+      if (result.done) {
+        const isNews = this.#state === 'open'
+        this.#state = 'over'
+        if (isNews) this.#sink.exhausted()
+        return
+      }
+      item = result.value
+    } catch (cause) {
+      this.#fail(cause)
+      return
+    }
+    this.#sink.arrived(item)
+  }
+
+  readonly #onRejection = (cause: unknown): void => {
+    this.#isPulling = false
+    this.#fail(cause)
+  }
+
+  #fail(cause: unknown): void {
+    this.#state = 'over'
+    this.#sink.sourceFailed(cause)
+  }
+
+  /** Closes what could not be closed while its own code was being called. */
+  #called(): void {
+    this.#isCalling = false
+    const onClosed = this.#onClosed
+    if (onClosed === undefined) return
+    if (this.#state === 'over') onClosed()
+    else this.#return(onClosed)
+  }
+
+  #return(onClosed: () => void): void {
+    const iterator = this.#iterator ?? iteratorToClose(this.#source)
+    this.#state = 'over'
+    try {
+      const method = iterator?.return
+      if (method == null) this.#leave(iterator)
+      else {
+        const result: unknown = (method as () => unknown).call(iterator)
+        if (isThenable(result)) {
+          whenSettled(result, onClosed, (cause) => {
+            this.#sink.closeFailed(cause)
+            onClosed()
+          })
+          return
+        }
+      }
+    } catch (cause) {
+      this.#sink.closeFailed(cause)
+    }
+    onClosed()
+  }
+
+  /** Hands over what is left in a collection. Other iterators without `return` may go on for ever. */
+  #leave(iterator: Iterator<I> | AsyncIterator<I> | undefined): void {
+    if (iterator === undefined || !collectionIterators.has(Object.getPrototypeOf(iterator))) return
+    for (const item of iterator as IterableIterator<I>) this.#sink.left(item)
+  }
+}
+
+const collectionIterators = new Set<unknown>([[].values(), new Set().values(), new Map().values()].map((iterator) => Object.getPrototypeOf(iterator)))
+
+/** What of an unopened source must be closed: an iterator that is its own iterable, such as a generator, or a collection. */
+export function iteratorToClose<I>(source: Items<I>): Iterator<I> | AsyncIterator<I> | undefined {
+  if (typeof source === 'function') return undefined
+  if (Array.isArray(source) || source instanceof Set) return source[Symbol.iterator]()
+  return 'next' in source && typeof source.next === 'function' ? (source as unknown as Iterator<I>) : undefined
+}
+
+/** A collection's promises are running already, and may reject long before they are pulled. */
+function handleRejections(source: unknown): void {
+  if (Array.isArray(source)) for (let index = 0; index < source.length; index++) handleRejection(source[index])
+  else if (source instanceof Set) Set.prototype.forEach.call(source, handleRejection)
+}
+
+/** Throws a `TypeError` unless `source` is something that can be read. */
+export function checkSource(name: string, source: unknown): void {
+  if (typeof source !== 'function') checkIterable(name, source)
+}
+
+function checkIterable(name: string, value: unknown): void {
+  const isIterable = typeof value === 'object' && value !== null && (isAsyncIterable(value) || typeof (value as {[Symbol.iterator]?: unknown})[Symbol.iterator] === 'function')
+  if (!isIterable) throw new TypeError(`${name} must be an iterable, an async iterable or a function that returns one; got ${describe(value)}`)
+}
+
+export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {
+  return typeof (source as Partial<AsyncIterable<I>>)[Symbol.asyncIterator] === 'function'
+}

@@ -1,0 +1,62 @@
+/** What counts as a task, how its settling is heard, and how one that will never run is disposed of. */
+import {ConcurrentError, describe} from './errors.js'
+import type {Task} from './types.js'
+
+const {then} = Promise.prototype
+
+/**
+ * Calls one of the two reactions, once, when `value` settles, and never before this returns. Does for
+ * promises, foreign thenables and plain values what `await` does; a thenable that throws rejects, and
+ * what it does after it has settled is ignored.
+ */
+export function whenSettled<V>(value: V | PromiseLike<V>, onFulfilled: (value: V) => void, onRejected: (reason: unknown) => void): void {
+  try {
+    // A plain native promise needs no second promise around it, and its reactions are called once.
+    if (value instanceof Promise && value.constructor === Promise) {
+      then.call(value, onFulfilled as (value: unknown) => void, onRejected)
+      return
+    }
+  } catch {
+    // A proxy or a hostile getter: the promise below turns what it throws into a rejection.
+  }
+  then.call(new Promise<V>((resolve) => resolve(value)), onFulfilled as (value: unknown) => void, onRejected)
+}
+
+/** The error for an item that is no task, or `undefined` if it is one. */
+export function itemError(item: unknown, index: number, sourceIsAsync: boolean): ConcurrentError | undefined {
+  if (typeof item === 'function') return undefined
+  let cause: unknown
+  try {
+    if (isThenable(item)) return undefined
+    cause = new TypeError(`expected a function or a promise; got ${describe(item)}`)
+  } catch (error) {
+    cause = error
+  }
+  const trap = sourceIsAsync ? '; an async generator awaits what it yields, so let it yield functions: `yield () => work()`' : ''
+  return new ConcurrentError(`Item ${index} of the source is not a task: ${describe(cause)}${trap}`, {cause, index})
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && typeof (value as {then?: unknown}).then === 'function'
+}
+
+/** Keeps a promise that is in nobody's hands yet, or never will be, from becoming an unhandled rejection. */
+export function handleRejection(item: unknown): void {
+  try {
+    // The prototype's own `then`: a lazy promise that overrides it must not be set going.
+    if (item instanceof Promise) then.call(item, undefined, ignore)
+  } catch {
+    // Not a promise after all, whatever it pretends to be.
+  }
+}
+
+/** Disposes of a task that will never run. Throws, or rejects, with what its own disposal throws. */
+export function discard(task: Task<unknown> | object): PromiseLike<void> | void {
+  handleRejection(task)
+  if ((typeof task !== 'object' && typeof task !== 'function') || task === null) return undefined
+  const {[Symbol.asyncDispose]: asyncDispose, [Symbol.dispose]: dispose} = task as Partial<AsyncDisposable & Disposable>
+  if (asyncDispose) return asyncDispose.call(task)
+  return dispose?.call(task)
+}
+
+function ignore(): void {}

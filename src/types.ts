@@ -1,0 +1,108 @@
+/** The vocabulary that the rooms of the library share. Types only: nothing here runs. */
+import type {ConcurrentError} from './errors.js'
+
+/** What a task is told when it is called. */
+export interface TaskContext {
+  /** The task's place in its source, counted from 0. */
+  readonly index: number
+  /**
+   * Aborts when the task should give up: with the reason of the run's end if that was not a graceful
+   * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read.
+   */
+  readonly signal: AbortSignal
+}
+
+/**
+ * One unit of work: a function that is called when there is a free slot, or a promise, which is
+ * running already and counts against the limit from the moment it is pulled.
+ */
+export type Task<T> = ((context: TaskContext) => T | PromiseLike<T>) | PromiseLike<T>
+
+/** Plain items: any iterable, or a function that makes one when the run starts. */
+export type Items<I> = Iterable<I> | AsyncIterable<I> | ((signal: AbortSignal) => Iterable<I> | AsyncIterable<I>)
+
+/**
+ * Where tasks come from: any iterable or async iterable, or a function that makes one when the run
+ * starts. The function gets a signal that aborts when the run ends in any but a graceful way, so a
+ * source that waits can be told to stop waiting.
+ */
+export type Source<T> = Items<Task<T>>
+
+/** What a run yields: results, and with `yieldExceptions` wrapped errors in their places too. */
+export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T> | ConcurrentError : Awaited<T>
+
+/** How a run behaves. Every option may be left out or be `undefined`. */
+export interface RunnerOptions<Yields extends boolean = boolean> {
+  /**
+   * How many tasks may run at once: an integer ≥ 1, or `-1` or `Infinity` for no limit.
+   * Default: {@link defaultLimit}, that is `min(32, cores + 4)`.
+   */
+  readonly limit?: number | undefined
+  /**
+   * Yield a failed task's error, wrapped, in its place among the results, and go on. Default: `false`,
+   * the first failure ends the run. A failing source ends it either way.
+   */
+  readonly yieldExceptions?: Yields | undefined
+  /** Yield in source order. Default: `false`, as results become available. */
+  readonly ordered?: boolean | undefined
+  /**
+   * How many results may wait for the consumer before no more tasks start: an integer ≥ 0 or
+   * `Infinity`; `0` starts tasks only while a consumer is waiting. Default: the limit, as it is now.
+   */
+  readonly highWaterMark?: number | undefined
+  /**
+   * Milliseconds a task may take, > 0 and ≤ 2147483647, or `Infinity`. Past it the task's signal
+   * aborts and its failure is delivered at once; its slot stays taken until it settles.
+   * Default: no timeout.
+   */
+  readonly timeout?: number | undefined
+  /**
+   * Free a timed-out task's slot at once, and do not wait for it before `drain`. More than `limit`
+   * tasks may then really be running. Default: `false`.
+   */
+  readonly releaseOnTimeout?: boolean | undefined
+  /** Ends the run when it aborts, as `abort(signal.reason)` does. Listened to only during the run. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How `stop` behaves. */
+export interface StopOptions {
+  /** Milliseconds the running tasks may still take, from 0 to 2147483647; past them the run is aborted. Default: no bound. */
+  readonly timeout?: number | undefined
+}
+
+/**
+ * Where a run stands. It only ever moves forward:
+ * - `idle`: nothing touched yet;
+ * - `running`: pulling and starting tasks (or paused);
+ * - `finishing`: the source is exhausted or `stop()` was called; running tasks finish and are delivered;
+ * - `closing`: failed, aborted or left by its consumer; waiting for running tasks and the source;
+ * - `drained`: over; nothing of it runs any more.
+ */
+export type RunnerState = 'idle' | 'running' | 'finishing' | 'closing' | 'drained'
+
+/** Counts of a run, as of the moment they were read. */
+export interface RunnerStats {
+  /** Tasks started: always `succeeded + failed +` those whose outcome is still open. */
+  readonly started: number
+  /** Tasks that fulfilled. */
+  readonly succeeded: number
+  /** Started tasks that failed or timed out. */
+  readonly failed: number
+  /** Slots taken now. A timed-out task that has not settled yet still takes one. */
+  readonly running: number
+  /** Results waiting for the consumer. */
+  readonly waiting: number
+}
+
+/** The events of a runner and what their listeners get. */
+export type RunnerEvents<T> = {
+  /** A task is about to be called. */
+  start: [context: TaskContext]
+  /** A task succeeded, whether or not anybody consumes its result. */
+  result: [value: Awaited<T>, context: TaskContext]
+  /** A task failed; without a context: its item was no task, or the source, its cleanup or a hook failed. */
+  error: [error: ConcurrentError, context?: TaskContext]
+  /** The run is over, however it ended: once, and last. */
+  drain: [stats: RunnerStats]
+}
