@@ -11,6 +11,9 @@ import type {RunnerOptions, Source} from './types.js'
  * for await (const body of concurrent(urls.map((url) => () => load(url)), {limit: 4})) console.log(body)
  * ```
  */
-export function concurrent<T, Yields extends boolean = false>(source: Source<T>, options?: RunnerOptions<Yields>): ConcurrentRunner<T, Yields> {
+export function concurrent<T, Yields extends boolean = false>(
+  source: Source<T>,
+  options?: RunnerOptions<Yields>,
+): ConcurrentRunner<T, Yields> {
   return new ConcurrentRunner(source, options)
 }

@@ -27,28 +27,57 @@ function guarded<L extends object>(listener: L): L {
 
 /** An event emitter whose `emit` never throws: what a listener throws is reported once, and the others are still called. */
 export class Emitter<Events extends object> extends EventEmitter<Events> {
-  override on<E extends EventEmitter.EventNames<Events>>(event: E, listener: EventEmitter.EventListener<Events, E>, context?: unknown): this {
+  override on<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener: EventEmitter.EventListener<Events, E>,
+    context?: unknown,
+  ): this {
     return super.on(event, guarded(listener), context)
   }
 
-  override addListener<E extends EventEmitter.EventNames<Events>>(event: E, listener: EventEmitter.EventListener<Events, E>, context?: unknown): this {
+  override addListener<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener: EventEmitter.EventListener<Events, E>,
+    context?: unknown,
+  ): this {
     return this.on(event, listener, context)
   }
 
-  override once<E extends EventEmitter.EventNames<Events>>(event: E, listener: EventEmitter.EventListener<Events, E>, context?: unknown): this {
+  override once<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener: EventEmitter.EventListener<Events, E>,
+    context?: unknown,
+  ): this {
     return super.once(event, guarded(listener), context)
   }
 
-  override off<E extends EventEmitter.EventNames<Events>>(event: E, listener?: EventEmitter.EventListener<Events, E>, context?: unknown, once?: boolean): this {
+  override off<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener?: EventEmitter.EventListener<Events, E>,
+    context?: unknown,
+    once?: boolean,
+  ): this {
     return this.removeListener(event, listener, context, once)
   }
 
   // eventemitter3 itself comes here with the guard when it drops a `once` listener.
-  override removeListener<E extends EventEmitter.EventNames<Events>>(event: E, listener?: EventEmitter.EventListener<Events, E>, context?: unknown, once?: boolean): this {
-    return super.removeListener(event, listener && ((guards.get(listener) ?? listener) as typeof listener), context, once)
+  override removeListener<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener?: EventEmitter.EventListener<Events, E>,
+    context?: unknown,
+    once?: boolean,
+  ): this {
+    return super.removeListener(
+      event,
+      listener && ((guards.get(listener) ?? listener) as typeof listener),
+      context,
+      once,
+    )
   }
 
-  override listeners<E extends EventEmitter.EventNames<Events>>(event: E): Array<EventEmitter.EventListener<Events, E>> {
+  override listeners<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+  ): Array<EventEmitter.EventListener<Events, E>> {
     return super.listeners(event).map((guard) => (originals.get(guard) ?? guard) as typeof guard)
   }
 }

@@ -1,5 +1,5 @@
 /** `inflate`, as Python's `aio.tasks` has it: objects, each yielded once what it needs is there. */
-import {ConcurrentExecutionError, type ConcurrentError} from './errors.js'
+import {type ConcurrentError, ConcurrentExecutionError} from './errors.js'
 import {checkFunction} from './options.js'
 import {ConcurrentRunner} from './runner.js'
 import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
@@ -26,7 +26,11 @@ export function inflate<O, Yields extends boolean = false>(
   return ConcurrentRunner.map<O, O, Yields>(
     objects,
     async (object, context) => {
-      const parts = new ConcurrentRunner(awaitables(object, context), {limit: Infinity, yieldExceptions: true, signal: context.signal})
+      const parts = new ConcurrentRunner(awaitables(object, context), {
+        limit: Infinity,
+        yieldExceptions: true,
+        signal: context.signal,
+      })
       let first: ConcurrentError | undefined
       parts.on('error', (error) => (first ??= error))
       await parts.run()

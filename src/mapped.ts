@@ -12,7 +12,10 @@ export function mapped<I, T>(items: Items<I>, mapper: Mapper<I, T>): Source<T> {
   return typeof items === 'function' ? (signal) => mappedIterable(items(signal), mapper) : mappedIterable(items, mapper)
 }
 
-function mappedIterable<I, T>(items: Iterable<I> | AsyncIterable<I>, mapper: Mapper<I, T>): IterableIterator<Task<T>> | AsyncIterableIterator<Task<T>> {
+function mappedIterable<I, T>(
+  items: Iterable<I> | AsyncIterable<I>,
+  mapper: Mapper<I, T>,
+): IterableIterator<Task<T>> | AsyncIterableIterator<Task<T>> {
   checkSource('items', items)
   let opened: Iterator<I> | AsyncIterator<I> | undefined
 

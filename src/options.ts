@@ -46,12 +46,22 @@ export function resolveStop(options: StopOptions = {}): number | undefined {
   checkObject('options', options)
   const {timeout} = options
   if (timeout === undefined) return undefined
-  return checkNumber('timeout', timeout, `a number of milliseconds from 0 to ${longestDelay}`, (ms) => ms >= 0 && ms <= longestDelay)
+  return checkNumber(
+    'timeout',
+    timeout,
+    `a number of milliseconds from 0 to ${longestDelay}`,
+    (ms) => ms >= 0 && ms <= longestDelay,
+  )
 }
 
 /** The limit as a number that counts can be compared with: `Infinity` for none. */
 export function checkLimit(limit: number): number {
-  checkNumber('limit', limit, 'an integer ≥ 1, or -1 or Infinity for no limit', (value) => value === -1 || value === Infinity || isCount(value, 1))
+  checkNumber(
+    'limit',
+    limit,
+    'an integer ≥ 1, or -1 or Infinity for no limit',
+    (value) => value === -1 || value === Infinity || isCount(value, 1),
+  )
   return limit === -1 ? Infinity : limit
 }
 
@@ -60,29 +70,45 @@ export function checkFunction(name: string, value: unknown): void {
 }
 
 function checkHighWaterMark(mark: number): number {
-  return checkNumber('highWaterMark', mark, 'an integer ≥ 0, or Infinity for no bound', (value) => value === Infinity || isCount(value, 0))
+  return checkNumber(
+    'highWaterMark',
+    mark,
+    'an integer ≥ 0, or Infinity for no bound',
+    (value) => value === Infinity || isCount(value, 0),
+  )
 }
 
 function checkTimeout(timeout: number | undefined): number | undefined {
   if (timeout === undefined || timeout === Infinity) return undefined
-  return checkNumber('timeout', timeout, `a number of milliseconds > 0 and ≤ ${longestDelay}, or Infinity for none`, (ms) => ms > 0 && ms <= longestDelay)
+  return checkNumber(
+    'timeout',
+    timeout,
+    `a number of milliseconds > 0 and ≤ ${longestDelay}, or Infinity for none`,
+    (ms) => ms > 0 && ms <= longestDelay,
+  )
 }
 
 function checkBoolean(name: string, value: boolean | undefined): boolean {
-  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`${name} must be true or false; got ${describe(value)}`)
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new TypeError(`${name} must be true or false; got ${describe(value)}`)
   return value ?? false
 }
 
 // By shape and not by class: signals come from other realms and polyfills too.
 function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  if (typeof signal !== 'object' || typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+  if (
+    typeof signal !== 'object' ||
+    typeof signal?.aborted !== 'boolean' ||
+    typeof signal.addEventListener !== 'function'
+  )
     throw new TypeError(`${name} must be an AbortSignal; got ${describe(signal)}`)
   return signal
 }
 
 function checkObject(name: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${name} must be an object; got ${describe(value)}`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError(`${name} must be an object; got ${describe(value)}`)
 }
 
 function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {

@@ -62,7 +62,12 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   /** Disposals of tasks that have not finished. */
   #disposals = 0
 
-  constructor(source: Source<T>, results: Results<Awaited<T> | ConcurrentError>, options: ResolvedOptions, owner: PumpOwner<T>) {
+  constructor(
+    source: Source<T>,
+    results: Results<Awaited<T> | ConcurrentError>,
+    options: ResolvedOptions,
+    owner: PumpOwner<T>,
+  ) {
     this.#reader = new SourceReader(source, this)
     this.#slots = new Slots(options.limit, this)
     this.#results = results
@@ -267,7 +272,10 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   #fail(context: Context, cause: unknown): void {
     this.failed++
     const {index} = context
-    this.#owner.failed(new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}), context)
+    this.#owner.failed(
+      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
+      context,
+    )
   }
 
   #settled(): void {

@@ -132,7 +132,8 @@ export class Results<R> {
   #grow(): void {
     const ring = emptyRing<R>(this.#ring.length * 2)
     const mask = ring.length - 1
-    for (let place = this.#head; place < this.#tail; place++) ring[place & mask] = this.#ring[place & this.#mask] as R | typeof empty
+    for (let place = this.#head; place < this.#tail; place++)
+      ring[place & mask] = this.#ring[place & this.#mask] as R | typeof empty
     this.#ring = ring
     this.#mask = mask
   }

@@ -2,18 +2,29 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {Emitter} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
-import {mapped, type Mapper} from './mapped.js'
+import {type Mapper, mapped} from './mapped.js'
 import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
 import {Pump} from './pump.js'
 import {Results} from './results.js'
 import {nextTurn} from './runtime.js'
 import {isThenable, whenSettled} from './tasks.js'
-import type {Items, RunnerEvents, RunnerOptions, RunnerState, RunnerStats, Source, StopOptions, Task, TaskContext, Yielded} from './types.js'
+import type {
+  Items,
+  RunnerEvents,
+  RunnerOptions,
+  RunnerState,
+  RunnerStats,
+  Source,
+  StopOptions,
+  Task,
+  TaskContext,
+  Yielded,
+} from './types.js'
 
 /** The states in their order; a run never goes back. */
 const states = ['idle', 'running', 'finishing', 'closing', 'drained'] as const
-const [idle, running, finishing, closing, drained] = [0, 1, 2, 3, 4] as const
-type State = 0 | 1 | 2 | 3 | 4
+const State = {Idle: 0, Running: 1, Finishing: 2, Closing: 3, Drained: 4} as const
+type State = (typeof State)[keyof typeof State]
 
 /** Why a run ended that did not end gracefully. */
 interface Outcome {
@@ -57,7 +68,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   /** Resolves when the consumer has been let know how the run ended. */
   readonly #surfaced: DeferredPromise<void> = pDefer()
   #hasSurfaced = false
-  #state: State = idle
+  #state: State = State.Idle
   /** Decided once, by whatever ended the run first; `undefined` for a graceful end. */
   #outcome: Outcome | undefined
   /** The consumer has left: it is owed no error any more. */
@@ -93,7 +104,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
       },
       failed: (error, context) => this.#fault(error, context),
       sourceFailed: (cause, index) => this.#sourceFailed(cause, index),
-      closeFailed: (cause, index) => this.#report(new ConcurrentIteratorError(`Closing the source failed: ${describe(cause)}`, {cause, index})),
+      closeFailed: (cause, index) =>
+        this.#report(new ConcurrentIteratorError(`Closing the source failed: ${describe(cause)}`, {cause, index})),
       gateFailed: (cause, index) => this.#gateFailed(cause, index),
       exhausted: () => this.#finish(),
       settled: () => this.#settle(),
@@ -111,7 +123,10 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   static map<I, T, Yields extends boolean = false, Runner = ConcurrentRunner<T, Yields>>(
-    this: new (source: Source<T>, options?: RunnerOptions<Yields>) => Runner,
+    this: new (
+      source: Source<T>,
+      options?: RunnerOptions<Yields>,
+    ) => Runner,
     items: Items<I>,
     mapper: Mapper<I, T>,
     options?: RunnerOptions<Yields>,
@@ -125,7 +140,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
     this.#start()
     this.#pump.breathe()
-    if (this.#state === drained && this.#options.signal?.aborted) this.abort(this.#options.signal.reason)
+    if (this.#state === State.Drained && this.#options.signal?.aborted) this.abort(this.#options.signal.reason)
     const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
     this.#pump.fill()
     return result
@@ -203,13 +218,16 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    */
   stop(options?: StopOptions): Promise<RunnerStats> {
     const timeout = resolveStop(options)
-    if (this.#state < finishing) {
+    if (this.#state < State.Finishing) {
       this.#closeSource()
       this.#finish()
     }
-    if (timeout !== undefined && this.#state < drained) {
+    if (timeout !== undefined && this.#state < State.Drained) {
       clearTimeout(this.#deadline)
-      this.#deadline = setTimeout(() => this.abort(new DOMException(`stop() took longer than ${timeout} ms`, 'TimeoutError')), timeout)
+      this.#deadline = setTimeout(
+        () => this.abort(new DOMException(`stop() took longer than ${timeout} ms`, 'TimeoutError')),
+        timeout,
+      )
     }
     return this.drained
   }
@@ -221,8 +239,9 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param reason Default: an `AbortError`, as for `AbortController.abort()`.
    */
   abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
-    if (this.#state < closing) this.#end({kind: 'aborted', reason})
-    else if (this.#state === closing) this.#sourceClosed() // or rather given up
+    if (this.#state < State.Closing) this.#end({kind: 'aborted', reason})
+    else if (this.#state === State.Closing)
+      this.#sourceClosed() // or rather given up
     else if (this.#outcome === undefined && this.#results.size > 0) {
       this.#outcome = {kind: 'aborted', reason}
       this.#results.clear()
@@ -299,13 +318,13 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   // Running
 
   #start(): void {
-    if (this.#state !== idle) return
+    if (this.#state !== State.Idle) return
     const {signal} = this.#options
     if (signal?.aborted) {
       this.abort(signal.reason)
       return
     }
-    this.#state = running
+    this.#state = State.Running
     signal?.addEventListener('abort', this.#onSignal, {once: true})
     const gate = this.ready === ConcurrentRunner.prototype.ready ? undefined : () => this.ready()
     this.#pump.open(() => (this.#controller ??= new AbortController()).signal, gate)
@@ -366,7 +385,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   #gateFailed(cause: unknown, index: number): void {
     const error = hookError('ready', cause, index)
-    if (this.#state === running) this.#fail(error)
+    if (this.#state === State.Running) this.#fail(error)
     else this.#report(error)
   }
 
@@ -378,7 +397,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** Emits an error. Once the run has drained there is nobody to tell. */
   #report(error: ConcurrentError, context?: TaskContext): void {
-    if (this.#state === drained) return
+    if (this.#state === State.Drained) return
     this.#telling++
     if (context === undefined) this.#events.emit('error', error)
     else this.#events.emit('error', error, context)
@@ -389,14 +408,14 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** Ends the run gracefully: there is nothing more to pull. */
   #finish(): void {
-    if (this.#state < finishing) this.#state = finishing
+    if (this.#state < State.Finishing) this.#state = State.Finishing
     this.#settle()
   }
 
   /** Ends the run in any but a graceful way. The first reason to come decides. */
   #end(outcome: Outcome): void {
-    if (this.#state >= closing) return
-    this.#state = closing
+    if (this.#state >= State.Closing) return
+    this.#state = State.Closing
     const {kind, reason} = (this.#outcome ??= outcome)
     if (kind !== 'failed') this.#results.clear()
     this.#pump.halt(reason)
@@ -429,7 +448,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   #sourceClosed(): void {
     this.#source = 'closed'
-    if (this.#state === closing) this.#surface()
+    if (this.#state === State.Closing) this.#surface()
     this.#settle()
   }
 
@@ -444,7 +463,13 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** Cleans up and drains, once the run has ended and there is nothing left to wait for. */
   #settle(): void {
-    if ((this.#state !== finishing && this.#state !== closing) || this.#isCleaning || this.#telling > 0 || !this.#pump.isIdle) return
+    if (
+      (this.#state !== State.Finishing && this.#state !== State.Closing) ||
+      this.#isCleaning ||
+      this.#telling > 0 ||
+      !this.#pump.isIdle
+    )
+      return
     const isLost = this.#isOverdue && this.#pump.isPulling
     if (this.#source === 'closing' && !isLost) return
     this.#isCleaning = true
@@ -469,7 +494,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   #drain(): void {
-    this.#state = drained
+    this.#state = State.Drained
     this.#options.signal?.removeEventListener('abort', this.#onSignal)
     clearTimeout(this.#deadline)
     const {stats} = this

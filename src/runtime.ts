@@ -9,11 +9,15 @@ interface Runtime {
   readonly reportError?: (error: unknown) => void
 }
 
-const runtime: Runtime = globalThis as Runtime
+const runtime: Runtime = globalThis
 
 /** How many tasks the machine runs in parallel, or 1 where it does not say. */
 export function availableCores(): number {
-  return runtime.process?.getBuiltinModule?.('node:os')?.availableParallelism?.() ?? runtime.navigator?.hardwareConcurrency ?? 1
+  return (
+    runtime.process?.getBuiltinModule?.('node:os')?.availableParallelism?.() ??
+    runtime.navigator?.hardwareConcurrency ??
+    1
+  )
 }
 
 /** Calls back in a later turn of the event loop, after timers and I/O had their chance. */

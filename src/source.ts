@@ -110,7 +110,8 @@ export class SourceReader<I> {
     this.#isPulling = false
     let item: I
     try {
-      if (typeof result !== 'object' || result === null) throw new TypeError(`next() of the source must give an object; got ${describe(result)}`)
+      if (typeof result !== 'object' || result === null)
+        throw new TypeError(`next() of the source must give an object; got ${describe(result)}`)
       if (result.done) {
         const isNews = this.#state === 'open'
         this.#state = 'over'
@@ -173,7 +174,9 @@ export class SourceReader<I> {
   }
 }
 
-const collectionIterators = new Set<unknown>([[].values(), new Set().values(), new Map().values()].map((iterator) => Object.getPrototypeOf(iterator)))
+const collectionIterators = new Set<unknown>(
+  [[].values(), new Set().values(), new Map().values()].map((iterator) => Object.getPrototypeOf(iterator)),
+)
 
 /** What of an unopened source must be closed: an iterator that is its own iterable, such as a generator, or a collection. */
 export function iteratorToClose<I>(source: Items<I>): Iterator<I> | AsyncIterator<I> | undefined {
@@ -194,8 +197,14 @@ export function checkSource(name: string, source: unknown): void {
 }
 
 function checkIterable(name: string, value: unknown): void {
-  const isIterable = typeof value === 'object' && value !== null && (isAsyncIterable(value) || typeof (value as {[Symbol.iterator]?: unknown})[Symbol.iterator] === 'function')
-  if (!isIterable) throw new TypeError(`${name} must be an iterable, an async iterable or a function that returns one; got ${describe(value)}`)
+  const isIterable =
+    typeof value === 'object' &&
+    value !== null &&
+    (isAsyncIterable(value) || typeof (value as {[Symbol.iterator]?: unknown})[Symbol.iterator] === 'function')
+  if (!isIterable)
+    throw new TypeError(
+      `${name} must be an iterable, an async iterable or a function that returns one; got ${describe(value)}`,
+    )
 }
 
 export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {

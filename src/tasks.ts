@@ -2,6 +2,7 @@
 import {ConcurrentError, describe} from './errors.js'
 import type {Task} from './types.js'
 
+// oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
 
 /**
@@ -9,42 +10,54 @@ const {then} = Promise.prototype
  * promises, foreign thenables and plain values what `await` does; a thenable that throws rejects, and
  * what it does after it has settled is ignored.
  */
-export function whenSettled<V>(value: V | PromiseLike<V>, onFulfilled: (value: V) => void, onRejected: (reason: unknown) => void): void {
+export function whenSettled<V>(
+  value: V | PromiseLike<V>,
+  onFulfilled: (value: V) => void,
+  onRejected: (reason: unknown) => void,
+): void {
   try {
     // A plain native promise needs no second promise around it, and its reactions are called once.
     if (value instanceof Promise && value.constructor === Promise) {
-      then.call(value, onFulfilled as (value: unknown) => void, onRejected)
+      void then.call(value, onFulfilled as (value: unknown) => void, onRejected)
       return
     }
   } catch {
     // A proxy or a hostile getter: the promise below turns what it throws into a rejection.
   }
-  then.call(new Promise<V>((resolve) => resolve(value)), onFulfilled as (value: unknown) => void, onRejected)
+  void then.call(new Promise<V>((resolve) => resolve(value)), onFulfilled as (value: unknown) => void, onRejected)
 }
 
 /** The error for an item that is no task, or `undefined` if it is one. */
 export function itemError(item: unknown, index: number, sourceIsAsync: boolean): ConcurrentError | undefined {
   if (typeof item === 'function') return undefined
+  let problem: string
   let cause: unknown
   try {
     if (isThenable(item)) return undefined
-    cause = new TypeError(`expected a function or a promise; got ${describe(item)}`)
+    problem = `expected a function or a promise; got ${describe(item)}`
+    cause = new TypeError(problem)
   } catch (error) {
+    problem = `looking for its then() failed: ${describe(error)}`
     cause = error
   }
-  const trap = sourceIsAsync ? '; an async generator awaits what it yields, so let it yield functions: `yield () => work()`' : ''
-  return new ConcurrentError(`Item ${index} of the source is not a task: ${describe(cause)}${trap}`, {cause, index})
+  const trap = sourceIsAsync
+    ? '; an async generator awaits what it yields, so let it yield functions: `yield () => work()`'
+    : ''
+  return new ConcurrentError(`Item ${index} of the source is not a task: ${problem}${trap}`, {cause, index})
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && typeof (value as {then?: unknown}).then === 'function'
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as {then?: unknown}).then === 'function'
+  )
 }
 
 /** Keeps a promise that is in nobody's hands yet, or never will be, from becoming an unhandled rejection. */
 export function handleRejection(item: unknown): void {
   try {
     // The prototype's own `then`: a lazy promise that overrides it must not be set going.
-    if (item instanceof Promise) then.call(item, undefined, ignore)
+    if (item instanceof Promise) void then.call(item, undefined, ignore)
   } catch {
     // Not a promise after all, whatever it pretends to be.
   }
