@@ -23,7 +23,7 @@ export function inflate<O, Yields extends boolean = false>(
   options?: RunnerOptions<Yields>,
 ): ConcurrentRunner<O, Yields> {
   checkFunction('awaitables', awaitables)
-  return ConcurrentRunner.map<O, O, Yields>(
+  return ConcurrentRunner.map(
     objects,
     async (object, context) => {
       const parts = new ConcurrentRunner(awaitables(object, context), {

@@ -113,7 +113,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   /**
-   * A runner over plain items: calls `mapper` for each, at most `limit` at once.
+   * A runner over plain items: calls `mapper` for each, at most `limit` at once. On a subclass it makes an
+   * instance of that.
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
@@ -122,15 +123,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
    * ```
    */
-  static map<I, T, Yields extends boolean = false, Runner = ConcurrentRunner<T, Yields>>(
-    this: new (
-      source: Source<T>,
-      options?: RunnerOptions<Yields>,
-    ) => Runner,
+  static map<I, T, Yields extends boolean = false>(
     items: Items<I>,
     mapper: Mapper<I, T>,
     options?: RunnerOptions<Yields>,
-  ): Runner {
+  ): ConcurrentRunner<T, Yields> {
     return new this(mapped(items, mapper), options)
   }
 
@@ -159,7 +156,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   /** Ends the run as {@link return} does, with `error` as the reason, and rejects with it. */
-  async throw(error?: unknown): Promise<never> {
+  async throw(error?: unknown): Promise<IteratorReturnResult<undefined>> {
     await this.#leave(error)
     throw error
   }
