@@ -1,0 +1,63 @@
+import test from 'ava'
+import {Fifo} from '../../src/fifo.js'
+
+function drained<V>(fifo: Fifo<V>): V[] {
+  const items: V[] = []
+  for (let item = fifo.shift(); item !== undefined; item = fifo.shift()) items.push(item)
+  return items
+}
+
+test('a new line is empty', (t) => {
+  const fifo = new Fifo<number>()
+  t.is(fifo.size, 0)
+  t.is(fifo.shift(), undefined)
+  t.is(fifo.size, 0)
+})
+
+test('what came first leaves first', (t) => {
+  const fifo = new Fifo<string>()
+  for (const item of ['a', 'b', 'c']) fifo.push(item)
+  t.deepEqual(drained(fifo), ['a', 'b', 'c'])
+})
+
+test('the size counts what is in the line', (t) => {
+  const fifo = new Fifo<string>()
+  fifo.push('a')
+  fifo.push('b')
+  t.is(fifo.size, 2)
+  fifo.shift()
+  t.is(fifo.size, 1)
+  fifo.shift()
+  t.is(fifo.size, 0)
+})
+
+test('a line that ran empty can be used again', (t) => {
+  const fifo = new Fifo<string>()
+  fifo.push('a')
+  t.deepEqual(drained(fifo), ['a'])
+  fifo.push('b')
+  t.deepEqual(drained(fifo), ['b'])
+})
+
+test('a long line keeps its order while the array behind it is cut', (t) => {
+  const fifo = new Fifo<number>()
+  const numbers = Array.from({length: 1000}, (_, number) => number)
+  for (const number of numbers) fifo.push(number)
+  t.deepEqual(drained(fifo), numbers)
+  t.is(fifo.size, 0)
+})
+
+test('a line that grows while it shrinks keeps order and size', (t) => {
+  const fifo = new Fifo<number>()
+  const left: Array<number | undefined> = []
+  for (let number = 0; number < 500; number++) {
+    fifo.push(2 * number)
+    fifo.push(2 * number + 1)
+    left.push(fifo.shift())
+    if (fifo.size !== number + 1) t.fail(`${fifo.size} in the line after ${number + 1} rounds`)
+  }
+  t.deepEqual(
+    [...left, ...drained(fifo)],
+    Array.from({length: 1000}, (_, number) => number),
+  )
+})

@@ -1,0 +1,46 @@
+import {readFileSync} from 'node:fs'
+import test from 'ava'
+import * as library from '../../src/index.js'
+import {runInChild} from './child.js'
+
+test('the library exports exactly these values', (t) => {
+  t.deepEqual(Object.keys(library).sort(), [
+    'ConcurrentError',
+    'ConcurrentExecutionError',
+    'ConcurrentIteratorError',
+    'ConcurrentRunner',
+    'concurrent',
+    'defaultLimit',
+    'inflate',
+  ])
+})
+
+test('the library has no default export', (t) => {
+  t.false('default' in library)
+})
+
+test('every type that a signature of the library needs is exported too', (t) => {
+  const text = readFileSync(new URL('../../src/index.ts', import.meta.url), 'utf8')
+  const types = [
+    'ConcurrentErrorDetails',
+    'Items',
+    'RunnerEvents',
+    'RunnerOptions',
+    'RunnerState',
+    'RunnerStats',
+    'Source',
+    'StopOptions',
+    'Task',
+    'TaskContext',
+    'Yielded',
+  ]
+  const isAll = text.includes("export type * from './types.js'")
+  const missing = types.filter((name) => !new RegExp(String.raw`\b${name}\b`).test(text))
+  t.deepEqual(isAll ? [] : missing, [])
+})
+
+test('importing the library says nothing and keeps no process alive', (t) => {
+  const {status, stdout, stderr} = runInChild(`import './src/index.js'`)
+  t.is(status, 0)
+  t.is(stdout + stderr, '')
+})

@@ -1,0 +1,393 @@
+import test from 'ava'
+import {ConcurrentRunner, concurrent, defaultLimit, inflate} from '../../src/index.js'
+import {checkLimit, resolveOptions, resolveStop} from '../../src/options.js'
+import {withProperty} from './globals.js'
+
+// What is given
+
+test('without options every option has its default', (t) => {
+  const defaults = {
+    limit: defaultLimit(),
+    yieldExceptions: false,
+    ordered: false,
+    highWaterMark: undefined,
+    timeout: undefined,
+    releaseOnTimeout: false,
+    signal: undefined,
+  }
+  t.deepEqual(resolveOptions(), defaults)
+  t.deepEqual(resolveOptions({}), defaults)
+})
+
+test('an option that is undefined counts as left out', (t) => {
+  const undefinedOptions = {
+    limit: undefined,
+    yieldExceptions: undefined,
+    ordered: undefined,
+    highWaterMark: undefined,
+    timeout: undefined,
+    releaseOnTimeout: undefined,
+    signal: undefined,
+  }
+  t.deepEqual(resolveOptions(undefinedOptions), resolveOptions())
+})
+
+test('good options are taken as they are', (t) => {
+  const options = {
+    limit: 3,
+    yieldExceptions: true,
+    ordered: true,
+    highWaterMark: 5,
+    timeout: 1.5,
+    releaseOnTimeout: true,
+    signal: new AbortController().signal,
+  }
+  t.deepEqual(resolveOptions(options), options)
+})
+
+test('the least and the greatest values are good', (t) => {
+  t.is(resolveOptions({limit: 1}).limit, 1)
+  t.is(resolveOptions({limit: Number.MAX_SAFE_INTEGER}).limit, Number.MAX_SAFE_INTEGER)
+  t.is(resolveOptions({highWaterMark: 0}).highWaterMark, 0)
+  t.is(resolveOptions({highWaterMark: Infinity}).highWaterMark, Infinity)
+  t.is(resolveOptions({timeout: 2 ** 31 - 1}).timeout, 2 ** 31 - 1)
+  t.is(resolveOptions({timeout: 0.5}).timeout, 0.5)
+})
+
+test('no limit is -1 or Infinity', (t) => {
+  t.is(checkLimit(-1), Infinity)
+  t.is(checkLimit(Infinity), Infinity)
+  t.is(resolveOptions({limit: -1}).limit, Infinity)
+})
+
+test('a timeout of Infinity is none', (t) => {
+  t.is(resolveOptions({timeout: Infinity}).timeout, undefined)
+})
+
+test('options without a prototype are good', (t) => {
+  t.is(resolveOptions(Object.assign(Object.create(null) as object, {limit: 2})).limit, 2)
+})
+
+test('a signal is known by its shape, so one from elsewhere is good', (t) => {
+  const signal = {
+    aborted: false,
+    reason: undefined,
+    addEventListener: () => {},
+    removeEventListener: () => {},
+  } as unknown as AbortSignal
+  t.is(resolveOptions({signal}).signal, signal)
+})
+
+test('stop has no deadline unless it is given one', (t) => {
+  t.is(resolveStop(), undefined)
+  t.is(resolveStop({}), undefined)
+  t.is(resolveStop({timeout: undefined}), undefined)
+  t.is(resolveStop({timeout: 0}), 0)
+  t.is(resolveStop({timeout: 2 ** 31 - 1}), 2 ** 31 - 1)
+})
+
+for (const [cores, limit] of [
+  [1, 5],
+  [8, 12],
+  [28, 32],
+  [96, 32],
+] as const) {
+  test(`the default limit is ${limit} where there are ${cores} cores`, (t) => {
+    const process = {getBuiltinModule: () => ({availableParallelism: () => cores})}
+    t.is(withProperty(globalThis, 'process', process, defaultLimit), limit)
+  })
+}
+
+// What is refused: the call, the class, and what the message must name
+
+type ErrorClass = typeof TypeError | typeof RangeError
+type Row = readonly [title: string, call: () => unknown, Class: ErrorClass, option: string, want: string, got: string]
+
+const bad = (value: unknown): never => value as never
+const make = (options: unknown): unknown => new ConcurrentRunner([], bad(options))
+const runner = (): ConcurrentRunner<number> => new ConcurrentRunner([() => 1])
+
+const aLimit = 'an integer ≥ 1, or -1 or Infinity for no limit'
+const aMark = 'an integer ≥ 0, or Infinity for no bound'
+const aTimeout = 'a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none'
+const aDeadline = 'a number of milliseconds from 0 to 2147483647'
+const aBoolean = 'true or false'
+const aSignal = 'an AbortSignal'
+const anObject = 'an object'
+const aFunction = 'a function'
+const anIterable = 'an iterable, an async iterable or a function that returns one'
+
+/** Values that are not numbers of any kind, and what a message calls them. */
+const noNumbers: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  ['2', '"2"'],
+  [null, 'null'],
+  [true, 'true'],
+  [2n, '2n'],
+  [[2], 'an array of length 1'],
+  [{}, 'an object of class Object'],
+]
+const noBooleans: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [1, '1'],
+  ['true', '"true"'],
+  [null, 'null'],
+]
+const noFunctions: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [undefined, 'undefined'],
+  [null, 'null'],
+  ['name', '"name"'],
+  [{handleEvent: () => {}}, 'an object of class Object'],
+]
+const noIterables: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [5, '5'],
+  ['text', '"text"'],
+  [{}, 'an object of class Object'],
+  [
+    new (class ArrayLike {
+      length = 0
+    })(),
+    'an object of class ArrayLike',
+  ],
+  [
+    new (class Cursor {
+      next(): IteratorResult<never> {
+        return {done: true, value: undefined}
+      }
+    })(),
+    'an object of class Cursor',
+  ],
+  [Promise.resolve([]), 'an object of class Promise'],
+  [
+    new (class Fake {
+      readonly [Symbol.iterator] = 'no function'
+    })(),
+    'an object of class Fake',
+  ],
+  [new WeakSet(), 'an object of class WeakSet'],
+]
+
+const rows: Row[] = [
+  ...(
+    [
+      [null, 'null'],
+      [4, '4'],
+      ['limit', '"limit"'],
+      [true, 'true'],
+      [[4], 'an array of length 1'],
+      [
+        (
+          () => () =>
+            4
+        )(),
+        'a function',
+      ],
+    ] as const
+  ).map(([options, got]): Row => [`options: ${got}`, () => make(options), TypeError, 'options', anObject, got]),
+  ...[0, -2, 1.5, Number.NaN, -Infinity, 2 ** 53].map(
+    (limit): Row => [`limit: ${limit}`, () => make({limit}), RangeError, 'limit', aLimit, String(limit)],
+  ),
+  ...noNumbers.map(([limit, got]): Row => [`limit: ${got}`, () => make({limit}), TypeError, 'limit', aLimit, got]),
+  ...[-1, 0.5, Number.NaN, -Infinity].map(
+    (highWaterMark): Row => [
+      `highWaterMark: ${highWaterMark}`,
+      () => make({highWaterMark}),
+      RangeError,
+      'highWaterMark',
+      aMark,
+      String(highWaterMark),
+    ],
+  ),
+  ...noNumbers.map(
+    ([highWaterMark, got]): Row => [
+      `highWaterMark: ${got}`,
+      () => make({highWaterMark}),
+      TypeError,
+      'highWaterMark',
+      aMark,
+      got,
+    ],
+  ),
+  ...[0, -1, Number.NaN, 2 ** 31, -Infinity].map(
+    (timeout): Row => [`timeout: ${timeout}`, () => make({timeout}), RangeError, 'timeout', aTimeout, String(timeout)],
+  ),
+  ...noNumbers.map(
+    ([timeout, got]): Row => [`timeout: ${got}`, () => make({timeout}), TypeError, 'timeout', aTimeout, got],
+  ),
+  ...['yieldExceptions', 'ordered', 'releaseOnTimeout'].flatMap((option) =>
+    noBooleans.map(
+      ([value, got]): Row => [`${option}: ${got}`, () => make({[option]: value}), TypeError, option, aBoolean, got],
+    ),
+  ),
+  ...(
+    [
+      [null, 'null'],
+      ['abort', '"abort"'],
+      [true, 'true'],
+      [{}, 'an object of class Object'],
+      [
+        new (class Half {
+          readonly aborted = false
+        })(),
+        'an object of class Half',
+      ],
+      [new AbortController(), 'an object of class AbortController'],
+      [new EventTarget(), 'an object of class EventTarget'],
+      [(() => () => {})(), 'a function'],
+    ] as const
+  ).map(([signal, got]): Row => [`signal: ${got}`, () => make({signal}), TypeError, 'signal', aSignal, got]),
+  ...noIterables.map(
+    ([source, got]): Row => [
+      `new ConcurrentRunner(${got})`,
+      () => new ConcurrentRunner(bad(source)),
+      TypeError,
+      'source',
+      anIterable,
+      got,
+    ],
+  ),
+  ['concurrent(null)', () => concurrent(bad(null)), TypeError, 'source', anIterable, 'null'],
+  ['concurrent([], {limit: 0})', () => concurrent([], {limit: 0}), RangeError, 'limit', aLimit, '0'],
+  ...noIterables.map(
+    ([items, got]): Row => [
+      `map(${got}, mapper)`,
+      () => ConcurrentRunner.map(bad(items), (item: string) => item),
+      TypeError,
+      'items',
+      anIterable,
+      got,
+    ],
+  ),
+  ...noFunctions.map(
+    ([mapper, got]): Row => [
+      `map([], ${got})`,
+      () => ConcurrentRunner.map([], bad(mapper)),
+      TypeError,
+      'mapper',
+      aFunction,
+      got,
+    ],
+  ),
+  [
+    'map([], mapper, {limit: 0})',
+    () => ConcurrentRunner.map([], (item) => item, {limit: 0}),
+    RangeError,
+    'limit',
+    aLimit,
+    '0',
+  ],
+  ...noFunctions.map(
+    ([awaitables, got]): Row => [
+      `inflate([], ${got})`,
+      () => inflate([], bad(awaitables)),
+      TypeError,
+      'awaitables',
+      aFunction,
+      got,
+    ],
+  ),
+  ['inflate([], awaitables, {limit: 0})', () => inflate([], () => [], {limit: 0}), RangeError, 'limit', aLimit, '0'],
+  ...[0, -2, 1.5, Number.NaN].map(
+    (limit): Row => [
+      `runner.limit = ${limit}`,
+      () => {
+        runner().limit = limit
+      },
+      RangeError,
+      'limit',
+      aLimit,
+      String(limit),
+    ],
+  ),
+  ...[...noNumbers, [undefined, 'undefined'] as const].map(
+    ([limit, got]): Row => [
+      `runner.limit = ${got}`,
+      () => {
+        runner().limit = bad(limit)
+      },
+      TypeError,
+      'limit',
+      aLimit,
+      got,
+    ],
+  ),
+  ...(
+    [
+      [null, 'null'],
+      [5, '5'],
+      [[], 'an array of length 0'],
+    ] as const
+  ).map(
+    ([options, got]): Row => [`stop(${got})`, () => runner().stop(bad(options)), TypeError, 'options', anObject, got],
+  ),
+  ...[-1, Number.NaN, 2 ** 31, Infinity].map(
+    (timeout): Row => [
+      `stop({timeout: ${timeout}})`,
+      () => runner().stop({timeout}),
+      RangeError,
+      'timeout',
+      aDeadline,
+      String(timeout),
+    ],
+  ),
+  ...noNumbers.map(
+    ([timeout, got]): Row => [
+      `stop({timeout: ${got}})`,
+      () => runner().stop({timeout: bad(timeout)}),
+      TypeError,
+      'timeout',
+      aDeadline,
+      got,
+    ],
+  ),
+  ...(['on', 'once', 'addListener'] as const).flatMap((method) =>
+    noFunctions.map(
+      ([listener, got]): Row => [
+        `${method}('drain', ${got})`,
+        () => runner()[method]('drain', bad(listener)),
+        TypeError,
+        'listener',
+        aFunction,
+        got,
+      ],
+    ),
+  ),
+]
+
+for (const [title, call, Class, option, want, got] of rows) {
+  test(`${title} is refused with a ${Class.name} that says so`, (t) => {
+    const error = t.throws(call, {any: true})
+    t.true(error instanceof Class, `threw ${String(error)}`)
+    const {message} = error as Error
+    t.true(message.startsWith(`${option} must be ${want}; got ${got}`), message)
+  })
+}
+
+test('at least 60 bad inputs are tried', (t) => {
+  t.true(rows.length >= 60)
+})
+
+test.failing('inflate(null, awaitables) is refused with a TypeError that names the parameter objects', (t) => {
+  t.throws(() => inflate(bad(null), () => []), {
+    instanceOf: TypeError,
+    message: /^objects must be .*; got null$/,
+  })
+})
+
+test.failing('a signal whose listeners cannot be removed is refused with a TypeError', (t) => {
+  t.throws(() => make({signal: {aborted: false, addEventListener: () => {}}}), {instanceOf: TypeError})
+})
+
+test('a limit that is refused changes nothing', (t) => {
+  const limited = new ConcurrentRunner([], {limit: 3})
+  t.throws(() => {
+    limited.limit = 0
+  })
+  t.is(limited.limit, 3)
+})
+
+test('a stop that is refused stops nothing', (t) => {
+  const idle = runner()
+  t.throws(() => idle.stop({timeout: -1}))
+  t.is(idle.state, 'idle')
+})

@@ -1,0 +1,284 @@
+import test from 'ava'
+import {Results} from '../../src/results.js'
+
+const turn = (): Promise<void> => new Promise(setImmediate)
+const asCompleted = (highWaterMark = Infinity): Results<string> => new Results<string>(false, highWaterMark)
+const inOrder = (highWaterMark = Infinity): Results<string> => new Results<string>(true, highWaterMark)
+
+/** Writes down how each of so many calls of next() settles, in the order in which they do. */
+function take(results: Results<string>, times = 1): string[] {
+  const log: string[] = []
+  for (let call = 1; call <= times; call++)
+    results.next().then(
+      ({value, done}) => log.push(done ? `${call}: done` : `${call}: ${value}`),
+      (error: unknown) => log.push(`${call}: failed with ${String(error)}`),
+    )
+  return log
+}
+
+/** What has been written down once everything has had its turn. */
+async function settled(log: string[]): Promise<string[]> {
+  await turn()
+  return log
+}
+
+for (const [order, make] of [
+  ['as they complete', asCompleted],
+  ['in order', inOrder],
+] as const) {
+  test(`${order}: a result that waits is taken at once`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    t.is(results.size, 1)
+    t.deepEqual(await settled(take(results)), ['1: a'])
+    t.is(results.size, 0)
+  })
+
+  test(`${order}: a consumer that waits is served at once`, async (t) => {
+    const results = make()
+    const log = take(results)
+    t.deepEqual(await settled(log), [])
+    results.put('a', 0)
+    t.is(results.size, 0)
+    t.deepEqual(await settled(log), ['1: a'])
+  })
+
+  test(`${order}: consumers are served in the order in which they came`, async (t) => {
+    const results = make()
+    const log = take(results, 3)
+    for (const [index, result] of ['a', 'b', 'c'].entries()) results.put(result, index)
+    t.deepEqual(await settled(log), ['1: a', '2: b', '3: c'])
+  })
+
+  test(`${order}: undefined is a result like any other`, async (t) => {
+    const results = new Results<undefined>(order === 'in order', 1)
+    results.put(undefined, 0)
+    t.is(results.size, 1)
+    t.deepEqual(await results.next(), {value: undefined, done: false})
+  })
+
+  test(`${order}: the end settles every consumer that waits`, async (t) => {
+    const results = make()
+    const log = take(results, 2)
+    results.end()
+    t.deepEqual(await settled(log), ['1: done', '2: done'])
+  })
+
+  test(`${order}: what is ready is handed over before the end`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    results.end()
+    t.deepEqual(await settled(take(results, 3)), ['1: a', '2: done', '3: done'])
+  })
+
+  test(`${order}: a failure comes once, behind what is ready, and then the end`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    results.end({error: 'failure'})
+    const expected = ['1: a', '2: failed with failure', '3: done', '4: done']
+    t.deepEqual((await settled(take(results, 4))).toSorted(byCall), expected)
+  })
+
+  test(`${order}: of many consumers that wait one gets the failure, the first`, async (t) => {
+    const results = make()
+    const log = take(results, 3)
+    results.end({error: 'failure'})
+    t.deepEqual((await settled(log)).toSorted(byCall), ['1: failed with failure', '2: done', '3: done'])
+  })
+
+  test(`${order}: a failure may be undefined`, async (t) => {
+    const results = make()
+    results.end({error: undefined})
+    t.deepEqual(await settled(take(results)), ['1: failed with undefined'])
+  })
+
+  test(`${order}: results that are cleared are gone`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    results.clear()
+    t.is(results.size, 0)
+    results.end()
+    t.deepEqual(await settled(take(results)), ['1: done'])
+  })
+
+  test(`${order}: thousands of results keep their order, taken late or one by one`, async (t) => {
+    const count = 5000
+    const results = new Results<number>(order === 'in order', Infinity)
+    for (let index = 0; index < count; index++) results.put(index, index)
+    t.is(results.size, count)
+    const taken: Array<number | undefined> = []
+    for (let index = 0; index < count; index++) taken.push((await results.next()).value)
+    for (let index = count; index < count + 100; index++) {
+      results.put(index, index)
+      taken.push((await results.next()).value)
+    }
+    t.deepEqual(
+      taken,
+      Array.from({length: count + 100}, (_, index) => index),
+    )
+    t.is(results.size, 0)
+  })
+
+  test(`${order}: while held, results wait even for a consumer that wants them`, async (t) => {
+    const results = make()
+    const log = take(results, 2)
+    results.hold(true)
+    results.put('a', 0)
+    t.deepEqual(await settled(log), [])
+    t.is(results.size, 1)
+    results.hold(false)
+    results.put('b', 1)
+    t.deepEqual(await settled(log), ['1: a', '2: b'])
+  })
+
+  test(`${order}: while held, a consumer that comes waits too, for a result and for the end`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    results.hold(true)
+    const log = take(results, 2)
+    results.end()
+    t.deepEqual(await settled(log), [])
+    results.hold(false)
+    t.deepEqual(await settled(log), ['1: a', '2: done'])
+  })
+
+  test(`${order}: what nobody needs is not kept`, async (t) => {
+    const results = make()
+    results.put('a', 0)
+    results.discard()
+    t.is(results.size, 0)
+    results.put('b', 1)
+    t.is(results.size, 0)
+    results.end()
+    t.deepEqual(await settled(take(results)), ['1: done'])
+  })
+
+  test(`${order}: a consumer is served even where nobody else needs results`, async (t) => {
+    const results = make()
+    results.discard()
+    const log = take(results)
+    results.put('a', 0)
+    t.deepEqual(await settled(log), ['1: a'])
+  })
+
+  test(`${order}: what nobody needs and is held is not kept when that is over`, (t) => {
+    const results = make()
+    results.discard()
+    results.hold(true)
+    results.put('a', 0)
+    results.hold(false)
+    t.is(results.size, 0)
+  })
+}
+
+function byCall(one: string, other: string): number {
+  return Number.parseInt(one, 10) - Number.parseInt(other, 10)
+}
+
+test('as they complete: the index plays no part', async (t) => {
+  const results = asCompleted()
+  results.put('third', 2)
+  results.put('first', 0)
+  t.deepEqual(await settled(take(results, 2)), ['1: third', '2: first'])
+})
+
+test('in order: a result waits for those before it', async (t) => {
+  const results = inOrder()
+  const log = take(results, 3)
+  results.put('third', 2)
+  results.put('second', 1)
+  t.is(results.size, 2)
+  t.deepEqual(await settled(log), [])
+  results.put('first', 0)
+  t.is(results.size, 0)
+  t.deepEqual(await settled(log), ['1: first', '2: second', '3: third'])
+})
+
+test('in order: one slow first result holds back hundreds, and loses none', async (t) => {
+  const results = inOrder()
+  const log = take(results, 300)
+  for (let index = 299; index > 0; index--) results.put(String(index), index)
+  t.is(results.size, 299)
+  results.put('0', 0)
+  t.deepEqual(
+    await settled(log),
+    Array.from({length: 300}, (_, index) => `${index + 1}: ${index}`),
+  )
+})
+
+test('in order: a consumer who comes while the first is missing waits', async (t) => {
+  const results = inOrder()
+  results.put('second', 1)
+  const log = take(results)
+  t.deepEqual(await settled(log), [])
+  results.put('first', 0)
+  t.deepEqual(await settled(log), ['1: first'])
+})
+
+test('in order: what waits behind a place that is never filled is dropped at the end', async (t) => {
+  const results = inOrder()
+  results.put('second', 1)
+  results.end({error: 'failure'})
+  t.deepEqual((await settled(take(results, 2))).toSorted(byCall), ['1: failed with failure', '2: done'])
+  t.is(results.size, 0)
+})
+
+test('in order: what nobody needs is dropped in order as well', (t) => {
+  const results = inOrder()
+  results.discard()
+  results.put('second', 1)
+  t.is(results.size, 1)
+  results.put('first', 0)
+  t.is(results.size, 0)
+})
+
+// The high-water mark
+
+test('results are full when as many wait as the mark says', (t) => {
+  const results = asCompleted(2)
+  results.put('a', 0)
+  t.false(results.isFull)
+  results.put('b', 1)
+  t.true(results.isFull)
+})
+
+test('there is room again when one is taken', (t) => {
+  const results = asCompleted(1)
+  results.put('a', 0)
+  t.true(results.isFull)
+  void results.next()
+  t.false(results.isFull)
+})
+
+test('a mark that is raised makes room, and one that is lowered takes it', (t) => {
+  const results = asCompleted(1)
+  results.put('a', 0)
+  results.highWaterMark = 2
+  t.false(results.isFull)
+  results.highWaterMark = 1
+  t.true(results.isFull)
+})
+
+test('with a mark of 0 there is room only for a consumer who waits', (t) => {
+  const results = asCompleted(0)
+  t.true(results.isFull)
+  void results.next()
+  t.false(results.isFull)
+  results.put('a', 0)
+  t.true(results.isFull)
+})
+
+test('in order: with a mark of 0 there is no room while results wait for the first', (t) => {
+  const results = inOrder(0)
+  void results.next()
+  results.put('second', 1)
+  t.true(results.isFull)
+  results.put('first', 0)
+  t.true(results.isFull)
+})
+
+test('what nobody needs is never full', (t) => {
+  const results = asCompleted(0)
+  results.discard()
+  t.false(results.isFull)
+})
