@@ -2,6 +2,7 @@
 import {type ConcurrentError, ConcurrentExecutionError} from './errors.js'
 import {checkFunction} from './options.js'
 import {ConcurrentRunner} from './runner.js'
+import {checkSource} from './source.js'
 import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
 
 /**
@@ -22,11 +23,14 @@ export function inflate<O, Yields extends boolean = false>(
   awaitables: (object: O, context: TaskContext) => Iterable<Task<unknown>> | AsyncIterable<Task<unknown>>,
   options?: RunnerOptions<Yields>,
 ): ConcurrentRunner<O, Yields> {
+  checkSource('objects', objects)
   checkFunction('awaitables', awaitables)
   return ConcurrentRunner.map(
     objects,
     async (object, context) => {
-      const parts = new ConcurrentRunner(awaitables(object, context), {
+      const tasks = awaitables(object, context)
+      checkSource('what awaitables() returns', tasks)
+      const parts = new ConcurrentRunner(tasks, {
         limit: Infinity,
         yieldExceptions: true,
         signal: context.signal,

@@ -1,6 +1,6 @@
 /** Makes a source of tasks from plain items and what to do with each. */
 import {checkFunction} from './options.js'
-import {checkSource, isAsyncIterable, iteratorToClose} from './source.js'
+import {checkSource, handleRejections, isAsyncIterable, iteratorToClose} from './source.js'
 import type {Items, Source, Task, TaskContext} from './types.js'
 
 export type Mapper<I, T> = (item: I, context: TaskContext) => T | PromiseLike<T>
@@ -17,6 +17,7 @@ function mappedIterable<I, T>(
   mapper: Mapper<I, T>,
 ): IterableIterator<Task<T>> | AsyncIterableIterator<Task<T>> {
   checkSource('items', items)
+  handleRejections(items)
   let opened: Iterator<I> | AsyncIterator<I> | undefined
 
   const toTask = (result: IteratorResult<I>): IteratorResult<Task<T>> => {

@@ -45,13 +45,9 @@ export function resolveOptions(options: RunnerOptions = {}): ResolvedOptions {
 export function resolveStop(options: StopOptions = {}): number | undefined {
   checkObject('options', options)
   const {timeout} = options
-  if (timeout === undefined) return undefined
-  return checkNumber(
-    'timeout',
-    timeout,
-    `a number of milliseconds from 0 to ${longestDelay}`,
-    (ms) => ms >= 0 && ms <= longestDelay,
-  )
+  if (timeout === undefined || timeout === Infinity) return undefined
+  const expected = `a number of milliseconds from 0 to ${longestDelay}, or Infinity for no bound`
+  return checkNumber('timeout', timeout, expected, (ms) => ms >= 0 && ms <= longestDelay)
 }
 
 /** The limit as a number that counts can be compared with: `Infinity` for none. */
@@ -100,7 +96,8 @@ function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal
   if (
     typeof signal !== 'object' ||
     typeof signal?.aborted !== 'boolean' ||
-    typeof signal.addEventListener !== 'function'
+    typeof signal.addEventListener !== 'function' ||
+    typeof signal.removeEventListener !== 'function'
   )
     throw new TypeError(`${name} must be an AbortSignal; got ${describe(signal)}`)
   return signal

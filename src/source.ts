@@ -59,8 +59,10 @@ export class SourceReader<I> {
       let source = this.#source
       if (typeof source === 'function') {
         source = source(signal())
-        checkIterable('what the source function returns', source)
+        checkIterable('what the source function returns', source, 'an iterable or an async iterable')
       }
+      // A collection's iterator hides promises that are running already.
+      if (collectionIterators.has(Object.getPrototypeOf(source))) source = [...(source as Iterable<I>)]
       handleRejections(source)
       this.#isAsync = isAsyncIterable(source)
       this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
@@ -79,7 +81,7 @@ export class SourceReader<I> {
     try {
       const result = (this.#iterator as Iterator<I>).next()
       if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
-      else if (typeof result === 'object' && !result.done && this.#onClosed === undefined) {
+      else if (typeof result === 'object' && result !== null && !result.done && this.#onClosed === undefined) {
         // The common case, kept short: a synchronous source and its next item.
         const {value} = result
         this.#isPulling = false
@@ -186,25 +188,23 @@ export function iteratorToClose<I>(source: Items<I>): Iterator<I> | AsyncIterato
 }
 
 /** A collection's promises are running already, and may reject long before they are pulled. */
-function handleRejections(source: unknown): void {
+export function handleRejections(source: unknown): void {
   if (Array.isArray(source)) for (let index = 0; index < source.length; index++) handleRejection(source[index])
   else if (source instanceof Set) Set.prototype.forEach.call(source, handleRejection)
 }
 
 /** Throws a `TypeError` unless `source` is something that can be read. */
 export function checkSource(name: string, source: unknown): void {
-  if (typeof source !== 'function') checkIterable(name, source)
+  if (typeof source !== 'function')
+    checkIterable(name, source, 'an iterable, an async iterable or a function that returns one')
 }
 
-function checkIterable(name: string, value: unknown): void {
+function checkIterable(name: string, value: unknown, expected: string): void {
   const isIterable =
     typeof value === 'object' &&
     value !== null &&
-    (isAsyncIterable(value) || typeof (value as {[Symbol.iterator]?: unknown})[Symbol.iterator] === 'function')
-  if (!isIterable)
-    throw new TypeError(
-      `${name} must be an iterable, an async iterable or a function that returns one; got ${describe(value)}`,
-    )
+    (isAsyncIterable(value) || typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
+  if (!isIterable) throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
 }
 
 export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {

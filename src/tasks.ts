@@ -55,11 +55,12 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Keeps a promise that is in nobody's hands yet, or never will be, from becoming an unhandled rejection. */
 export function handleRejection(item: unknown): void {
+  if (typeof item !== 'object' || item === null) return
   try {
     // The prototype's own `then`: a lazy promise that overrides it must not be set going.
-    if (item instanceof Promise) void then.call(item, undefined, ignore)
+    void then.call(item as Promise<unknown>, undefined, ignore)
   } catch {
-    // Not a promise after all, whatever it pretends to be.
+    // No promise, of this or another realm: what it does is its own affair.
   }
 }
 

@@ -67,7 +67,10 @@ export interface RunnerOptions<Yields extends boolean = boolean> {
 
 /** How `stop` behaves. */
 export interface StopOptions {
-  /** Milliseconds the running tasks may still take, from 0 to 2147483647; past them the run is aborted. Default: no bound. */
+  /**
+   * Milliseconds the running tasks may still take, from 0 to 2147483647, or `Infinity`; past them the run is
+   * aborted. Default: no bound.
+   */
   readonly timeout?: number | undefined
 }
 

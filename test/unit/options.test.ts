@@ -82,6 +82,7 @@ test('stop has no deadline unless it is given one', (t) => {
   t.is(resolveStop(), undefined)
   t.is(resolveStop({}), undefined)
   t.is(resolveStop({timeout: undefined}), undefined)
+  t.is(resolveStop({timeout: Infinity}), undefined)
   t.is(resolveStop({timeout: 0}), 0)
   t.is(resolveStop({timeout: 2 ** 31 - 1}), 2 ** 31 - 1)
 })
@@ -110,7 +111,7 @@ const runner = (): ConcurrentRunner<number> => new ConcurrentRunner([() => 1])
 const aLimit = 'an integer ≥ 1, or -1 or Infinity for no limit'
 const aMark = 'an integer ≥ 0, or Infinity for no bound'
 const aTimeout = 'a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none'
-const aDeadline = 'a number of milliseconds from 0 to 2147483647'
+const aDeadline = 'a number of milliseconds from 0 to 2147483647, or Infinity for no bound'
 const aBoolean = 'true or false'
 const aSignal = 'an AbortSignal'
 const anObject = 'an object'
@@ -320,7 +321,7 @@ const rows: Row[] = [
   ).map(
     ([options, got]): Row => [`stop(${got})`, () => runner().stop(bad(options)), TypeError, 'options', anObject, got],
   ),
-  ...[-1, Number.NaN, 2 ** 31, Infinity].map(
+  ...[-1, Number.NaN, 2 ** 31].map(
     (timeout): Row => [
       `stop({timeout: ${timeout}})`,
       () => runner().stop({timeout}),
@@ -367,14 +368,14 @@ test('at least 60 bad inputs are tried', (t) => {
   t.true(rows.length >= 60)
 })
 
-test.failing('inflate(null, awaitables) is refused with a TypeError that names the parameter objects', (t) => {
+test('inflate(null, awaitables) is refused with a TypeError that names the parameter objects', (t) => {
   t.throws(() => inflate(bad(null), () => []), {
     instanceOf: TypeError,
     message: /^objects must be .*; got null$/,
   })
 })
 
-test.failing('a signal whose listeners cannot be removed is refused with a TypeError', (t) => {
+test('a signal whose listeners cannot be removed is refused with a TypeError', (t) => {
   t.throws(() => make({signal: {aborted: false, addEventListener: () => {}}}), {instanceOf: TypeError})
 })
 

@@ -43,16 +43,16 @@ for (const msPerUnit of [0.001, 0.01, 0.1, 1, 5]) {
       const start = world.now
       t.true(unitsUntilDue(world, new Pace(), msPerUnit) < Infinity)
       t.true(world.now - start >= 8 - 1e-6)
-      t.true(world.now - start <= 8 + Math.max(32 * msPerUnit, 2))
+      t.true(world.now - start <= 8 + Math.max(16 * msPerUnit, 2))
     })
   })
 }
 
-test('the clock is looked at every 32 units where they are short', (t) => {
+test('the clock is looked at every 16 units where they are short', (t) => {
   const world = new World()
   world.run(() => {
     unitsUntilDue(world, new Pace(), 0)
-    t.true(world.looks <= 100_000 / 32 + 6)
+    t.true(world.looks <= 100_000 / 16 + 6)
   })
 })
 
@@ -74,7 +74,7 @@ test('units that become long are noticed at the next look', (t) => {
   world.run(() => {
     const pace = new Pace()
     unitsUntilDue(world, pace, 0)
-    t.true(unitsUntilDue(world, pace, 5) <= 32)
+    t.true(unitsUntilDue(world, pace, 5) <= 16)
     world.turn()
     t.true(unitsUntilDue(world, pace, 5) <= 4)
   })
