@@ -1,0 +1,16 @@
+/** Ten tasks that take a while, three at a time: run it with `npx tsx examples/quickstart.ts`. */
+import {setTimeout as sleep} from 'node:timers/promises'
+import {ConcurrentRunner} from 'aio-tasks'
+
+function* tasks() {
+  for (let number = 1; number <= 10; number++)
+    yield async () => {
+      await sleep(Math.random() * 1000)
+      return `result ${number}`
+    }
+}
+
+const runner = new ConcurrentRunner(tasks(), {limit: 3})
+runner.on('start', ({index}) => console.log(`task ${index + 1} starts`))
+
+for await (const result of runner) console.log(result)

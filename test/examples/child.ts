@@ -1,0 +1,37 @@
+/** Runs an example in a process of its own, from the package's root, as `npm start` does. */
+import {type ChildProcessByStdio, spawn} from 'node:child_process'
+import {once} from 'node:events'
+import type {Readable} from 'node:stream'
+import {buffer} from 'node:stream/consumers'
+import {fileURLToPath} from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** How an example ended; output is `latin1`, one character for each byte. */
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type Child = ChildProcessByStdio<null, Readable, Readable>
+
+/** The command line of an example, with modules loaded ahead of it. */
+export function command(example: string, preloads: readonly string[] = []): string[] {
+  const imports = ['tsx', ...preloads].map((module) => `--import=${module}`)
+  return [process.execPath, ...imports, `examples/${example}.ts`]
+}
+
+/** Starts a command as npm would for a user who stands in `folder`. */
+export function start([file = '', ...args]: readonly string[], folder: string = root): Child {
+  const env = {...process.env, INIT_CWD: folder}
+  return spawn(file, args, {cwd: root, env, stdio: ['ignore', 'pipe', 'pipe']})
+}
+
+/** Reads what a child writes until it ends. */
+export async function ended(child: Child): Promise<Ended> {
+  const closed = once(child, 'close')
+  const [stdout, stderr] = await Promise.all([buffer(child.stdout), buffer(child.stderr)])
+  await closed
+  return {status: child.exitCode, stdout: stdout.toString('latin1'), stderr: stderr.toString('latin1')}
+}
