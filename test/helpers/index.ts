@@ -1,0 +1,7 @@
+/** The helpers of the tests, in one place. */
+export * from './clock.js'
+export * from './manual.js'
+export * from './outcomes.js'
+export * from './recorder.js'
+export * from './tracked.js'
+export * from './turn.js'

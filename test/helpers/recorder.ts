@@ -1,0 +1,23 @@
+/** Writes down a runner's events, one line each, so that a test can pin them as a literal list. */
+import type {ConcurrentError, RunnerStats, TaskContext} from '../../src/index.js'
+
+interface Recordable {
+  on(event: 'start', listener: (context: TaskContext) => void): unknown
+  on(event: 'result', listener: (value: unknown, context: TaskContext) => void): unknown
+  on(event: 'error', listener: (error: ConcurrentError, context?: TaskContext) => void): unknown
+  on(event: 'drain', listener: (stats: RunnerStats) => void): unknown
+}
+
+/** The list grows as the run goes on: `start 0`, `result 0 a`, `error 1 boom`, `error - boom`, `drain`. */
+export function record(runner: Recordable): string[] {
+  const log: string[] = []
+  runner.on('start', (context) => log.push(`start ${context.index}`))
+  runner.on('result', (value, context) => log.push(`result ${context.index} ${String(value)}`))
+  runner.on('error', (error, context) => log.push(`error ${context?.index ?? '-'} ${causeOf(error)}`))
+  runner.on('drain', () => log.push('drain'))
+  return log
+}
+
+function causeOf({cause}: ConcurrentError): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
