@@ -2,7 +2,7 @@
 import {nextTurn} from './runtime.js'
 
 /** Milliseconds without a turn of the event loop after which it is time to rest. */
-const budget = 8
+const budget = 4
 /** Between two looks at the clock lie at most so many units of work, and one where a unit takes long. */
 const longestStride = 16
 

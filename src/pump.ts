@@ -21,8 +21,8 @@ export interface PumpOwner<T> {
   failed(error: ConcurrentError, context?: TaskContext): void
   /** The source failed while it produced the item of this index. */
   sourceFailed(cause: unknown, index: number): void
-  /** Closing the source, or disposing of a task that will not run, failed. */
-  closeFailed(cause: unknown, index: number): void
+  /** Closing the source, or disposing of what will not run, failed. */
+  cleanupFailed(what: string, cause: unknown, index: number): void
   /** The gate failed. */
   gateFailed(cause: unknown, index: number): void
   /** The source has no more items. */
@@ -156,7 +156,12 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     if (!this.#isResting && this.#pace.isDue()) this.#rest()
   }
 
-  /** No more pulls and starts. The source may clean up. */
+  /** No more pulls and starts. */
+  shut(): void {
+    this.#isOpen = false
+  }
+
+  /** No more pulls and starts, and the source may clean up. */
   close(onClosed: () => void): void {
     this.#isOpen = false
     const held = this.#held
@@ -195,7 +200,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   }
 
   closeFailed(cause: unknown): void {
-    this.#owner.closeFailed(cause, this.#index)
+    this.#owner.cleanupFailed('Closing the source', cause, this.#index)
   }
 
   left(task: Task<T>): void {
@@ -245,8 +250,11 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     const index = this.#index++
     const wrong = itemError(task, index, this.#reader.isAsync)
     if (wrong !== undefined) {
+      this.#disposals++ // not idle before it is disposed of
       this.#owner.failed(wrong)
       this.#drop(task)
+      this.#disposals--
+      if (!this.#isOpen) this.#owner.settled()
       return
     }
     const context = new Context(index)
@@ -325,6 +333,8 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   /** Disposes of a task that will never run. */
   #drop(task: Task<T>): void {
+    const onFailed = (cause: unknown): void =>
+      this.#owner.cleanupFailed('Disposing of a task that will not run', cause, this.#index)
     try {
       const disposal = discard(task)
       if (!isThenable(disposal)) return
@@ -334,11 +344,11 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
         this.#owner.settled()
       }
       whenSettled(disposal, onDisposed, (cause) => {
-        this.closeFailed(cause)
+        onFailed(cause)
         onDisposed()
       })
     } catch (cause) {
-      this.closeFailed(cause)
+      onFailed(cause)
     }
   }
 }

@@ -34,6 +34,11 @@ export class Results<R> {
     return this.#size
   }
 
+  /** Whether a consumer is waiting for a result. */
+  get isAwaited(): boolean {
+    return this.#takers.size > 0
+  }
+
   /** Whether so many results wait that no more tasks should start. */
   get isFull(): boolean {
     if (this.#size < this.highWaterMark || this.#isDiscarding) return false
@@ -43,13 +48,13 @@ export class Results<R> {
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (!this.#isOrdered) {
-      if (this.#takers.size > 0) {
-        if (this.#size === 0 && !this.#isHeld) {
-          this.#takers.shift()?.resolve({value: result, done: false})
-          return
-        }
-      } else if (this.#isDiscarding) return
+    if (this.#isDiscarding) {
+      this.#takers.shift()?.resolve({value: result, done: false})
+      return
+    }
+    if (!this.#isOrdered && this.#size === 0 && this.#takers.size > 0 && !this.#isHeld) {
+      this.#takers.shift()?.resolve({value: result, done: false})
+      return
     }
     const place = this.#isOrdered ? index : this.#tail
     while (place - this.#head > this.#mask) this.#grow()
@@ -64,17 +69,21 @@ export class Results<R> {
     if (!this.#isHeld && this.#takers.size === 0) {
       const result = this.#take()
       if (result !== empty) return Promise.resolve({value: result, done: false})
-      if (this.#hasEnded) return this.#finish()
+      if (this.#hasEnded) {
+        const failure = this.#finish()
+        return failure === undefined ? Promise.resolve({value: undefined, done: true}) : Promise.reject(failure.error)
+      }
     }
     const taker = pDefer<IteratorResult<R, undefined>>()
     this.#takers.push(taker)
     return taker.promise
   }
 
-  /** From now on nobody needs the results. */
+  /** From now on nothing is kept: a result goes to whoever is waiting for one already, or to nobody. */
   discard(): void {
     this.#isDiscarding = true
     this.#serve()
+    this.clear()
   }
 
   /** While held, results wait even for a consumer that wants them. */
@@ -100,12 +109,17 @@ export class Results<R> {
 
   #serve(): void {
     if (this.#isHeld) return
-    while (this.#takers.size > 0 || this.#isDiscarding) {
+    while (this.#takers.size > 0) {
       const result = this.#take()
       if (result === empty) break
       this.#takers.shift()?.resolve({value: result, done: false})
     }
-    if (this.#hasEnded) while (this.#takers.size > 0) this.#takers.shift()?.resolve(this.#finish())
+    if (!this.#hasEnded) return
+    for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) {
+      const failure = this.#finish()
+      if (failure === undefined) taker.resolve({value: undefined, done: true})
+      else taker.reject(failure.error)
+    }
   }
 
   /** The result whose turn it is, or `empty` if that one is not ready. */
@@ -120,13 +134,13 @@ export class Results<R> {
     return result
   }
 
-  #finish(): Promise<IteratorReturnResult<undefined>> {
+  /** The failure, the first time it is asked for. */
+  #finish(): {readonly error: unknown} | undefined {
     // After a failure, what is left in the ring waits behind a place that will never be filled.
     if (this.#size > 0) this.clear()
     const failure = this.#failure
-    if (failure === undefined) return Promise.resolve({value: undefined, done: true})
     this.#failure = undefined
-    return Promise.reject(failure.error)
+    return failure
   }
 
   #grow(): void {

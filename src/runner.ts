@@ -6,8 +6,9 @@ import {type Mapper, mapped} from './mapped.js'
 import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
 import {Pump} from './pump.js'
 import {Results} from './results.js'
-import {nextTurn} from './runtime.js'
-import {isThenable, whenSettled} from './tasks.js'
+import {nextTurn, report} from './runtime.js'
+import {onAbort} from './signals.js'
+import {handleRejection, isThenable, whenSettled} from './tasks.js'
 import type {
   Items,
   RunnerEvents,
@@ -25,6 +26,11 @@ import type {
 const states = ['idle', 'running', 'finishing', 'closing', 'drained'] as const
 const State = {Idle: 0, Running: 1, Finishing: 2, Closing: 3, Drained: 4} as const
 type State = (typeof State)[keyof typeof State]
+
+/** A runner as the emitter of its own events. */
+interface OwnEvents<T> {
+  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
+}
 
 /** Why a run ended that did not end gracefully. */
 interface Outcome {
@@ -62,8 +68,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   readonly #options: ResolvedOptions
   readonly #results: Results<Awaited<T> | ConcurrentError>
   readonly #pump: Pump<T>
-  // The emitter as the runner itself uses it: its own events only, which types can follow.
-  readonly #events = this as unknown as Pick<Emitter<RunnerEvents<T>>, 'emit'>
+  // The emitter as the runner itself uses it: types cannot follow a map that subclasses extend.
+  readonly #own = this as unknown as OwnEvents<T>
   readonly #drained: DeferredPromise<RunnerStats> = pDefer()
   /** Resolves when the consumer has been let know how the run ended. */
   readonly #surfaced: DeferredPromise<void> = pDefer()
@@ -71,16 +77,18 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   #state: State = State.Idle
   /** Decided once, by whatever ended the run first; `undefined` for a graceful end. */
   #outcome: Outcome | undefined
-  /** The consumer has left: it is owed no error any more. */
-  #isLeft = false
   #source: 'unclosed' | 'closing' | 'closed' = 'unclosed'
   /** The source was closed while producing an item, and the event loop has turned since. */
   #isOverdue = false
   #isCleaning = false
+  /** The consumer left before it was told how the run ended: it is owed no error any more. */
+  #isLeft = false
+  #hasAborted = false
   /** Calls of listeners under way. The run does not drain inside one: `drain` is the last event for all. */
   #telling = 0
   #controller: AbortController | undefined
-  #deadline: ReturnType<typeof setTimeout> | undefined
+  #ignoreSignal: (() => void) | undefined
+  #deadline: {readonly at: number; readonly timer: ReturnType<typeof setTimeout>} | undefined
   #run: Promise<RunnerStats> | undefined
 
   /**
@@ -96,16 +104,12 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     this.#results = new Results(ordered, highWaterMark ?? limit)
     this.#pump = new Pump(source, this.#results, this.#options, {
       execute: (task, context) => this.execute(task, context),
-      started: (context) => void this.#events.emit('start', context),
-      succeeded: (value, context) => {
-        this.#telling++
-        this.#events.emit('result', value, context)
-        this.#telling--
-      },
+      started: (context) => this.#tell('start', context),
+      succeeded: (value, context) => this.#tell('result', value, context),
       failed: (error, context) => this.#fault(error, context),
       sourceFailed: (cause, index) => this.#sourceFailed(cause, index),
-      closeFailed: (cause, index) =>
-        this.#report(new ConcurrentIteratorError(`Closing the source failed: ${describe(cause)}`, {cause, index})),
+      cleanupFailed: (what, cause, index) =>
+        this.#report(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index})),
       gateFailed: (cause, index) => this.#gateFailed(cause, index),
       exhausted: () => this.#finish(),
       settled: () => this.#settle(),
@@ -151,6 +155,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * tasks are not waited for: that is what {@link drained} is for.
    */
   async return<V = undefined>(value?: V | PromiseLike<V>): Promise<IteratorReturnResult<Awaited<V>>> {
+    handleRejection(value)
     await this.#leave(new DOMException('The consumer has left the run', 'AbortError'))
     return {done: true, value: (await value) as Awaited<V>}
   }
@@ -216,30 +221,26 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   stop(options?: StopOptions): Promise<RunnerStats> {
     const timeout = resolveStop(options)
     if (this.#state < State.Finishing) {
+      this.#state = State.Finishing
       this.#closeSource()
-      this.#finish()
+      this.#settle()
     }
-    if (timeout !== undefined && this.#state < State.Drained) {
-      clearTimeout(this.#deadline)
-      this.#deadline = setTimeout(
-        () => this.abort(new DOMException(`stop() took longer than ${timeout} ms`, 'TimeoutError')),
-        timeout,
-      )
-    }
+    if (timeout !== undefined && this.#state < State.Drained) this.#abortIn(timeout)
     return this.drained
   }
 
   /**
    * Ends the run at once: the signals of running tasks abort, results that wait are dropped, and the
-   * pending `next()` rejects with the reason itself.
+   * pending `next()` rejects with the reason itself. A second call no longer waits for the source to clean up.
    *
    * @param reason Default: an `AbortError`, as for `AbortController.abort()`.
    */
   abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
+    const isSecond = this.#hasAborted
+    this.#hasAborted = true
     if (this.#state < State.Closing) this.#end({kind: 'aborted', reason})
-    else if (this.#state === State.Closing)
-      this.#sourceClosed() // or rather given up
-    else if (this.#outcome === undefined && this.#results.size > 0) {
+    else if (this.#state === State.Closing && isSecond) this.#giveUp()
+    else if (this.#state === State.Drained && this.#outcome === undefined && this.#results.size > 0) {
       this.#outcome = {kind: 'aborted', reason}
       this.#results.clear()
       this.#results.end({error: reason})
@@ -322,12 +323,10 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
       return
     }
     this.#state = State.Running
-    signal?.addEventListener('abort', this.#onSignal, {once: true})
+    if (signal !== undefined) this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
     const gate = this.ready === ConcurrentRunner.prototype.ready ? undefined : () => this.ready()
     this.#pump.open(() => (this.#controller ??= new AbortController()).signal, gate)
   }
-
-  readonly #onSignal = (): void => this.abort(this.#options.signal?.reason)
 
   async #runAll(): Promise<RunnerStats> {
     this.#results.discard()
@@ -348,19 +347,14 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** A task, an item or the source failed: ends the run, or puts the error in its place. */
   #fault(error: ConcurrentError, context?: TaskContext): void {
-    let raised: ConcurrentError | undefined
-    if (this.#outcome === undefined) {
-      raised = this.#raised(error)
-      // Decided before listeners hear of it, so that nothing they do can mask it.
-      if (raised !== undefined) this.#outcome = {kind: 'failed', reason: raised}
-      else this.#results.put(error, error.index)
-    }
+    const raised = this.#outcome === undefined ? this.#raised(error) : undefined
+    // Not if the hook that was asked has ended the run.
+    const isDecided = raised !== undefined && this.#decide({kind: 'failed', reason: raised})
+    if (raised === undefined && this.#outcome === undefined) this.#results.put(error, error.index)
     this.#report(error, context)
-    if (raised !== undefined) {
-      if (raised !== error) this.#report(raised)
-      this.#end({kind: 'failed', reason: raised})
-    }
-    this.#settle()
+    if (!isDecided) return
+    if (raised !== error) this.#report(raised)
+    this.#end()
   }
 
   /** What an error raises: itself, nothing, or what the hook throws that is to decide it. */
@@ -377,7 +371,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     if (this.#source === 'unclosed') {
       this.#fault(error)
       this.#finish() // where a subclass goes on without the source
-    } else if (cause !== this.#outcome?.reason) this.#report(error) // that reason a source may throw that was told to stop
+    } else if (this.#outcome === undefined || cause !== this.#outcome.reason) this.#report(error)
+    // else it was told to stop waiting, and has thrown what it was given
   }
 
   #gateFailed(cause: unknown, index: number): void {
@@ -387,18 +382,28 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   #fail(error: ConcurrentError): void {
-    this.#outcome ??= {kind: 'failed', reason: error}
+    const isDecided = this.#decide({kind: 'failed', reason: error})
     this.#report(error)
-    this.#end(this.#outcome)
+    if (isDecided) this.#end()
   }
 
   /** Emits an error. Once the run has drained there is nobody to tell. */
   #report(error: ConcurrentError, context?: TaskContext): void {
     if (this.#state === State.Drained) return
+    if (context === undefined) this.#tell('error', error)
+    else this.#tell('error', error, context)
+  }
+
+  /** Emits an event. Whatever listeners do, the run does not drain before all have heard it. */
+  #tell<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void {
     this.#telling++
-    if (context === undefined) this.#events.emit('error', error)
-    else this.#events.emit('error', error, context)
+    try {
+      this.#own.emit(event, ...args)
+    } catch (error) {
+      report(error) // of an `emit` that a subclass overrides
+    }
     this.#telling--
+    this.#settle()
   }
 
   // Ending
@@ -409,12 +414,24 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     this.#settle()
   }
 
-  /** Ends the run in any but a graceful way. The first reason to come decides. */
-  #end(outcome: Outcome): void {
+  /**
+   * Decides how the run ends, if nothing has yet, and stops pulling. Comes before listeners hear why, so
+   * that nothing they do can mask it; `#end` follows.
+   */
+  #decide(outcome: Outcome): boolean {
+    if (this.#outcome !== undefined) return false
+    this.#outcome = outcome
+    this.#pump.shut()
+    return true
+  }
+
+  /** Ends the run in any but a graceful way: as was decided, or else as given. */
+  #end(outcome?: Outcome): void {
     if (this.#state >= State.Closing) return
     this.#state = State.Closing
-    const {kind, reason} = (this.#outcome ??= outcome)
-    if (kind !== 'failed') this.#results.clear()
+    if (outcome !== undefined) this.#decide(outcome)
+    const reason = this.#outcome?.reason
+    if (this.#outcome?.kind !== 'failed') this.#results.clear()
     this.#pump.halt(reason)
     this.#controller?.abort(reason)
     this.#closeSource()
@@ -424,11 +441,24 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   async #leave(reason: unknown): Promise<void> {
-    this.#isLeft = true
     this.#end({kind: 'left', reason})
     this.#results.clear()
-    if (this.#hasSurfaced) this.#results.end()
+    // Unless it is waiting for a result still: somebody else has called `return()` then.
+    if (!this.#results.isAwaited) this.#isLeft = true
+    if (this.#hasSurfaced && this.#isLeft) this.#results.end()
     await this.#surfaced.promise
+  }
+
+  /** Aborts when the running tasks, and the source, have had their time. The earliest deadline counts. */
+  #abortIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#deadline !== undefined && this.#deadline.at <= at) return
+    clearTimeout(this.#deadline?.timer)
+    const timer = setTimeout(() => {
+      this.abort(new DOMException(`stop() took longer than ${ms} ms`, 'TimeoutError'))
+      this.#giveUp()
+    }, ms)
+    this.#deadline = {at, timer}
   }
 
   #closeSource(): void {
@@ -449,24 +479,26 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     this.#settle()
   }
 
+  /** Waits no longer for the source to clean up. */
+  #giveUp(): void {
+    if (this.#source === 'closing') this.#sourceClosed()
+  }
+
   /** Lets the consumer know how the run ended, behind the results that are still to be handed over. */
   #surface(): void {
     if (this.#hasSurfaced) return
     this.#hasSurfaced = true
-    const isRaised = this.#outcome !== undefined && this.#outcome.kind !== 'left' && !this.#isLeft
-    this.#results.end(isRaised ? {error: this.#outcome?.reason} : undefined)
+    const outcome = this.#outcome
+    this.#results.end(
+      outcome === undefined || outcome.kind === 'left' || this.#isLeft ? undefined : {error: outcome.reason},
+    )
     this.#surfaced.resolve()
   }
 
   /** Cleans up and drains, once the run has ended and there is nothing left to wait for. */
   #settle(): void {
-    if (
-      (this.#state !== State.Finishing && this.#state !== State.Closing) ||
-      this.#isCleaning ||
-      this.#telling > 0 ||
-      !this.#pump.isIdle
-    )
-      return
+    const hasEnded = this.#state === State.Closing || (this.#state === State.Finishing && this.#outcome === undefined)
+    if (!hasEnded || this.#isCleaning || this.#telling > 0 || !this.#pump.isIdle) return
     const isLost = this.#isOverdue && this.#pump.isPulling
     if (this.#source === 'closing' && !isLost) return
     this.#isCleaning = true
@@ -492,11 +524,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   #drain(): void {
     this.#state = State.Drained
-    this.#options.signal?.removeEventListener('abort', this.#onSignal)
-    clearTimeout(this.#deadline)
+    this.#ignoreSignal?.()
+    clearTimeout(this.#deadline?.timer)
     const {stats} = this
-    this.#events.emit('drain', stats)
     this.#surface()
+    this.#tell('drain', stats)
     this.#drained.resolve(stats)
   }
 }

@@ -24,9 +24,11 @@ export const nothing: unique symbol = Symbol('nothing')
 type State = 'unopened' | 'open' | 'over'
 
 export class SourceReader<I> {
-  readonly #source: Items<I>
   readonly #sink: SourceSink<I>
   #state: State = 'unopened'
+  /** Let go of once opened or closed. */
+  #source: Items<I> | undefined
+  /** Let go of once over. */
   #iterator: Iterator<I> | AsyncIterator<I> | undefined
   #isAsync = false
   #isPulling = false
@@ -54,15 +56,17 @@ export class SourceReader<I> {
 
   /** Calls the source if it is a function, and gets its iterator. */
   open(signal: () => AbortSignal): void {
+    let source = this.#source
+    if (this.#state !== 'unopened' || source === undefined) return
+    this.#source = undefined
     this.#isCalling = true
     try {
-      let source = this.#source
       if (typeof source === 'function') {
         source = source(signal())
         checkIterable('what the source function returns', source, 'an iterable or an async iterable')
       }
       // A collection's iterator hides promises that are running already.
-      if (collectionIterators.has(Object.getPrototypeOf(source))) source = [...(source as Iterable<I>)]
+      if (isCollectionIterator(source)) source = [...source]
       handleRejections(source)
       this.#isAsync = isAsyncIterable(source)
       this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
@@ -81,13 +85,20 @@ export class SourceReader<I> {
     try {
       const result = (this.#iterator as Iterator<I>).next()
       if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
-      else if (typeof result === 'object' && result !== null && !result.done && this.#onClosed === undefined) {
-        // The common case, kept short: a synchronous source and its next item.
-        const {value} = result
-        this.#isPulling = false
-        this.#isCalling = false
-        return value
-      } else this.#onResult(result)
+      else {
+        checkResult(result)
+        if (result.done) this.#finish()
+        else {
+          const {value} = result
+          if (value === undefined) checkSynchronous(result)
+          this.#isPulling = false
+          if (this.#onClosed === undefined) {
+            this.#isCalling = false
+            return value
+          }
+          this.#sink.arrived(value)
+        }
+      }
     } catch (cause) {
       this.#onRejection(cause)
     }
@@ -109,22 +120,19 @@ export class SourceReader<I> {
   }
 
   readonly #onResult = (result: IteratorResult<I>): void => {
-    this.#isPulling = false
     let item: I
     try {
-      if (typeof result !== 'object' || result === null)
-        throw new TypeError(`next() of the source must give an object; got ${describe(result)}`)
+      checkResult(result)
       if (result.done) {
-        const isNews = this.#state === 'open'
-        this.#state = 'over'
-        if (isNews) this.#sink.exhausted()
+        this.#finish()
         return
       }
       item = result.value
     } catch (cause) {
-      this.#fail(cause)
+      this.#onRejection(cause)
       return
     }
+    this.#isPulling = false
     this.#sink.arrived(item)
   }
 
@@ -133,9 +141,21 @@ export class SourceReader<I> {
     this.#fail(cause)
   }
 
+  #finish(): void {
+    this.#isPulling = false
+    if (this.#state === 'over') return // it has been closed since
+    this.#end()
+    this.#sink.exhausted()
+  }
+
   #fail(cause: unknown): void {
-    this.#state = 'over'
+    this.#end()
     this.#sink.sourceFailed(cause)
+  }
+
+  #end(): void {
+    this.#state = 'over'
+    this.#iterator = undefined
   }
 
   /** Closes what could not be closed while its own code was being called. */
@@ -149,7 +169,8 @@ export class SourceReader<I> {
 
   #return(onClosed: () => void): void {
     const iterator = this.#iterator ?? iteratorToClose(this.#source)
-    this.#state = 'over'
+    this.#end()
+    this.#source = undefined
     try {
       const method = iterator?.return
       if (method == null) this.#leave(iterator)
@@ -171,26 +192,36 @@ export class SourceReader<I> {
 
   /** Hands over what is left in a collection. Other iterators without `return` may go on for ever. */
   #leave(iterator: Iterator<I> | AsyncIterator<I> | undefined): void {
-    if (iterator === undefined || !collectionIterators.has(Object.getPrototypeOf(iterator))) return
-    for (const item of iterator as IterableIterator<I>) this.#sink.left(item)
+    if (isCollectionIterator(iterator)) for (const item of iterator) this.#sink.left(item)
   }
 }
 
-const collectionIterators = new Set<unknown>(
-  [[].values(), new Set().values(), new Map().values()].map((iterator) => Object.getPrototypeOf(iterator)),
-)
+// By tag and not by class: collections come from other realms too.
+const collectionIterators = new Set(['[object Array Iterator]', '[object Set Iterator]', '[object Map Iterator]'])
+
+function isCollectionIterator(value: unknown): value is IterableIterator<never> {
+  return collectionIterators.has(tagOf(value))
+}
+
+function isSet(value: unknown): value is Set<unknown> {
+  return tagOf(value) === '[object Set]'
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value)
+}
 
 /** What of an unopened source must be closed: an iterator that is its own iterable, such as a generator, or a collection. */
-export function iteratorToClose<I>(source: Items<I>): Iterator<I> | AsyncIterator<I> | undefined {
-  if (typeof source === 'function') return undefined
-  if (Array.isArray(source) || source instanceof Set) return source[Symbol.iterator]()
+export function iteratorToClose<I>(source: Items<I> | undefined): Iterator<I> | AsyncIterator<I> | undefined {
+  if (typeof source !== 'object') return undefined
+  if (Array.isArray(source) || isSet(source)) return source[Symbol.iterator]() as Iterator<I>
   return 'next' in source && typeof source.next === 'function' ? (source as unknown as Iterator<I>) : undefined
 }
 
 /** A collection's promises are running already, and may reject long before they are pulled. */
 export function handleRejections(source: unknown): void {
   if (Array.isArray(source)) for (let index = 0; index < source.length; index++) handleRejection(source[index])
-  else if (source instanceof Set) Set.prototype.forEach.call(source, handleRejection)
+  else if (isSet(source)) for (const item of source) handleRejection(item)
 }
 
 /** Throws a `TypeError` unless `source` is something that can be read. */
@@ -209,4 +240,15 @@ function checkIterable(name: string, value: unknown, expected: string): void {
 
 export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {
   return typeof (source as Partial<AsyncIterable<I>>)[Symbol.asyncIterator] === 'function'
+}
+
+function checkResult(result: unknown): void {
+  if (typeof result !== 'object' || result === null)
+    throw new TypeError(`next() of the source must give an object; got ${describe(result)}`)
+}
+
+function checkSynchronous(result: unknown): void {
+  if (!isThenable(result)) return
+  handleRejection(result)
+  throw new TypeError('next() of the source gave a promise; an async iterator is found under Symbol.asyncIterator')
 }

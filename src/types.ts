@@ -13,10 +13,16 @@ export interface TaskContext {
 }
 
 /**
+ * A task that is called when there is a free slot. It is also what an async generator of tasks yields: a
+ * promise it would await itself.
+ */
+export type TaskFunction<T> = (context: TaskContext) => T | PromiseLike<T>
+
+/**
  * One unit of work: a function that is called when there is a free slot, or a promise, which is
  * running already and counts against the limit from the moment it is pulled.
  */
-export type Task<T> = ((context: TaskContext) => T | PromiseLike<T>) | PromiseLike<T>
+export type Task<T> = TaskFunction<T> | PromiseLike<T>
 
 /** Plain items: any iterable, or a function that makes one when the run starts. */
 export type Items<I> = Iterable<I> | AsyncIterable<I> | ((signal: AbortSignal) => Iterable<I> | AsyncIterable<I>)

@@ -1,5 +1,4 @@
 // oxlint-disable unicorn/no-thenable -- hostile ones are what is tested
-// oxlint-disable unicorn/consistent-function-scoping -- a source reads best beside the test that uses it
 import test from 'ava'
 import pDefer from 'p-defer'
 import {

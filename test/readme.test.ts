@@ -15,7 +15,9 @@ test('every TypeScript snippet of the README compiles on its own', async (t) => 
   // Inside the project, where `aio-tasks` and the types of Node are found.
   const folder = await mkdtemp(join(root, 'node_modules', '.snippets-'))
   t.teardown(() => rm(folder, {recursive: true}))
-  await Promise.all(snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), `${code}\nexport {}\n`)))
+  await Promise.all(
+    snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), `${code}\nexport {}\n`)),
+  )
   const paths = {'aio-tasks': [join(root, 'src/index.ts')]}
   const compilerOptions = {paths, noEmit: true, isolatedDeclarations: false, declaration: false, noUnusedLocals: false}
   const config = {extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'], exclude: []}

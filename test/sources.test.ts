@@ -1,5 +1,4 @@
 // oxlint-disable unicorn/no-thenable -- foreign ones are what is tested
-// oxlint-disable unicorn/consistent-function-scoping -- a source reads best beside the test that uses it
 import {Readable} from 'node:stream'
 import test from 'ava'
 import pDefer from 'p-defer'
@@ -471,4 +470,19 @@ test('map() leaves its items untouched until the run starts, and closes them', a
   await runner.next()
   await runner.return()
   t.is(items.returns, 1)
+})
+
+test('an iterator over a collection is read ahead at the start, for the promises that it hides', async (t) => {
+  const reasons = await unhandledDuring(async () => {
+    const first = pDefer<number>()
+    const named = new Map([
+      ['slow', first.promise],
+      ['early', Promise.reject(new Error('early'))],
+    ])
+    const results = concurrent(named.values(), {limit: 1, yieldExceptions: true}).toArray()
+    await turn()
+    first.resolve(1)
+    t.is((await results).length, 2)
+  })
+  t.deepEqual(reasons, [])
 })

@@ -1,5 +1,4 @@
 /** One test for each way in which people were hurt by libraries like this one, where no other file has it. */
-// oxlint-disable unicorn/consistent-function-scoping -- a source reads best beside the test that uses it
 import {AsyncLocalStorage} from 'node:async_hooks'
 import test from 'ava'
 import pDefer from 'p-defer'

@@ -1,4 +1,3 @@
-// oxlint-disable unicorn/consistent-function-scoping -- a source reads best beside the test that uses it
 import test from 'ava'
 import {
   type ConcurrentError,

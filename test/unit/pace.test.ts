@@ -37,13 +37,13 @@ test('work that takes no time never needs a rest', (t) => {
 })
 
 for (const msPerUnit of [0.001, 0.01, 0.1, 1, 5]) {
-  test(`units of ${msPerUnit} ms need a rest after 8 ms and one look at the clock`, (t) => {
+  test(`units of ${msPerUnit} ms need a rest after 4 ms and one look at the clock`, (t) => {
     const world = new World()
     world.run(() => {
       const start = world.now
       t.true(unitsUntilDue(world, new Pace(), msPerUnit) < Infinity)
-      t.true(world.now - start >= 8 - 1e-6)
-      t.true(world.now - start <= 8 + Math.max(16 * msPerUnit, 2))
+      t.true(world.now - start >= 4 - 1e-6)
+      t.true(world.now - start <= 4 + Math.max(16 * msPerUnit, 2))
     })
   })
 }
@@ -117,7 +117,7 @@ test('a rest ends when the event loop turns, and not before', (t) => {
   })
 })
 
-test('after a rest the next 8 ms begin', (t) => {
+test('after a rest the next 4 ms begin', (t) => {
   const world = new World()
   world.run(() => {
     const pace = new Pace()
@@ -126,6 +126,6 @@ test('after a rest the next 8 ms begin', (t) => {
     world.turn()
     const start = world.now
     unitsUntilDue(world, pace, 1)
-    t.true(world.now - start >= 8)
+    t.true(world.now - start >= 4)
   })
 })

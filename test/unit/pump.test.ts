@@ -5,7 +5,10 @@ import {resolveOptions} from '../../src/options.js'
 import {Pump, type PumpOwner} from '../../src/pump.js'
 import {Results} from '../../src/results.js'
 import type {RunnerOptions, Source, Task, TaskContext} from '../../src/types.js'
+import {freezeClock} from '../helpers/clock.js'
 import {withProperty} from './globals.js'
+
+freezeClock()
 
 const turn = (): Promise<void> => new Promise(setImmediate)
 
@@ -59,7 +62,7 @@ class Owner implements PumpOwner<unknown> {
     this.causes.push(cause)
   }
 
-  closeFailed(cause: unknown, index: number): void {
+  cleanupFailed(_what: string, cause: unknown, index: number): void {
     this.log.push(`close failed at ${index}`)
     this.causes.push(cause)
   }

@@ -1,0 +1,41 @@
+/** Hears an `AbortSignal` for many at once: one listener on it, however many runs share it. */
+
+interface Hearing {
+  readonly callbacks: Set<() => void>
+  readonly listener: () => void
+}
+
+const hearings = new WeakMap<AbortSignal, Hearing>()
+
+/**
+ * Calls back when a signal aborts that has not yet.
+ *
+ * @returns What takes the callback back. Once nobody listens, no listener is left on the signal.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const {callbacks} = hearings.get(signal) ?? hear(signal)
+  callbacks.add(callback)
+  return () => {
+    callbacks.delete(callback)
+    if (callbacks.size === 0) stop(signal)
+  }
+}
+
+function hear(signal: AbortSignal): Hearing {
+  const callbacks = new Set<() => void>()
+  const listener = (): void => {
+    stop(signal)
+    for (const callback of callbacks) callback()
+  }
+  const hearing = {callbacks, listener}
+  hearings.set(signal, hearing)
+  signal.addEventListener('abort', listener)
+  return hearing
+}
+
+function stop(signal: AbortSignal): void {
+  const hearing = hearings.get(signal)
+  if (hearing === undefined) return
+  hearings.delete(signal)
+  signal.removeEventListener('abort', hearing.listener)
+}
