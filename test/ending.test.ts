@@ -393,7 +393,7 @@ test('a source function may abort the run before it returns', async (t) => {
 // Disposal of what never ran
 
 function disposable(log: string[], name: string, symbol: symbol = Symbol.dispose): Task<number> {
-  return Object.assign(() => 1, {[symbol]: () => void log.push(name)}) as Task<number>
+  return Object.assign(() => 1, {[symbol]: () => void log.push(name)})
 }
 
 const disposesRest = test.macro(
