@@ -1,7 +1,8 @@
 /** Checks what the caller gave, once, and fills in the defaults. */
 import {describe} from './errors.js'
 import {availableCores} from './runtime.js'
-import type {RunnerOptions, StopOptions} from './types.js'
+import {isThenable} from './tasks.js'
+import type {PushOptions, QueueOptions, RunnerOptions, StopOptions} from './types.js'
 
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 const longestDelay = 2 ** 31 - 1
@@ -59,6 +60,35 @@ export function checkLimit(limit: number): number {
     (value) => value === -1 || value === Infinity || isCount(value, 1),
   )
   return limit === -1 ? Infinity : limit
+}
+
+/** A queue's options with every default filled in. */
+export function resolveQueue(options: QueueOptions = {}): {readonly capacity: number} {
+  checkObject('options', options)
+  const {capacity = Infinity} = options
+  checkNumber(
+    'capacity',
+    capacity,
+    'an integer ≥ 1, or Infinity for no bound',
+    (value) => value === Infinity || isCount(value, 1),
+  )
+  return {capacity}
+}
+
+/** A push's options with every default filled in. */
+export function resolvePush(options: PushOptions = {}): {
+  readonly priority: number
+  readonly signal: AbortSignal | undefined
+} {
+  checkObject('options', options)
+  const {priority = 0} = options
+  checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
+  return {priority, signal: checkSignal('signal', options.signal)}
+}
+
+export function checkTask(task: unknown): void {
+  if (typeof task !== 'function' && !isThenable(task))
+    throw new TypeError(`task must be a function or a promise; got ${describe(task)}`)
 }
 
 export function checkFunction(name: string, value: unknown): void {

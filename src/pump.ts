@@ -6,7 +6,7 @@ import {Pace} from './pace.js'
 import type {Results} from './results.js'
 import {type Slot, type SlotOwner, Slots} from './slots.js'
 import {nothing, SourceReader, type SourceSink} from './source.js'
-import {discard, handleRejection, isThenable, itemError, whenSettled} from './tasks.js'
+import {discard, handleRejection, isThenable, itemError, type Receipt, receiptOf, whenSettled} from './tasks.js'
 import type {Source, Task, TaskContext} from './types.js'
 
 /** A hook that is awaited before each pull. */
@@ -210,32 +210,33 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   // From the slots
 
   fulfilled(slot: Slot, value: unknown): void {
-    const context = slot.context
+    const {context, receipt} = slot
     slot.stopTimer()
     this.#slots.release(slot)
     if (context !== undefined) {
       this.succeeded++
       if (this.#halt === undefined) this.#results.put(value as Awaited<T>, context.index)
       this.#owner.succeeded(value as Awaited<T>, context)
+      receipt?.fulfilled(value)
     }
     this.#settled()
   }
 
   rejected(slot: Slot, reason: unknown): void {
-    const context = slot.context
+    const {context, receipt} = slot
     slot.stopTimer()
     this.#slots.release(slot)
-    if (context !== undefined) this.#fail(context, reason)
+    if (context !== undefined) this.#fail(context, reason, receipt)
     this.#settled()
   }
 
   timedOut(slot: Slot): void {
-    const context = slot.context
+    const {context, receipt} = slot
     if (context === undefined) return
     slot.context = undefined // its outcome is this one, whatever it still does
     const reason = new DOMException(`The task took longer than ${this.#timeout} ms`, 'TimeoutError')
     context.abort(reason)
-    this.#fail(context, reason)
+    this.#fail(context, reason, receipt)
     if (!this.#releaseOnTimeout) return
     this.#slots.abandon(slot)
     this.#settled()
@@ -271,19 +272,21 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     }
     if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
     try {
+      slot.receipt = receiptOf(task)
       return this.#owner.execute(task, context)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #fail(context: Context, cause: unknown): void {
+  #fail(context: Context, cause: unknown, receipt: Receipt | undefined): void {
     this.failed++
     const {index} = context
     this.#owner.failed(
       new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
       context,
     )
+    receipt?.rejected(cause)
   }
 
   #settled(): void {

@@ -1,5 +1,6 @@
 /** Counts the slots that running tasks take, and hears how each task settles. */
 import type {Context} from './context.js'
+import type {Receipt} from './tasks.js'
 
 /** What happens to the tasks in slots. */
 export interface SlotOwner {
@@ -15,6 +16,8 @@ export interface SlotOwner {
 export class Slot {
   /** The task in the slot; `undefined` when there is none, or its outcome has been delivered already. */
   context: Context | undefined
+  /** Who wants to know what becomes of the task. */
+  receipt: Receipt | undefined
   /** Given up while its task still runs: it is out of the count and never used again. */
   isAbandoned = false
   readonly onFulfilled: (value: unknown) => void
@@ -78,6 +81,7 @@ export class Slots {
   /** Gives a slot back whose task has settled. */
   release(slot: Slot): void {
     slot.context = undefined
+    slot.receipt = undefined
     if (slot.isAbandoned) return
     this.#taken--
     if (this.#idle.length < mostIdle) this.#idle.push(slot)

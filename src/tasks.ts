@@ -64,8 +64,26 @@ export function handleRejection(item: unknown): void {
   }
 }
 
+/** Under this a task has who wants to know what becomes of it, whatever a subclass's `execute` makes of it. */
+export const receipt: unique symbol = Symbol('receipt')
+
+/** Told once, by the runner that has pulled the task. */
+export interface Receipt {
+  fulfilled(value: unknown): void
+  rejected(reason: unknown): void
+  /** It was not called, and will not be. */
+  returned(): void
+}
+
+/** Who wants to know about a task, if anybody does. */
+export function receiptOf(task: unknown): Receipt | undefined {
+  return typeof task === 'function' ? (task as {[receipt]?: Receipt})[receipt] : undefined
+}
+
 /** Disposes of a task that will never run. Throws, or rejects, with what its own disposal throws. */
 export function discard(task: Task<unknown> | object): PromiseLike<void> | void {
+  const toReturn = receiptOf(task)
+  if (toReturn !== undefined) return toReturn.returned()
   handleRejection(task)
   if ((typeof task !== 'object' && typeof task !== 'function') || task === null) return undefined
   const {[Symbol.asyncDispose]: asyncDispose, [Symbol.dispose]: dispose} = task as Partial<AsyncDisposable & Disposable>

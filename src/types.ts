@@ -71,6 +71,20 @@ export interface RunnerOptions<Yields extends boolean = boolean> {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How a queue behaves. */
+export interface QueueOptions {
+  /** How many tasks may wait: an integer ≥ 1 or `Infinity`. Default: `Infinity`. */
+  readonly capacity?: number | undefined
+}
+
+/** How one task is queued. */
+export interface PushOptions {
+  /** Higher goes first; any number but `NaN`. Default: 0. */
+  readonly priority?: number | undefined
+  /** Takes the task out of the queue when it aborts or, if it is running already, aborts its `context.signal`. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** How `stop` behaves. */
 export interface StopOptions {
   /**

@@ -9,6 +9,7 @@ test('the library exports exactly these values', (t) => {
     'ConcurrentExecutionError',
     'ConcurrentIteratorError',
     'ConcurrentRunner',
+    'TaskQueue',
     'concurrent',
     'defaultLimit',
     'inflate',

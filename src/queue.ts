@@ -1,0 +1,214 @@
+/** A source to push tasks into, for services that run for as long as they are needed. */
+import pDefer, {type DeferredPromise} from 'p-defer'
+import {Entry, type EntryOwner} from './entry.js'
+import {Fifo} from './fifo.js'
+import {checkTask, resolvePush, resolveQueue} from './options.js'
+import {Priorities} from './priorities.js'
+import {handleRejection} from './tasks.js'
+import type {PushOptions, QueueOptions, Task} from './types.js'
+
+/** An iterator's call of `next` that waits for a task. */
+type Taker<T> = DeferredPromise<IteratorResult<Task<T>, undefined>> & {
+  readonly iterator: AsyncIterator<Task<T>, undefined>
+}
+
+/**
+ * A source of tasks that are pushed into it: higher priorities first, and first in, first out within
+ * one. Give it to one or more runners; each task runs once, in whichever has a free slot.
+ *
+ * Every promise it hands out settles: a task's with that task's own result or error, or with the reason
+ * why it will not run. A task waits until a runner takes it; what a runner has taken when it ends, and
+ * could not start, goes back to the front for the next one. A promise that nobody awaits never becomes an
+ * unhandled rejection: the runner's `error` event tells of failures.
+ *
+ * @typeParam T What the tasks give. With `unknown`, the default, each push has a type of its own.
+ * @example
+ * ```ts
+ * const queue = new TaskQueue({capacity: 1000})
+ * const running = new ConcurrentRunner(queue, {limit: 10, yieldExceptions: true}).run()
+ * const answer = await queue.push(({signal}) => fetch('https://example.com', {signal}), {priority: 1})
+ * queue.close()
+ * await running
+ * ```
+ */
+export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
+  readonly #capacity: number
+  readonly #waiting = new Priorities<Entry>()
+  /** Tasks that runners have taken and that have not settled. */
+  #running = 0
+  #state: 'open' | 'open until idle' | 'closed' = 'open'
+  /** Runners that wait for a task, the longest waiting first. Empty while tasks wait. */
+  #takers: Array<Taker<T>> = []
+  readonly #roomAwaited = new Fifo<DeferredPromise<void>>()
+  /** Someone has been let through, and may be about to push. */
+  #isAdmitting = false
+  #idleAwaited: DeferredPromise<void> | undefined
+  readonly #owner: EntryOwner = {
+    withdrawn: (entry) => {
+      this.#waiting.remove(entry)
+      this.#changed()
+    },
+    returned: (entry) => {
+      this.#running--
+      this.#waiting.unshift(entry)
+      this.#serve()
+    },
+    settled: () => {
+      this.#running--
+      this.#changed()
+    },
+  }
+
+  /** @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default. */
+  constructor(options?: QueueOptions) {
+    this.#capacity = resolveQueue(options).capacity
+  }
+
+  /** Tasks waiting for a runner. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /**
+   * Adds a task.
+   *
+   * @param task A function, called when its turn has come in the `AsyncLocalStorage` context of this
+   * push; or a promise.
+   * @param options `priority`: higher goes first, default 0. `signal`: takes the task out of the queue
+   * when it aborts or, if the task is running already, aborts its `context.signal`.
+   * @returns The task's own result. Rejects with what the task throws; with the signal's reason; with a
+   * `QuotaExceededError` if the queue is full; with an `InvalidStateError` if it is closed; or with the
+   * reason given to `clear`.
+   * @throws TypeError or RangeError if an argument is wrong.
+   */
+  push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
+    checkTask(task)
+    const {priority, signal} = resolvePush(options)
+    handleRejection(task)
+    if (this.#state === 'closed') return refused(closedError())
+    if (signal?.aborted) return refused(signal.reason)
+    if (this.#waiting.size >= this.#capacity)
+      return refused(new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError'))
+    const entry = new Entry(task, priority, signal, this.#owner)
+    this.#waiting.push(entry)
+    this.#serve()
+    return entry.outcome as Promise<Awaited<R>>
+  }
+
+  /**
+   * Resolves when fewer than `capacity` tasks wait. Those who wait are let through one after the other,
+   * as long as there is room. Rejects if the queue is closed.
+   */
+  room(): Promise<void> {
+    if (this.#state === 'closed') return refused(closedError())
+    if (this.#waiting.size < this.#capacity && this.#roomAwaited.size === 0) return Promise.resolve()
+    const awaited = pDefer<void>()
+    handleRejection(awaited.promise)
+    this.#roomAwaited.push(awaited)
+    return awaited.promise
+  }
+
+  /** Resolves when no task waits and none is running: at once, if that is so. */
+  onIdle(): Promise<void> {
+    return this.#isIdle ? Promise.resolve() : (this.#idleAwaited ??= pDefer()).promise
+  }
+
+  /**
+   * Takes out all tasks that wait; their pushes reject. Running ones go on.
+   *
+   * @param reason What they reject with. Default: an `AbortError`.
+   */
+  clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
+    for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) entry.cancel(reason)
+    this.#changed()
+  }
+
+  /** No more pushes. The tasks that wait are still run, and then the source ends for the runners. */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    for (let awaited = this.#roomAwaited.shift(); awaited; awaited = this.#roomAwaited.shift())
+      awaited.reject(closedError())
+    for (const taker of this.#takers.splice(0)) taker.resolve({done: true, value: undefined})
+  }
+
+  /** Closes the queue as soon as no task waits and none is running: for tasks that push further tasks. */
+  closeWhenIdle(): void {
+    if (this.#state === 'open') this.#state = 'open until idle'
+    this.#changed()
+  }
+
+  /** An iterator for one runner. Several runners share the tasks. */
+  [Symbol.asyncIterator](): AsyncIterator<Task<T>, undefined> {
+    let hasEnded = false
+    const iterator: AsyncIterator<Task<T>, undefined> = {
+      next: async () => {
+        if (hasEnded) return {done: true, value: undefined}
+        const entry = this.#waiting.shift()
+        if (entry) return {done: false, value: this.#take(entry)}
+        if (this.#state === 'closed') return {done: true, value: undefined}
+        const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
+        this.#takers.push(taker)
+        return taker.promise
+      },
+      // Also while `next` waits: an empty queue keeps no runner from ending.
+      return: async () => {
+        hasEnded = true
+        for (const taker of this.#takers) if (taker.iterator === iterator) taker.resolve({done: true, value: undefined})
+        this.#takers = this.#takers.filter((taker) => taker.iterator !== iterator)
+        return {done: true, value: undefined}
+      },
+    }
+    return iterator
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#waiting.size === 0
+  }
+
+  /** Hands tasks to runners that wait for one. */
+  #serve(): void {
+    while (this.#takers.length > 0 && this.#waiting.size > 0) {
+      const entry = this.#waiting.shift()
+      if (entry) this.#takers.shift()?.resolve({done: false, value: this.#take(entry)})
+    }
+  }
+
+  #take(entry: Entry): Task<T> {
+    this.#running++
+    this.#admit()
+    return entry.take() as Task<T>
+  }
+
+  /** Fewer tasks wait, or fewer run. */
+  #changed(): void {
+    this.#admit()
+    if (!this.#isIdle) return
+    this.#idleAwaited?.resolve()
+    this.#idleAwaited = undefined
+    if (this.#state === 'open until idle') this.close()
+  }
+
+  /** Lets one through who waits for room, and looks for the next once that one had time to push. */
+  #admit(): void {
+    if (this.#isAdmitting || this.#waiting.size >= this.#capacity) return
+    const awaited = this.#roomAwaited.shift()
+    if (!awaited) return
+    this.#isAdmitting = true
+    awaited.resolve()
+    queueMicrotask(() => {
+      this.#isAdmitting = false
+      this.#admit()
+    })
+  }
+}
+
+function refused(reason: unknown): Promise<never> {
+  const refusal = Promise.reject(reason)
+  handleRejection(refusal)
+  return refusal
+}
+
+function closedError(): DOMException {
+  return new DOMException('The queue is closed', 'InvalidStateError')
+}
