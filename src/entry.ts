@@ -1,5 +1,6 @@
 /** One pushed task: from its push, through whichever runner takes it, to its outcome. */
 import pDefer, {type DeferredPromise} from 'p-defer'
+import {Context} from './context.js'
 import type {Level, Ranked} from './priorities.js'
 import {report} from './runtime.js'
 import {onAbort} from './signals.js'
@@ -18,6 +19,7 @@ export interface EntryOwner {
 
 export class Entry implements Ranked, Receipt {
   readonly priority: number
+  order = 0
   previous: this | undefined = undefined
   next: this | undefined = undefined
   level: Level<this> | undefined = undefined
@@ -25,9 +27,12 @@ export class Entry implements Ranked, Receipt {
   readonly #signal: AbortSignal | undefined
   readonly #owner: EntryOwner
   readonly #outcome: DeferredPromise<unknown> = pDefer()
+  #state: 'waiting' | 'taken' | 'called' | 'over' = 'waiting'
   #call: ((context: TaskContext) => void) | undefined
   #result: Promise<unknown> | undefined
-  #ignoreSignal: (() => void) | undefined
+  /** What the task was called with, by what the runner gave; only where there is a signal. */
+  #contexts: Map<TaskContext, EitherContext> | undefined
+  readonly #ignoreSignal: (() => void) | undefined
 
   constructor(task: Task<unknown>, priority: number, signal: AbortSignal | undefined, owner: EntryOwner) {
     this.priority = priority
@@ -36,7 +41,7 @@ export class Entry implements Ranked, Receipt {
     this.#owner = owner
     handleRejection(this.#outcome.promise)
     this.#prepare()
-    this.#listen()
+    if (signal) this.#ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
   }
 
   /** The task's own result. */
@@ -46,15 +51,13 @@ export class Entry implements Ranked, Receipt {
 
   /** Hands the task to a runner, as a function that calls it. */
   take(): Task<unknown> {
-    this.#ignoreSignal?.()
-    const task = (context: TaskContext): unknown =>
-      this.#run(this.#signal ? new EitherContext(context, this.#signal) : context)
-    return Object.assign(task, {[receipt]: this})
+    this.#state = 'taken'
+    return Object.assign((context: TaskContext): unknown => this.#run(context), {[receipt]: this})
   }
 
   /** It will not be run. */
   cancel(reason: unknown): void {
-    this.#ignoreSignal?.()
+    this.#end()
     this.#outcome.reject(reason)
     try {
       const disposal = discard(this.#task)
@@ -67,43 +70,57 @@ export class Entry implements Ranked, Receipt {
   // From the runner that took it
 
   fulfilled(value: unknown): void {
+    this.#end()
     this.#outcome.resolve(value)
     this.#owner.settled()
   }
 
   rejected(reason: unknown): void {
+    this.#end()
     this.#outcome.reject(reason)
     this.#owner.settled()
   }
 
   returned(): void {
-    if (this.#signal?.aborted) {
-      this.cancel(this.#signal.reason)
-      this.#owner.settled()
-      return
+    if (this.#state === 'over') this.#owner.settled()
+    else {
+      this.#state = 'waiting'
+      this.#owner.returned(this)
     }
-    this.#listen()
-    this.#owner.returned(this)
   }
 
   /** Calls the task. A subclass of the runner may do so more than once, to retry or to race. */
   #run(context: TaskContext): unknown {
+    if (this.#state === 'taken') this.#state = 'called'
+    else if (this.#state === 'over') return this.outcome // of an early abort, or a timeout: nobody would hear of another
     const call = this.#call
     if (call === undefined) return Promise.resolve().then(() => this.#run(context)) // in a tick it is ready again
     const result = this.#result
     this.#call = undefined
-    call(context)
+    call(this.#signal ? this.#either(context) : context)
     return result
   }
 
-  readonly #onAbort = (): void => {
-    this.#owner.withdrawn(this)
-    this.cancel(this.#signal?.reason)
+  /** A call with the same context gets the same signal again. */
+  #either(context: TaskContext): TaskContext {
+    this.#contexts ??= new Map()
+    let either = this.#contexts.get(context)
+    if (either === undefined) this.#contexts.set(context, (either = new EitherContext(context)))
+    return either
   }
 
-  /** Hears its signal while it waits, and only then. */
-  #listen(): void {
-    if (this.#signal) this.#ignoreSignal = onAbort(this.#signal, this.#onAbort)
+  #aborted(reason: unknown): void {
+    if (this.#state === 'called') {
+      for (const context of this.#contexts?.values() ?? []) context.abort(reason)
+      return
+    }
+    if (this.#state === 'waiting') this.#owner.withdrawn(this)
+    this.cancel(reason)
+  }
+
+  #end(): void {
+    this.#state = 'over'
+    this.#ignoreSignal?.()
   }
 
   /**
@@ -121,23 +138,24 @@ export class Entry implements Ranked, Receipt {
   }
 }
 
-/** A context whose signal aborts with the runner's or with the push's own. */
-class EitherContext implements TaskContext {
+/** A runner's context, whose signal aborts with the push's own too. Not by `AbortSignal.any`: that leaves traces on a signal that outlives it. */
+class EitherContext extends Context {
   readonly #context: TaskContext
-  readonly #signal: AbortSignal
-  #either: AbortSignal | undefined
+  #isFollowing = false
 
-  constructor(context: TaskContext, signal: AbortSignal) {
+  constructor(context: TaskContext) {
+    super(context.index)
     this.#context = context
-    this.#signal = signal
   }
 
-  get index(): number {
-    return this.#context.index
-  }
-
-  get signal(): AbortSignal {
-    return (this.#either ??= AbortSignal.any([this.#context.signal, this.#signal]))
+  override get signal(): AbortSignal {
+    if (!this.#isFollowing) {
+      this.#isFollowing = true
+      const {signal} = this.#context
+      if (signal.aborted) this.abort(signal.reason)
+      else onAbort(signal, () => this.abort(signal.reason))
+    }
+    return super.signal
   }
 }
 

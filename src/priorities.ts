@@ -3,6 +3,8 @@
 /** What can stand in line. Owned by the line while it does. */
 export interface Ranked {
   readonly priority: number
+  /** Its number among all that were pushed, from the line. */
+  order: number
   previous: this | undefined
   next: this | undefined
   /** The level it stands in; `undefined` when it stands in none. */
@@ -26,6 +28,7 @@ export class Priorities<E extends Ranked> {
   readonly #levels = new Map<number, Level<E>>()
   readonly #heap: Array<Level<E>> = []
   #size = 0
+  #pushed = 0
 
   get size(): number {
     return this.#size
@@ -33,20 +36,20 @@ export class Priorities<E extends Ranked> {
 
   /** Puts an entry behind those of its priority. */
   push(entry: E): void {
+    entry.order = this.#pushed++
     const level = this.#level(entry)
-    entry.previous = level.last
-    if (level.last) level.last.next = entry
-    else level.first = entry
-    level.last = entry
+    insert(entry, level.last, undefined, level)
   }
 
-  /** Puts an entry before those of its priority: it has been at the front once. */
-  unshift(entry: E): void {
+  /**
+   * Puts an entry that was taken back where it stood. Passes only those that were put back too and stood
+   * before it.
+   */
+  putBack(entry: E): void {
     const level = this.#level(entry)
-    entry.next = level.first
-    if (level.first) level.first.previous = entry
-    else level.last = entry
-    level.first = entry
+    let next = level.first
+    while (next && next.order < entry.order) next = next.next
+    insert(entry, next ? next.previous : level.last, next, level)
   }
 
   /** Takes the entry whose turn it is, or `undefined` if there is none. */
@@ -119,4 +122,13 @@ export class Priorities<E extends Ranked> {
     this.#heap[at] = level
     level.at = at
   }
+}
+
+function insert<E extends Ranked>(entry: E, previous: E | undefined, next: E | undefined, level: Level<E>): void {
+  entry.previous = previous
+  entry.next = next
+  if (previous) previous.next = entry
+  else level.first = entry
+  if (next) next.previous = entry
+  else level.last = entry
 }

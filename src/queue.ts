@@ -4,6 +4,7 @@ import {Entry, type EntryOwner} from './entry.js'
 import {Fifo} from './fifo.js'
 import {checkTask, resolvePush, resolveQueue} from './options.js'
 import {Priorities} from './priorities.js'
+import {nextTurn} from './runtime.js'
 import {handleRejection} from './tasks.js'
 import type {PushOptions, QueueOptions, Task} from './types.js'
 
@@ -40,8 +41,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   /** Runners that wait for a task, the longest waiting first. Empty while tasks wait. */
   #takers: Array<Taker<T>> = []
   readonly #roomAwaited = new Fifo<DeferredPromise<void>>()
-  /** Someone has been let through, and may be about to push. */
+  /** Those who have been let through in this turn of the event loop, and may be about to push. */
+  #admitted = 0
   #isAdmitting = false
+  /** Will look, in a later turn, whether the queue is idle still. */
+  #isLooking = false
   #idleAwaited: DeferredPromise<void> | undefined
   readonly #owner: EntryOwner = {
     withdrawn: (entry) => {
@@ -50,7 +54,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     },
     returned: (entry) => {
       this.#running--
-      this.#waiting.unshift(entry)
+      this.#waiting.putBack(entry)
       this.#serve()
     },
     settled: () => {
@@ -90,25 +94,31 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     if (this.#waiting.size >= this.#capacity)
       return refused(new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError'))
     const entry = new Entry(task, priority, signal, this.#owner)
+    if (this.#admitted > 0) this.#admitted--
     this.#waiting.push(entry)
     this.#serve()
     return entry.outcome as Promise<Awaited<R>>
   }
 
   /**
-   * Resolves when fewer than `capacity` tasks wait. Those who wait are let through one after the other,
-   * as long as there is room. Rejects if the queue is closed.
+   * Resolves when fewer than `capacity` tasks wait. Lets through as many as there is room for, the longest
+   * waiting first, so that of those who push as soon as they are let through none is refused. Rejects if
+   * the queue is closed.
    */
   room(): Promise<void> {
     if (this.#state === 'closed') return refused(closedError())
-    if (this.#waiting.size < this.#capacity && this.#roomAwaited.size === 0) return Promise.resolve()
+    if (this.#capacity === Infinity) return Promise.resolve()
     const awaited = pDefer<void>()
     handleRejection(awaited.promise)
     this.#roomAwaited.push(awaited)
+    this.#admit()
     return awaited.promise
   }
 
-  /** Resolves when no task waits and none is running: at once, if that is so. */
+  /**
+   * Resolves when no task waits and none is running, and what the last one's result set going has pushed
+   * none either: at once, if the queue is idle now.
+   */
   onIdle(): Promise<void> {
     return this.#isIdle ? Promise.resolve() : (this.#idleAwaited ??= pDefer()).promise
   }
@@ -119,7 +129,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
    * @param reason What they reject with. Default: an `AbortError`.
    */
   clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
-    for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) entry.cancel(reason)
+    const entries: Entry[] = []
+    for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) entries.push(entry)
+    for (const entry of entries) entry.cancel(reason)
     this.#changed()
   }
 
@@ -132,10 +144,13 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     for (const taker of this.#takers.splice(0)) taker.resolve({done: true, value: undefined})
   }
 
-  /** Closes the queue as soon as no task waits and none is running: for tasks that push further tasks. */
+  /**
+   * Closes the queue when no task waits and none is running, at once if that is so: for tasks that push
+   * further tasks, and for those who push further ones as soon as they have a task's result.
+   */
   closeWhenIdle(): void {
-    if (this.#state === 'open') this.#state = 'open until idle'
-    this.#changed()
+    if (this.#isIdle) this.close()
+    else if (this.#state === 'open') this.#state = 'open until idle'
   }
 
   /** An iterator for one runner. Several runners share the tasks. */
@@ -183,23 +198,34 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   /** Fewer tasks wait, or fewer run. */
   #changed(): void {
     this.#admit()
-    if (!this.#isIdle) return
-    this.#idleAwaited?.resolve()
-    this.#idleAwaited = undefined
-    if (this.#state === 'open until idle') this.close()
+    const isAwaited = this.#idleAwaited !== undefined || this.#state === 'open until idle'
+    if (!isAwaited || !this.#isIdle || this.#isLooking) return
+    this.#isLooking = true
+    // Who awaits the last task's result may be about to push the next.
+    nextTurn(() => {
+      this.#isLooking = false
+      if (!this.#isIdle) return
+      this.#idleAwaited?.resolve()
+      this.#idleAwaited = undefined
+      if (this.#state === 'open until idle') this.close()
+    })
   }
 
-  /** Lets one through who waits for room, and looks for the next once that one had time to push. */
+  /** Lets through who waits for room. Those let through have a turn of the event loop to push in. */
   #admit(): void {
-    if (this.#isAdmitting || this.#waiting.size >= this.#capacity) return
-    const awaited = this.#roomAwaited.shift()
-    if (!awaited) return
-    this.#isAdmitting = true
-    awaited.resolve()
-    queueMicrotask(() => {
-      this.#isAdmitting = false
-      this.#admit()
-    })
+    while (this.#waiting.size + this.#admitted < this.#capacity) {
+      const awaited = this.#roomAwaited.shift()
+      if (!awaited) return
+      this.#admitted++
+      awaited.resolve()
+      if (this.#isAdmitting) continue
+      this.#isAdmitting = true
+      nextTurn(() => {
+        this.#isAdmitting = false
+        this.#admitted = 0
+        this.#admit()
+      })
+    }
   }
 }
 

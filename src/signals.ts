@@ -13,18 +13,18 @@ const hearings = new WeakMap<AbortSignal, Hearing>()
  * @returns What takes the callback back. Once nobody listens, no listener is left on the signal.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  const {callbacks} = hearings.get(signal) ?? hear(signal)
-  callbacks.add(callback)
+  const hearing = hearings.get(signal) ?? hear(signal)
+  hearing.callbacks.add(callback)
   return () => {
-    callbacks.delete(callback)
-    if (callbacks.size === 0) stop(signal)
+    hearing.callbacks.delete(callback)
+    if (hearing.callbacks.size === 0) stop(signal, hearing)
   }
 }
 
 function hear(signal: AbortSignal): Hearing {
   const callbacks = new Set<() => void>()
   const listener = (): void => {
-    stop(signal)
+    stop(signal, hearing)
     for (const callback of callbacks) callback()
   }
   const hearing = {callbacks, listener}
@@ -33,9 +33,8 @@ function hear(signal: AbortSignal): Hearing {
   return hearing
 }
 
-function stop(signal: AbortSignal): void {
-  const hearing = hearings.get(signal)
-  if (hearing === undefined) return
+function stop(signal: AbortSignal, hearing: Hearing): void {
+  if (hearings.get(signal) !== hearing) return // others hear it anew since
   hearings.delete(signal)
   signal.removeEventListener('abort', hearing.listener)
 }

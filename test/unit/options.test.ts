@@ -1,6 +1,6 @@
 import test from 'ava'
-import {ConcurrentRunner, concurrent, defaultLimit, inflate} from '../../src/index.js'
-import {checkLimit, resolveOptions, resolveStop} from '../../src/options.js'
+import {ConcurrentRunner, concurrent, defaultLimit, inflate, TaskQueue} from '../../src/index.js'
+import {checkLimit, resolveOptions, resolvePush, resolveQueue, resolveStop} from '../../src/options.js'
 import {withProperty} from './globals.js'
 
 // What is given
@@ -87,6 +87,25 @@ test('stop has no deadline unless it is given one', (t) => {
   t.is(resolveStop({timeout: 2 ** 31 - 1}), 2 ** 31 - 1)
 })
 
+test('a queue holds any number of tasks unless it is told how many', (t) => {
+  for (const options of [undefined, {}, {capacity: undefined}, {capacity: Infinity}])
+    t.deepEqual(resolveQueue(options), {capacity: Infinity})
+  t.deepEqual(resolveQueue({capacity: 1}), {capacity: 1})
+  t.deepEqual(resolveQueue({capacity: Number.MAX_SAFE_INTEGER}), {capacity: Number.MAX_SAFE_INTEGER})
+})
+
+test('a push has the priority 0 and no signal unless it is given them', (t) => {
+  for (const options of [undefined, {}, {priority: undefined, signal: undefined}])
+    t.deepEqual(resolvePush(options), {priority: 0, signal: undefined})
+  const {signal} = new AbortController()
+  t.deepEqual(resolvePush({priority: -1.5, signal}), {priority: -1.5, signal})
+})
+
+test('every number that can be compared is a priority', (t) => {
+  for (const priority of [Infinity, -Infinity, -0, Number.MAX_VALUE, Number.MIN_VALUE])
+    t.is(resolvePush({priority}).priority, priority)
+})
+
 for (const [cores, limit] of [
   [1, 5],
   [8, 12],
@@ -108,10 +127,15 @@ const bad = (value: unknown): never => value as never
 const make = (options: unknown): unknown => new ConcurrentRunner([], bad(options))
 const runner = (): ConcurrentRunner<number> => new ConcurrentRunner([() => 1])
 
+const push = (options: unknown): unknown => new TaskQueue().push(() => 1, bad(options))
+
 const aLimit = 'an integer ≥ 1, or -1 or Infinity for no limit'
 const aMark = 'an integer ≥ 0, or Infinity for no bound'
 const aTimeout = 'a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none'
 const aDeadline = 'a number of milliseconds from 0 to 2147483647, or Infinity for no bound'
+const aCapacity = 'an integer ≥ 1, or Infinity for no bound'
+const aPriority = 'a number'
+const aTask = 'a function or a promise'
 const aBoolean = 'true or false'
 const aSignal = 'an AbortSignal'
 const anObject = 'an object'
@@ -168,23 +192,49 @@ const noIterables: ReadonlyArray<readonly [value: unknown, got: string]> = [
   [new WeakSet(), 'an object of class WeakSet'],
 ]
 
+const noObjects: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [null, 'null'],
+  [4, '4'],
+  ['limit', '"limit"'],
+  [true, 'true'],
+  [[4], 'an array of length 1'],
+  [
+    (
+      () => () =>
+        4
+    )(),
+    'a function',
+  ],
+]
+const noSignals: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [null, 'null'],
+  ['abort', '"abort"'],
+  [true, 'true'],
+  [{}, 'an object of class Object'],
+  [
+    new (class Half {
+      readonly aborted = false
+    })(),
+    'an object of class Half',
+  ],
+  [new AbortController(), 'an object of class AbortController'],
+  [new EventTarget(), 'an object of class EventTarget'],
+  [(() => () => {})(), 'a function'],
+]
+const noTasks: ReadonlyArray<readonly [value: unknown, got: string]> = [
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [5, '5'],
+  ['task', '"task"'],
+  [{}, 'an object of class Object'],
+  [[() => 1], 'an array of length 1'],
+  [Symbol.iterator, 'Symbol(Symbol.iterator)'],
+]
+
 const rows: Row[] = [
-  ...(
-    [
-      [null, 'null'],
-      [4, '4'],
-      ['limit', '"limit"'],
-      [true, 'true'],
-      [[4], 'an array of length 1'],
-      [
-        (
-          () => () =>
-            4
-        )(),
-        'a function',
-      ],
-    ] as const
-  ).map(([options, got]): Row => [`options: ${got}`, () => make(options), TypeError, 'options', anObject, got]),
+  ...noObjects.map(
+    ([options, got]): Row => [`options: ${got}`, () => make(options), TypeError, 'options', anObject, got],
+  ),
   ...[0, -2, 1.5, Number.NaN, -Infinity, 2 ** 53].map(
     (limit): Row => [`limit: ${limit}`, () => make({limit}), RangeError, 'limit', aLimit, String(limit)],
   ),
@@ -220,23 +270,7 @@ const rows: Row[] = [
       ([value, got]): Row => [`${option}: ${got}`, () => make({[option]: value}), TypeError, option, aBoolean, got],
     ),
   ),
-  ...(
-    [
-      [null, 'null'],
-      ['abort', '"abort"'],
-      [true, 'true'],
-      [{}, 'an object of class Object'],
-      [
-        new (class Half {
-          readonly aborted = false
-        })(),
-        'an object of class Half',
-      ],
-      [new AbortController(), 'an object of class AbortController'],
-      [new EventTarget(), 'an object of class EventTarget'],
-      [(() => () => {})(), 'a function'],
-    ] as const
-  ).map(([signal, got]): Row => [`signal: ${got}`, () => make({signal}), TypeError, 'signal', aSignal, got]),
+  ...noSignals.map(([signal, got]): Row => [`signal: ${got}`, () => make({signal}), TypeError, 'signal', aSignal, got]),
   ...noIterables.map(
     ([source, got]): Row => [
       `new ConcurrentRunner(${got})`,
@@ -353,6 +387,56 @@ const rows: Row[] = [
       ],
     ),
   ),
+  ...noObjects.map(
+    ([options, got]): Row => [
+      `new TaskQueue(${got})`,
+      () => new TaskQueue(bad(options)),
+      TypeError,
+      'options',
+      anObject,
+      got,
+    ],
+  ),
+  ...[0, -1, 1.5, Number.NaN, -Infinity, 2 ** 53].map(
+    (capacity): Row => [
+      `capacity: ${capacity}`,
+      () => new TaskQueue({capacity}),
+      RangeError,
+      'capacity',
+      aCapacity,
+      String(capacity),
+    ],
+  ),
+  ...noNumbers.map(
+    ([capacity, got]): Row => [
+      `capacity: ${got}`,
+      () => new TaskQueue({capacity: bad(capacity)}),
+      TypeError,
+      'capacity',
+      aCapacity,
+      got,
+    ],
+  ),
+  ...noTasks.map(
+    ([task, got]): Row => [`push(${got})`, () => new TaskQueue().push(bad(task)), TypeError, 'task', aTask, got],
+  ),
+  ...noObjects.map(
+    ([options, got]): Row => [`push(task, ${got})`, () => push(options), TypeError, 'options', anObject, got],
+  ),
+  ...noNumbers.map(
+    ([priority, got]): Row => [
+      `push(task, {priority: ${got}})`,
+      () => push({priority}),
+      TypeError,
+      'priority',
+      aPriority,
+      got,
+    ],
+  ),
+  ['push(task, {priority: NaN})', () => push({priority: Number.NaN}), RangeError, 'priority', 'a number', 'NaN'],
+  ...noSignals.map(
+    ([signal, got]): Row => [`push(task, {signal: ${got}})`, () => push({signal}), TypeError, 'signal', aSignal, got],
+  ),
 ]
 
 for (const [title, call, Class, option, want, got] of rows) {
@@ -391,4 +475,15 @@ test('a stop that is refused stops nothing', (t) => {
   const idle = runner()
   t.throws(() => idle.stop({timeout: -1}))
   t.is(idle.state, 'idle')
+})
+
+test('a push that is refused pushes nothing, also on a closed or full queue', (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  t.throws(() => queue.push(() => 1, {priority: Number.NaN}))
+  t.is(queue.size, 0)
+  void queue.push(() => 1)
+  t.throws(() => queue.push(bad(5)), {instanceOf: TypeError})
+  queue.close()
+  t.throws(() => queue.push(bad(5)), {instanceOf: TypeError})
+  t.is(queue.size, 1)
 })

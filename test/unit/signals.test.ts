@@ -46,6 +46,16 @@ test('after everyone has left, the signal can be heard anew', (t) => {
   abort()
 })
 
+test('a callback taken back twice does not make others deaf that have come since', (t) => {
+  const {signal, abort} = made()
+  const takeBack = onAbort(signal, () => t.fail())
+  takeBack()
+  t.plan(1)
+  onAbort(signal, () => t.pass())
+  takeBack()
+  abort()
+})
+
 function made(): {signal: AbortSignal; abort: () => void} {
   const controller = new AbortController()
   return {signal: controller.signal, abort: () => controller.abort()}
