@@ -5,34 +5,30 @@ import {report} from './runtime.js'
 
 type Listener = (...args: unknown[]) => void
 
-/** Each listener's guarded form, and the way back; shared, so that `off` finds what `on` added. */
-const guards = new WeakMap<object, unknown>()
-const originals = new WeakMap<object, unknown>()
-
-function guarded<L extends object>(listener: L): L {
-  if (typeof listener !== 'function') throw new TypeError(`listener must be a function; got ${describe(listener)}`)
-  const known = guards.get(listener) as L | undefined
-  if (known !== undefined) return known
-  const guard: Listener = function (this: unknown, ...args) {
-    try {
-      ;(listener as Listener).apply(this, args)
-    } catch (error) {
-      report(error)
-    }
-  }
-  guards.set(listener, guard)
-  originals.set(guard, listener)
-  return guard as unknown as L
+/** What is registered for a listener: calls it, and reports what it throws. */
+interface Guard extends Listener {
+  readonly listener: object
+  readonly context: unknown
+  readonly isOnce: boolean
 }
+
+/** The listeners of an event, guarded, as they are to be called. */
+type Audience<Events extends object> = {[E in keyof Events]?: readonly Listener[] | undefined}
 
 /** An event emitter whose `emit` never throws: what a listener throws is reported once, and the others are still called. */
 export class Emitter<Events extends object> extends EventEmitter<Events> {
+  /**
+   * Whom each event reaches; `undefined` where nobody listens. Kept up to date here, so that an event as
+   * frequent as tasks are can be told to its audience without a look-up by name.
+   */
+  protected readonly audience: Audience<Events> = {}
+
   override on<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener: EventEmitter.EventListener<Events, E>,
     context?: unknown,
   ): this {
-    return super.on(event, guarded(listener), context)
+    return this.#add(event, listener, context, false)
   }
 
   override addListener<E extends EventEmitter.EventNames<Events>>(
@@ -40,7 +36,7 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     listener: EventEmitter.EventListener<Events, E>,
     context?: unknown,
   ): this {
-    return this.on(event, listener, context)
+    return this.#add(event, listener, context, false)
   }
 
   override once<E extends EventEmitter.EventNames<Events>>(
@@ -48,7 +44,7 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     listener: EventEmitter.EventListener<Events, E>,
     context?: unknown,
   ): this {
-    return super.once(event, guarded(listener), context)
+    return this.#add(event, listener, context, true)
   }
 
   override off<E extends EventEmitter.EventNames<Events>>(
@@ -60,24 +56,61 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.removeListener(event, listener, context, once)
   }
 
-  // eventemitter3 itself comes here with the guard when it drops a `once` listener.
   override removeListener<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener?: EventEmitter.EventListener<Events, E>,
     context?: unknown,
     once?: boolean,
   ): this {
-    return super.removeListener(
-      event,
-      listener && ((guards.get(listener) ?? listener) as typeof listener),
-      context,
-      once,
-    )
+    if (listener === undefined) super.removeListener(event)
+    for (const guard of super.listeners(event)) {
+      const {listener: guarded, context: bound, isOnce} = guard as unknown as Guard
+      if (guarded === listener && (!once || isOnce) && (!context || bound === context))
+        super.removeListener(event, guard)
+    }
+    return this.#refresh(event)
+  }
+
+  override removeAllListeners(event?: EventEmitter.EventNames<Events>): this {
+    const events = event === undefined ? this.eventNames() : [event]
+    super.removeAllListeners(event)
+    for (const name of events) this.#refresh(name)
+    return this
   }
 
   override listeners<E extends EventEmitter.EventNames<Events>>(
     event: E,
   ): Array<EventEmitter.EventListener<Events, E>> {
-    return super.listeners(event).map((guard) => (originals.get(guard) ?? guard) as typeof guard)
+    return super.listeners(event).map((guard) => (guard as unknown as Guard).listener as typeof guard)
+  }
+
+  #add<E extends EventEmitter.EventNames<Events>>(
+    event: E,
+    listener: EventEmitter.EventListener<Events, E>,
+    context: unknown,
+    isOnce: boolean,
+  ): this {
+    if (typeof listener !== 'function') throw new TypeError(`listener must be a function; got ${describe(listener)}`)
+    const guard = (...args: unknown[]): void => {
+      if (isOnce) {
+        super.removeListener(event, registered)
+        this.#refresh(event)
+      }
+      try {
+        ;(listener as Listener).apply(context ?? this, args)
+      } catch (error) {
+        report(error)
+      }
+    }
+    const registered = Object.assign(guard, {listener, context, isOnce}) as unknown as typeof listener
+    super.on(event, registered)
+    return this.#refresh(event)
+  }
+
+  #refresh(event: EventEmitter.EventNames<Events>): this {
+    const guards: unknown[] = super.listeners(event)
+    const audience: Partial<Record<EventEmitter.EventNames<Events>, unknown>> = this.audience
+    audience[event] = guards.length > 0 ? guards : undefined
+    return this
   }
 }

@@ -16,7 +16,10 @@ export class Pace {
 
   /** Counts one unit of work, and says whether to rest before the next. */
   isDue(): boolean {
-    if (--this.#left > 0) return false
+    return --this.#left <= 0 && this.#look()
+  }
+
+  #look(): boolean {
     const now = performance.now()
     this.#stride = now - this.#lookedAt < 1 ? Math.min(this.#stride * 2, longestStride) : 1
     this.#left = this.#stride

@@ -9,12 +9,18 @@ import {nothing, SourceReader, type SourceSink} from './source.js'
 import {discard, handleRejection, isThenable, itemError, type Receipt, receiptOf, whenSettled} from './tasks.js'
 import type {Source, Task, TaskContext} from './types.js'
 
-/** A hook that is awaited before each pull. */
-type Gate = () => PromiseLike<void> | void
+/** What stands on a task's way; `undefined` where there is nothing, which saves asking. */
+export interface PumpHooks<T> {
+  /** Awaited before each pull. */
+  readonly gate: (() => PromiseLike<void> | void) | undefined
+  /** Runs a task in place of the pump. */
+  readonly execute: ((task: Task<T>, context: TaskContext) => T | PromiseLike<T>) | undefined
+  /** Who listens, as of now: nothing is told that nobody hears. */
+  readonly audience: {readonly start?: unknown; readonly result?: unknown}
+}
 
-/** Whom the pump works for: it runs the tasks, and hears what becomes of them and of the source. */
+/** Whom the pump works for: hears what becomes of the tasks and of the source. */
 export interface PumpOwner<T> {
-  execute(task: Task<T>, context: TaskContext): T | PromiseLike<T>
   started(context: TaskContext): void
   succeeded(value: Awaited<T>, context: TaskContext): void
   /** A task failed or, without a context, an item was no task. */
@@ -42,7 +48,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   readonly #timeout: number | undefined
   readonly #releaseOnTimeout: boolean
   readonly #pace = new Pace()
-  #gate: Gate | undefined
+  #hooks: PumpHooks<T> = {gate: undefined, execute: undefined, audience: {}}
   /** The place in the source of the next item. */
   #index = 0
   /** A task that came when it could not start. At most one: nothing is pulled while there is one. */
@@ -58,7 +64,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   /** The gate has been asked and has not answered. */
   #isAsking = false
   /** The gate has let a pull through that has not been made. */
-  #isAdmitted = false
+  #hasPass = false
   /** Disposals of tasks that have not finished. */
   #disposals = 0
 
@@ -114,9 +120,9 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     return this.#slots.taken === 0 && this.#disposals === 0
   }
 
-  /** Opens the source; `fill` may then pull. */
-  open(signal: () => AbortSignal, gate: Gate | undefined): void {
-    this.#gate = gate
+  /** Opens the source, and begins to pull. */
+  open(signal: () => AbortSignal, hooks: PumpHooks<T>): void {
+    this.#hooks = hooks
     this.#isOpen = true
     this.#reader.open(signal)
     this.fill()
@@ -131,21 +137,12 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
         this.#rest()
         break
       }
-      let task = this.#held
-      if (task === nothing) {
-        if (this.#reader.isPulling) break
-        if (this.#gate !== undefined && !this.#isAdmitted) {
-          if (!this.#ask(this.#gate)) break
-          continue // the gate may have paused the run
-        }
-        this.#isAdmitted = false
-        task = this.#reader.pull()
-        if (task === nothing) break
-        if (this.#isPaused || !this.#slots.hasFree) {
-          this.#hold(task) // the source itself has just changed its mind
-          break
-        }
-      } else this.#held = nothing
+      const task = this.#next()
+      if (task === nothing) break
+      if (this.#isPaused || !this.#slots.hasFree) {
+        this.#hold(task) // the source has just changed its mind
+        break
+      }
       this.#begin(task)
     }
     this.#isFilling = false
@@ -211,22 +208,20 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, receipt} = slot
-    slot.stopTimer()
-    this.#slots.release(slot)
-    if (context !== undefined) {
-      this.succeeded++
-      if (this.#halt === undefined) this.#results.put(value as Awaited<T>, context.index)
-      this.#owner.succeeded(value as Awaited<T>, context)
-      receipt?.fulfilled(value)
-    }
+    if (context === undefined) return this.#late(slot)
+    this.#release(slot)
+    this.succeeded++
+    if (this.#halt === undefined) this.#results.put(value as Awaited<T>, context.index)
+    if (this.#hooks.audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
+    if (receipt !== undefined) receipt.fulfilled(value)
     this.#settled()
   }
 
   rejected(slot: Slot, reason: unknown): void {
     const {context, receipt} = slot
-    slot.stopTimer()
-    this.#slots.release(slot)
-    if (context !== undefined) this.#fail(context, reason, receipt)
+    if (context === undefined) return this.#late(slot)
+    this.#release(slot)
+    this.#fail(context, reason, receipt)
     this.#settled()
   }
 
@@ -246,37 +241,68 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     return this.#isOpen && !this.#isPaused && !this.#isResting && this.#slots.hasFree && !this.#results.isFull
   }
 
+  /** The task to start next, or `nothing`: then one may come later. */
+  #next(): Task<T> | typeof nothing {
+    const held = this.#held
+    if (held === nothing) return this.#hooks.gate === undefined || this.#isAdmitted() ? this.#reader.pull() : nothing
+    this.#held = nothing
+    return held
+  }
+
   /** Starts a task that has been pulled. */
   #begin(task: Task<T>): void {
     const index = this.#index++
-    const wrong = itemError(task, index, this.#reader.isAsync)
-    if (wrong !== undefined) {
-      this.#disposals++ // not idle before it is disposed of
-      this.#owner.failed(wrong)
-      this.#drop(task)
-      this.#disposals--
-      if (!this.#isOpen) this.#owner.settled()
-      return
-    }
+    if (typeof task !== 'function' && this.#isRefused(task, index)) return
     const context = new Context(index)
     const slot = this.#slots.take(context)
     this.started++
-    this.#owner.started(context)
+    if (this.#hooks.audience.start !== undefined) this.#owner.started(context)
     whenSettled(this.#call(task, context, slot), slot.onFulfilled, slot.onRejected)
   }
 
   #call(task: Task<T>, context: Context, slot: Slot): unknown {
-    if (this.#halt !== undefined) {
-      this.#drop(task) // a listener of `start` has ended the run
-      return Promise.reject(this.#halt.reason)
-    }
-    if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
+    const {execute} = this.#hooks
     try {
-      slot.receipt = receiptOf(task)
-      return this.#owner.execute(task, context)
+      if (this.#reader.isAsync) slot.receipt = receiptOf(task) // a queue's
+      if (this.#halt !== undefined) this.#refuse(task, slot, this.#halt.reason)
+      if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
+      if (execute !== undefined) return execute(task, context)
+      return typeof task === 'function' ? task(context) : task
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** A listener of `start` has ended the run. */
+  #refuse(task: Task<T>, slot: Slot, reason: unknown): never {
+    slot.receipt = undefined
+    this.#drop(task)
+    throw reason
+  }
+
+  /** Whether an item is no task, which is then told and disposed of. */
+  #isRefused(item: Task<T>, index: number): boolean {
+    const error = itemError(item, index, this.#reader.isAsync)
+    if (error === undefined) return false
+    this.#disposals++ // not idle before it is disposed of
+    this.#owner.failed(error)
+    this.#drop(item)
+    this.#disposals--
+    if (!this.#isOpen) this.#owner.settled()
+    return true
+  }
+
+  #release(slot: Slot): void {
+    if (this.#timeout !== undefined) slot.stopTimer()
+    slot.receipt = undefined
+    this.#slots.release(slot)
+  }
+
+  /** A task has settled whose outcome, a timeout, has been told already. */
+  #late(slot: Slot): void {
+    if (slot.isAbandoned) return
+    this.#release(slot)
+    this.#settled()
   }
 
   #fail(context: Context, cause: unknown, receipt: Receipt | undefined): void {
@@ -294,18 +320,26 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     else this.#owner.settled()
   }
 
-  /** Asks the gate; `true` if it lets the pull through at once. */
-  #ask(gate: Gate): boolean {
-    if (this.#isAsking) return false
+  /** Whether the gate lets a pull through now. Asks it, unless it has been asked or has nothing to wait for. */
+  #isAdmitted(): boolean {
+    if (this.#reader.isPulling || this.#isAsking) return false
+    if (this.#hasPass) {
+      this.#hasPass = false
+      return true
+    }
     try {
-      const answer = gate()
-      if (!isThenable(answer)) return (this.#isAdmitted = true)
+      const answer = this.#hooks.gate?.()
+      if (!isThenable(answer)) {
+        if (!this.#isPaused && this.#slots.hasFree) return true
+        this.#hasPass = true // the gate itself has changed what may start
+        return false
+      }
       this.#isAsking = true
       whenSettled(
         answer,
         () => {
           this.#isAsking = false
-          this.#isAdmitted = true
+          this.#hasPass = true
           this.fill()
         },
         (cause) => {

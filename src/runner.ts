@@ -32,6 +32,20 @@ interface OwnEvents<T> {
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
 }
 
+/** What a subclass may override, to be compared with. */
+interface Overridable {
+  readonly emit: unknown
+  readonly ready: unknown
+  readonly execute: unknown
+}
+
+type Listeners = ReadonlyArray<(first: unknown, second?: unknown) => void>
+
+interface FrequentAudience {
+  readonly start?: Listeners | undefined
+  readonly result?: Listeners | undefined
+}
+
 /** Why a run ended that did not end gracefully. */
 interface Outcome {
   /** `failed` is raised behind the results that are ready; `aborted` in place of them; `left` not at all. */
@@ -70,6 +84,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   readonly #pump: Pump<T>
   // The emitter as the runner itself uses it: types cannot follow a map that subclasses extend.
   readonly #own = this as unknown as OwnEvents<T>
+  #audience: FrequentAudience = this.audience
   readonly #drained: DeferredPromise<RunnerStats> = pDefer()
   /** Resolves when the consumer has been let know how the run ended. */
   readonly #surfaced: DeferredPromise<void> = pDefer()
@@ -103,9 +118,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     const {limit, highWaterMark, ordered} = this.#options
     this.#results = new Results(ordered, highWaterMark ?? limit)
     this.#pump = new Pump(source, this.#results, this.#options, {
-      execute: (task, context) => this.execute(task, context),
-      started: (context) => this.#tell('start', context),
-      succeeded: (value, context) => this.#tell('result', value, context),
+      started: (context) => this.#call(this.#audience.start, context),
+      succeeded: (value, context) => this.#call(this.#audience.result, value, context),
       failed: (error, context) => this.#fault(error, context),
       sourceFailed: (cause, index) => this.#sourceFailed(cause, index),
       cleanupFailed: (what, cause, index) =>
@@ -324,8 +338,14 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     }
     this.#state = State.Running
     if (signal !== undefined) this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
-    const gate = this.ready === ConcurrentRunner.prototype.ready ? undefined : () => this.ready()
-    this.#pump.open(() => (this.#controller ??= new AbortController()).signal, gate)
+    // What is not overridden need not be asked on every task's way.
+    const base: Overridable = ConcurrentRunner.prototype as unknown as Overridable
+    if (this.emit !== base.emit) this.#audience = this.#emitted()
+    this.#pump.open(() => (this.#controller ??= new AbortController()).signal, {
+      gate: this.ready === base.ready ? undefined : () => this.ready(),
+      execute: this.execute === base.execute ? undefined : (task, context) => this.execute(task, context),
+      audience: this.#audience,
+    })
   }
 
   async #runAll(): Promise<RunnerStats> {
@@ -404,6 +424,23 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     }
     this.#telling--
     this.#settle()
+  }
+
+  /** Tells what happens as often as tasks do: `#tell` for those who are known to listen. */
+  #call(audience: Listeners | undefined, first: unknown, second?: unknown): void {
+    if (audience === undefined) return
+    this.#telling++
+    for (const listener of audience) listener(first, second)
+    this.#telling--
+    if (this.#state >= State.Finishing) this.#settle()
+  }
+
+  /** The audience where a subclass overrides `emit`, and wants to be asked. */
+  #emitted(): FrequentAudience {
+    return {
+      start: [(context) => this.#tell('start', context as TaskContext)],
+      result: [(value, context) => this.#tell('result', value as Awaited<T>, context as TaskContext)],
+    }
   }
 
   // Ending

@@ -18,7 +18,7 @@ export class Slot {
   context: Context | undefined
   /** Who wants to know what becomes of the task. */
   receipt: Receipt | undefined
-  /** Given up while its task still runs: it is out of the count and never used again. */
+  /** Given up while its task goes on. */
   isAbandoned = false
   readonly onFulfilled: (value: unknown) => void
   readonly onRejected: (reason: unknown) => void
@@ -36,13 +36,12 @@ export class Slot {
   }
 
   stopTimer(): void {
-    if (this.#timer === undefined) return
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 }
 
-/** Idle slots beyond these are not kept for later. */
+/** Idle slots beyond these are not kept when nothing runs. */
 const mostIdle = 1024
 
 export class Slots {
@@ -68,11 +67,7 @@ export class Slots {
   }
 
   take(context: Context): Slot {
-    let slot = this.#idle.pop()
-    if (slot === undefined) {
-      slot = new Slot(this.#owner)
-      this.#slots.add(slot)
-    }
+    const slot = this.#idle.pop() ?? this.#make()
     slot.context = context
     this.#taken++
     return slot
@@ -81,14 +76,11 @@ export class Slots {
   /** Gives a slot back whose task has settled. */
   release(slot: Slot): void {
     slot.context = undefined
-    slot.receipt = undefined
-    if (slot.isAbandoned) return
-    this.#taken--
-    if (this.#idle.length < mostIdle) this.#idle.push(slot)
-    else this.#slots.delete(slot)
+    this.#idle.push(slot)
+    if (--this.#taken === 0) this.#trim()
   }
 
-  /** Takes a slot out of the count whose task goes on. */
+  /** Takes a slot out of the count whose task goes on. It is never used again. */
   abandon(slot: Slot): void {
     slot.isAbandoned = true
     this.#slots.delete(slot)
@@ -98,5 +90,18 @@ export class Slots {
   /** Aborts the signals of all tasks whose outcome is still open. */
   abort(reason: unknown): void {
     for (const slot of this.#slots) slot.context?.abort(reason)
+  }
+
+  #make(): Slot {
+    const slot = new Slot(this.#owner)
+    this.#slots.add(slot)
+    return slot
+  }
+
+  #trim(): void {
+    while (this.#idle.length > mostIdle) {
+      const slot = this.#idle.pop()
+      if (slot !== undefined) this.#slots.delete(slot)
+    }
   }
 }

@@ -85,19 +85,18 @@ export class SourceReader<I> {
     try {
       const result = (this.#iterator as Iterator<I>).next()
       if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
-      else {
-        checkResult(result)
-        if (result.done) this.#finish()
-        else {
-          const {value} = result
-          if (value === undefined) checkSynchronous(result)
-          this.#isPulling = false
-          if (this.#onClosed === undefined) {
-            this.#isCalling = false
-            return value
-          }
-          this.#sink.arrived(value)
+      else if (typeof result === 'object' && result !== null && !result.done) {
+        const {value} = result
+        if (value === undefined) checkSynchronous(result)
+        this.#isPulling = false
+        if (this.#onClosed === undefined) {
+          this.#isCalling = false
+          return value
         }
+        this.#sink.arrived(value)
+      } else {
+        checkResult(result)
+        this.#finish()
       }
     } catch (cause) {
       this.#onRejection(cause)

@@ -24,7 +24,12 @@ export function whenSettled<V>(
   } catch {
     // A proxy or a hostile getter: the promise below turns what it throws into a rejection.
   }
-  void then.call(new Promise<V>((resolve) => resolve(value)), onFulfilled as (value: unknown) => void, onRejected)
+  void then.call(adopt(value), onFulfilled as (value: unknown) => void, onRejected)
+}
+
+// Apart from its caller, for which the closure would cost a context at each call.
+function adopt(value: unknown): Promise<unknown> {
+  return new Promise((resolve) => resolve(value))
 }
 
 /** The error for an item that is no task, or `undefined` if it is one. */

@@ -4,7 +4,7 @@ import type {ConcurrentError} from '../../src/errors.js'
 import {resolveOptions} from '../../src/options.js'
 import {Pump, type PumpOwner} from '../../src/pump.js'
 import {Results} from '../../src/results.js'
-import type {RunnerOptions, Source, Task, TaskContext} from '../../src/types.js'
+import type {RunnerOptions, Source, TaskContext} from '../../src/types.js'
 import {freezeClock} from '../helpers/clock.js'
 import {withProperty} from './globals.js'
 
@@ -30,16 +30,13 @@ class Owner implements PumpOwner<unknown> {
   }
 
   open(gate?: () => PromiseLike<void> | void): this {
-    this.pump.open(() => new AbortController().signal, gate)
+    const audience = {start: true, result: true}
+    this.pump.open(() => new AbortController().signal, {gate, execute: undefined, audience})
     return this
   }
 
   close(): void {
     this.pump.close(() => this.log.push('closed'))
-  }
-
-  execute(task: Task<unknown>, context: TaskContext): unknown {
-    return typeof task === 'function' ? task(context) : task
   }
 
   started(context: TaskContext): void {
@@ -456,7 +453,7 @@ test('with releaseOnTimeout the slot is free at once', async (t) => {
   t.deepEqual(owner.log, ['start 0', 'failure 0', 'start 1'])
   task.reject(new Error('too late'))
   await turn()
-  t.deepEqual(owner.log.slice(3), ['success 1: b', 'exhausted', 'settled, idle'])
+  t.deepEqual(owner.log.slice(3), ['success 1: b', 'exhausted'])
   t.is(owner.pump.running, 0)
 })
 
