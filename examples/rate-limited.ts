@@ -1,0 +1,41 @@
+/** Starts at most so many tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
+import {ConcurrentRunner, type RunnerOptions, type Source} from 'aio-tasks'
+// limiter: released this year, needs nothing else, waits by promises in turn, and its clock never goes back.
+import {RateLimiter} from 'limiter'
+
+interface RateLimitedOptions<Yields extends boolean> extends RunnerOptions<Yields> {
+  /** Asked for a token before each pull, also for the pull that finds the end. Runners may share one, and its rate. */
+  readonly limiter: Pick<RateLimiter, 'removeTokens'>
+}
+
+export class RateLimitedRunner<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields> {
+  readonly #limiter: RateLimitedOptions<Yields>['limiter']
+
+  constructor(source: Source<T>, options: RateLimitedOptions<Yields>) {
+    super(source, options)
+    this.#limiter = options.limiter
+  }
+
+  protected override async ready(): Promise<void> {
+    await this.#limiter.removeTokens(1)
+  }
+}
+
+function* requests() {
+  for (let request = 1; request <= 25; request++) yield () => `request ${request}`
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const rate = Number(process.argv[2] ?? 10)
+  const limiter = new RateLimiter({tokensPerInterval: rate, interval: 'second'})
+  const runner = new RateLimitedRunner(requests(), {limit: 4, limiter})
+
+  const began = performance.now()
+  const starts = new Map<number, number>()
+  runner.on('start', () => {
+    const second = Math.floor((performance.now() - began) / 1000)
+    starts.set(second, (starts.get(second) ?? 0) + 1)
+  })
+  for await (const result of runner) console.log(result)
+  for (const [second, count] of starts) console.log(`second ${second + 1}: ${count} starts`)
+}

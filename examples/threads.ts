@@ -1,0 +1,48 @@
+/** Counts the primes below four million on all cores: run it with `npx tsx examples/threads.ts [THREADS]`. */
+import {availableParallelism} from 'node:os'
+import {ConcurrentRunner, type RunnerOptions, type TaskContext} from 'aio-tasks'
+import {Piscina} from 'piscina'
+
+type Inputs<I> = Iterable<I> | AsyncIterable<I>
+
+interface ThreadOptions<Yields extends boolean> extends RunnerOptions<Yields> {
+  /** The URL of a module whose default export makes a result of an input. */
+  readonly module: string
+  readonly threads: number
+}
+
+/** Feeds inputs to threads, which start with the run. One more waits at the pool, so that no thread has to. */
+export class ThreadRunner<I, T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields> {
+  #pool: Piscina<I, T> | undefined
+
+  constructor(inputs: Inputs<I>, {module, threads, ...options}: ThreadOptions<Yields>) {
+    super(() => this.#jobs(inputs, module, threads), {limit: threads + 1, ...options})
+  }
+
+  async *#jobs(inputs: Inputs<I>, filename: string, threads: number) {
+    const pool = new Piscina<I, T>({filename, minThreads: threads, maxThreads: threads})
+    this.#pool = pool
+    // An abort kills the thread in the midst of its job.
+    for await (const input of inputs) yield ({signal}: TaskContext) => pool.run(input, {signal})
+  }
+
+  protected override cleanup(): PromiseLike<void> | void {
+    return this.#pool?.destroy()
+  }
+}
+
+function* ranges(size: number, end: number) {
+  for (let from = 0; from < end; from += size) yield {from, to: from + size}
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const threads = Number(process.argv[2] ?? availableParallelism())
+  const module = new URL('count-primes.js', import.meta.url).href
+  const runner = new ThreadRunner<{from: number; to: number}, number>(ranges(100_000, 4e6), {module, threads})
+  let most = 0
+  runner.on('start', () => (most = Math.max(most, runner.stats.running)))
+
+  let primes = 0
+  for await (const count of runner) primes += count
+  console.log(`${primes} primes in ${runner.stats.succeeded} ranges, at most ${most} under way for ${threads} threads`)
+}
