@@ -1,0 +1,111 @@
+/** Crawls a site for broken links, a task for each page, until none is left: `npx tsx examples/crawler.ts URL`. */
+import {parseArgs} from 'node:util'
+import {ConcurrentRunner, TaskQueue} from 'aio-tasks'
+import {Parser} from 'htmlparser2'
+
+const usage = `Usage: npx tsx examples/crawler.ts URL [--limit N] [--timeout MS]
+
+Prints the pages that can be reached from URL without leaving its origin, then the links that are broken. Meant for
+sites of your own: it asks for N pages at once (default: 8), and reads no robots.txt. MS is what a page may take
+(default: 10000). Exit status: 0 all links work, 1 some do not, 2 wrong arguments.
+`
+
+interface Page {
+  status: number | 'timeout' | 'failed' | 'waiting'
+  /** Or else, what went wrong. */
+  title: string
+  links: ReadonlySet<string>
+}
+
+function readArguments(): {start: URL; limit: number; timeout: number} {
+  try {
+    const {values, positionals} = parseArgs({
+      allowPositionals: true,
+      options: {limit: {type: 'string', default: '8'}, timeout: {type: 'string', default: '10000'}},
+    })
+    const [url = ''] = positionals
+    if (positionals.length !== 1 || !/^https?:/.test(url) || !URL.canParse(url))
+      throw new Error(`Expected one URL; got '${positionals.join("', '")}'`)
+    for (const [name, value] of Object.entries(values))
+      if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error(`--${name} must be an integer ≥ 1; got '${value}'`)
+    return {start: new URL(url), limit: Number(values.limit), timeout: Number(values.timeout)}
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`)
+    return process.exit(2)
+  }
+}
+
+/** One task: a page's status, title and links. A redirect is a page with one link. */
+async function load(url: string, signal: AbortSignal): Promise<Page> {
+  const response = await fetch(url, {signal, redirect: 'manual'})
+  const location = response.headers.get('location')
+  const isPage = response.ok && response.headers.get('content-type')?.startsWith('text/html')
+  if (isPage) return {status: response.status, ...read(await response.text(), url)}
+  await response.body?.cancel() // nobody reads it, and its connection is needed
+  return {status: response.status, title: '', links: new Set(location === null ? [] : resolve(location, url))}
+}
+
+function read(html: string, url: string): Pick<Page, 'title' | 'links'> {
+  const links = new Set<string>()
+  let base = url
+  let title = ''
+  let isTitle = false
+  const parser = new Parser({
+    onopentag: (name, {href}) => {
+      if (name === 'title') isTitle = title === ''
+      else if (name === 'base') [base = base] = resolve(href, url)
+      else if (name === 'a') for (const link of resolve(href, base)) links.add(link)
+    },
+    ontext: (text) => {
+      if (isTitle) title += text
+    },
+    onclosetag: () => {
+      isTitle = false
+    },
+  })
+  parser.end(html)
+  return {title: title.trim().replaceAll(/\s+/g, ' '), links}
+}
+
+/** A link as a whole URL without its fragment: none if it leads to no page, as `mailto:` does. */
+function resolve(href: string | undefined, base: string): string[] {
+  if (href === undefined || !URL.canParse(href, base)) return []
+  const url = new URL(href, base)
+  url.hash = ''
+  return url.protocol === 'http:' || url.protocol === 'https:' ? [url.href] : []
+}
+
+/** Queues a page that is not known yet. Its links are queued by its own task: until that has ended, none is idle. */
+function visit(url: string): void {
+  if (pages.has(url) || new URL(url).origin !== start.origin) return
+  const page: Page = {status: 'waiting', title: '', links: new Set()}
+  pages.set(url, page)
+  const loaded = queue.push(async ({signal}) => {
+    Object.assign(page, await load(url, signal))
+    for (const link of page.links) visit(link)
+  })
+  loaded.catch((error: Error) => {
+    page.status = error.name === 'TimeoutError' ? 'timeout' : 'failed'
+    page.title = ((error.cause ?? error) as Error).message
+  })
+}
+
+const {start, limit, timeout} = readArguments()
+const pages = new Map<string, Page>()
+const queue = new TaskQueue()
+start.hash = ''
+visit(start.href)
+queue.closeWhenIdle()
+await new ConcurrentRunner(queue, {limit, timeout, yieldExceptions: true}).run()
+
+const path = (url: string): string => url.slice(start.origin.length)
+const row = (status: number | string, links: number | string, page: string, title: string): string =>
+  `${`${status}`.padEnd(8)} ${`${links}`.padEnd(6)} ${page.padEnd(39)} ${title}`.trimEnd()
+const sorted = [...pages].sort(([a], [b]) => (a < b ? -1 : 1))
+console.log(row('STATUS', 'LINKS', 'PAGE', 'TITLE'))
+for (const [url, {status, links, title}] of sorted) console.log(row(status, links.size, path(url), title))
+const broken = sorted.filter(([, {status}]) => typeof status === 'string' || status >= 400)
+console.log(`\n${pages.size} pages, ${broken.length} broken`)
+for (const [url] of broken)
+  for (const [from, {links}] of sorted) if (links.has(url)) console.log(`${path(from)} links to ${path(url)}`)
+if (broken.length > 0) process.exitCode = 1

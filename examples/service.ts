@@ -1,0 +1,106 @@
+/**
+ * An HTTP service around a queue, with metrics and a clean end at SIGTERM: `PORT=8080 npx tsx examples/service.ts`.
+ * `curl -d '{"n": 500}' localhost:8080/jobs` runs a job of half a second; `/metrics` and `/health` tell how it is.
+ */
+import {once} from 'node:events'
+import {createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse} from 'node:http'
+import type {AddressInfo} from 'node:net'
+import {json} from 'node:stream/consumers'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {ConcurrentRunner, type TaskContext, TaskQueue} from 'aio-tasks'
+import {Counter, Gauge, Histogram, register} from 'prom-client'
+
+const {PORT = '8080', CAPACITY = '100', LIMIT = '10', TIMEOUT = '10000'} = process.env
+const capacity = Number(CAPACITY)
+const queue = new TaskQueue({capacity})
+const runner = new ConcurrentRunner(queue, {limit: Number(LIMIT), timeout: Number(TIMEOUT), yieldExceptions: true})
+
+// Metrics: the runner's events, and nothing else, tell of what has started. What waits has not, and no event
+// tells of it, so its number is read from the queue when somebody asks.
+const timers = new WeakMap<TaskContext, () => void>()
+const started = new Counter({name: 'jobs_started_total', help: 'Jobs started'})
+const succeeded = new Counter({name: 'jobs_succeeded_total', help: 'Jobs that gave a result'})
+const failed = new Counter({name: 'jobs_failed_total', help: 'Jobs that threw, took too long or lost their client'})
+const running = new Gauge({name: 'jobs_running', help: 'Jobs started and not ended'})
+const duration = new Histogram({name: 'job_duration_seconds', help: 'From the start of a job to its end'})
+const waiting: Gauge = new Gauge({
+  name: 'jobs_waiting',
+  help: 'Jobs accepted and not started',
+  collect: () => waiting.set(queue.size),
+})
+
+function ended(counter: Counter, context: TaskContext): void {
+  counter.inc()
+  running.dec()
+  timers.get(context)?.()
+}
+runner.on('start', (context) => {
+  started.inc()
+  running.inc()
+  timers.set(context, duration.startTimer())
+})
+runner.on('result', (_, context) => ended(succeeded, context))
+runner.on('error', (_, context) => context && ended(failed, context))
+
+let accepted = 0
+let answered = 0
+let isStopping = false
+
+function answer(response: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
+  if (isStopping) response.setHeader('connection', 'close')
+  response.writeHead(status, {'content-type': 'application/json', ...headers})
+  response.end(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`)
+}
+
+/** What a job does. A timer stands in for the work: it gives up when the job takes too long or its client leaves. */
+const work = (n: number, {signal}: TaskContext): Promise<string> => sleep(n, `took ${n} ms`, {signal})
+
+async function postJob(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const client = new AbortController()
+  response.once('close', () => client.abort())
+  const isShort = Number(request.headers['content-length']) <= 1000
+  const body = isShort ? ((await json(request).catch(() => null)) as {n?: unknown} | null) : null
+  const n = body?.n
+  if (typeof n !== 'number' || !(n >= 0 && n <= 60_000))
+    return answer(response, 400, {error: 'Expected {"n": milliseconds from 0 to 60000} and its Content-Length'})
+  if (isStopping || queue.size >= capacity)
+    return answer(response, 503, {error: isStopping ? 'Stopping' : 'Too many jobs wait'}, {'retry-after': '1'})
+  const id = ++accepted
+  const [status, outcome] = await queue
+    .push((context) => work(n, context), {signal: client.signal})
+    .then(
+      (result) => [200, {id, result}] as const,
+      (error: Error) => [error.name === 'TimeoutError' ? 504 : 500, {id, error: error.message}] as const,
+    )
+  if (response.destroyed) return
+  answered++
+  answer(response, status, outcome)
+}
+
+async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const what = `${request.method} ${request.url}`
+  if (what === 'POST /jobs') await postJob(request, response)
+  else if (what === 'GET /metrics')
+    answer(response, 200, await register.metrics(), {'content-type': register.contentType})
+  else if (what === 'GET /health') answer(response, isStopping ? 503 : 200, {status: isStopping ? 'stopping' : 'ok'})
+  else answer(response, 404, {error: 'There are POST /jobs, GET /metrics and GET /health'})
+}
+
+/** Takes nothing more, finishes what was accepted, and lets the process end: a second signal would kill it. */
+async function stop(): Promise<void> {
+  isStopping = true
+  const closed = once(server, 'close')
+  server.close()
+  queue.close()
+  console.log('stopping')
+  await jobs
+  setTimeout(() => server.closeAllConnections(), 1000).unref() // whoever has not sent its request by then
+  await closed
+  console.log(`stopped: ${accepted} accepted, ${answered} answered\n${await register.metrics()}`)
+}
+
+const jobs = runner.run()
+const server = createServer((request, response) => void route(request, response))
+process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
+await once(server.listen(Number(PORT)), 'listening')
+console.log(`http://localhost:${(server.address() as AddressInfo).port}`)
