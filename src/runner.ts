@@ -1,14 +1,13 @@
-/** The runner: wires source, slots and results together, holds the state, and is what users see. */
-import pDefer, {type DeferredPromise} from 'p-defer'
+/** The runner: wires pump, results and lifecycle together, offers the hooks, and is what users see. */
 import {Emitter} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
+import {Lifecycle} from './lifecycle.js'
 import {type Mapper, mapped} from './mapped.js'
 import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
 import {Pump} from './pump.js'
 import {Results} from './results.js'
-import {nextTurn, report} from './runtime.js'
-import {onAbort} from './signals.js'
-import {handleRejection, isThenable, whenSettled} from './tasks.js'
+import {report} from './runtime.js'
+import {handleRejection} from './tasks.js'
 import type {
   Items,
   RunnerEvents,
@@ -21,11 +20,6 @@ import type {
   TaskContext,
   Yielded,
 } from './types.js'
-
-/** The states in their order; a run never goes back. */
-const states = ['idle', 'running', 'finishing', 'closing', 'drained'] as const
-const State = {Idle: 0, Running: 1, Finishing: 2, Closing: 3, Drained: 4} as const
-type State = (typeof State)[keyof typeof State]
 
 /** A runner as the emitter of its own events. */
 interface OwnEvents<T> {
@@ -44,13 +38,6 @@ type Listeners = ReadonlyArray<(first: unknown, second?: unknown) => void>
 interface FrequentAudience {
   readonly start?: Listeners | undefined
   readonly result?: Listeners | undefined
-}
-
-/** Why a run ended that did not end gracefully. */
-interface Outcome {
-  /** `failed` is raised behind the results that are ready; `aborted` in place of them; `left` not at all. */
-  readonly kind: 'failed' | 'aborted' | 'left'
-  readonly reason: unknown
 }
 
 /**
@@ -85,25 +72,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   // The emitter as the runner itself uses it: types cannot follow a map that subclasses extend.
   readonly #own = this as unknown as OwnEvents<T>
   #audience: FrequentAudience = this.audience
-  readonly #drained: DeferredPromise<RunnerStats> = pDefer()
-  /** Resolves when the consumer has been let know how the run ended. */
-  readonly #surfaced: DeferredPromise<void> = pDefer()
-  #hasSurfaced = false
-  #state: State = State.Idle
-  /** Decided once, by whatever ended the run first; `undefined` for a graceful end. */
-  #outcome: Outcome | undefined
-  #source: 'unclosed' | 'closing' | 'closed' = 'unclosed'
-  /** The source was closed while producing an item, and the event loop has turned since. */
-  #isOverdue = false
-  #isCleaning = false
-  /** The consumer left before it was told how the run ended: it is owed no error any more. */
-  #isLeft = false
-  #hasAborted = false
-  /** Calls of listeners under way. The run does not drain inside one: `drain` is the last event for all. */
-  #telling = 0
-  #controller: AbortController | undefined
-  #ignoreSignal: (() => void) | undefined
-  #deadline: {readonly at: number; readonly timer: ReturnType<typeof setTimeout>} | undefined
+  readonly #lifecycle: Lifecycle
   #run: Promise<RunnerStats> | undefined
 
   /**
@@ -125,8 +94,14 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
       cleanupFailed: (what, cause, index) =>
         this.#report(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index})),
       gateFailed: (cause, index) => this.#gateFailed(cause, index),
-      exhausted: () => this.#finish(),
-      settled: () => this.#settle(),
+      exhausted: () => this.#lifecycle.finish(),
+      settled: () => this.#lifecycle.settle(),
+    })
+    this.#lifecycle = new Lifecycle(this.#pump, this.#results, {
+      stats: () => this.stats,
+      cleanup: (reason) => this.cleanup(reason),
+      cleanupFailed: (cause) => this.#fail(hookError('cleanup', cause, this.#pump.index)),
+      drained: (stats) => this.#tell('drain', stats),
     })
   }
 
@@ -155,7 +130,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
     this.#start()
     this.#pump.breathe()
-    if (this.#state === State.Drained && this.#options.signal?.aborted) this.abort(this.#options.signal.reason)
+    this.#lifecycle.heed()
     const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
     this.#pump.fill()
     return result
@@ -170,13 +145,13 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    */
   async return<V = undefined>(value?: V | PromiseLike<V>): Promise<IteratorReturnResult<Awaited<V>>> {
     handleRejection(value)
-    await this.#leave(new DOMException('The consumer has left the run', 'AbortError'))
+    await this.#lifecycle.leave(new DOMException('The consumer has left the run', 'AbortError'))
     return {done: true, value: (await value) as Awaited<V>}
   }
 
   /** Ends the run as {@link return} does, with `error` as the reason, and rejects with it. */
   async throw(error?: unknown): Promise<IteratorReturnResult<undefined>> {
-    await this.#leave(error)
+    await this.#lifecycle.leave(error)
     throw error
   }
 
@@ -233,13 +208,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @returns {@link drained}. Do not await it inside a task: it waits for that task.
    */
   stop(options?: StopOptions): Promise<RunnerStats> {
-    const timeout = resolveStop(options)
-    if (this.#state < State.Finishing) {
-      this.#state = State.Finishing
-      this.#closeSource()
-      this.#settle()
-    }
-    if (timeout !== undefined && this.#state < State.Drained) this.#abortIn(timeout)
+    this.#lifecycle.stop(resolveStop(options))
     return this.drained
   }
 
@@ -250,15 +219,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param reason Default: an `AbortError`, as for `AbortController.abort()`.
    */
   abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
-    const isSecond = this.#hasAborted
-    this.#hasAborted = true
-    if (this.#state < State.Closing) this.#end({kind: 'aborted', reason})
-    else if (this.#state === State.Closing && isSecond) this.#giveUp()
-    else if (this.#state === State.Drained && this.#outcome === undefined && this.#results.size > 0) {
-      this.#outcome = {kind: 'aborted', reason}
-      this.#results.clear()
-      this.#results.end({error: reason})
-    }
+    this.#lifecycle.abort(reason)
   }
 
   /** How many tasks may run at once; `Infinity` for no limit. Raising it starts tasks at once, lowering it waits for running ones. */
@@ -276,7 +237,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** Where the run stands. See {@link RunnerState}. */
   get state(): RunnerState {
-    return states[this.#state]
+    return this.#lifecycle.state
   }
 
   get isPaused(): boolean {
@@ -295,13 +256,18 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * does not come back from producing an item.
    */
   get drained(): Promise<RunnerStats> {
-    return this.#drained.promise
+    return this.#lifecycle.drained
   }
 
   // Hooks for subclasses
 
-  /** Awaited before each pull: for rate limits and gates. What it throws fails the run. Default: nothing. */
-  protected ready(): PromiseLike<void> | void {}
+  /**
+   * Awaited before each pull, also before the one that finds that there is nothing more: for rate limits and
+   * gates. What it throws fails the run. Default: nothing.
+   *
+   * @param signal Aborts when the run ends in any but a graceful way, and waiting makes no sense any more.
+   */
+  protected ready(_signal: AbortSignal): PromiseLike<void> | void {}
 
   /**
    * Runs one task in its slot: for retries, tracing, worker threads. What it throws fails the task.
@@ -330,19 +296,12 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   // Running
 
   #start(): void {
-    if (this.#state !== State.Idle) return
-    const {signal} = this.#options
-    if (signal?.aborted) {
-      this.abort(signal.reason)
-      return
-    }
-    this.#state = State.Running
-    if (signal !== undefined) this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
+    if (!this.#lifecycle.start(this.#options.signal)) return
     // What is not overridden need not be asked on every task's way.
     const base: Overridable = ConcurrentRunner.prototype as unknown as Overridable
     if (this.emit !== base.emit) this.#audience = this.#emitted()
-    this.#pump.open(() => (this.#controller ??= new AbortController()).signal, {
-      gate: this.ready === base.ready ? undefined : () => this.ready(),
+    this.#pump.open(() => this.#lifecycle.signal, {
+      gate: this.ready === base.ready ? undefined : () => this.ready(this.#lifecycle.signal),
       execute: this.execute === base.execute ? undefined : (task, context) => this.execute(task, context),
       audience: this.#audience,
     })
@@ -358,23 +317,24 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   /** The final counts once the run has drained; rejects if it failed or was aborted, which is then told. */
   async #ended(): Promise<RunnerStats> {
     const stats = await this.drained
-    if (this.#outcome === undefined || this.#outcome.kind === 'left') return stats
+    const {outcome} = this.#lifecycle
+    if (outcome === undefined || outcome.kind === 'left') return stats
     this.#results.end()
-    throw this.#outcome.reason
+    throw outcome.reason
   }
 
   // Failing
 
   /** A task, an item or the source failed: ends the run, or puts the error in its place. */
   #fault(error: ConcurrentError, context?: TaskContext): void {
-    const raised = this.#outcome === undefined ? this.#raised(error) : undefined
+    const raised = this.#lifecycle.outcome === undefined ? this.#raised(error) : undefined
     // Not if the hook that was asked has ended the run.
-    const isDecided = raised !== undefined && this.#decide({kind: 'failed', reason: raised})
-    if (raised === undefined && this.#outcome === undefined) this.#results.put(error, error.index)
+    const isDecided = raised !== undefined && this.#lifecycle.decide({kind: 'failed', reason: raised})
+    if (raised === undefined && this.#lifecycle.outcome === undefined) this.#results.put(error, error.index)
     this.#report(error, context)
     if (!isDecided) return
     if (raised !== error) this.#report(raised)
-    this.#end()
+    this.#lifecycle.end()
   }
 
   /** What an error raises: itself, nothing, or what the hook throws that is to decide it. */
@@ -388,51 +348,54 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   #sourceFailed(cause: unknown, index: number): void {
     const error = new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index})
-    if (this.#source === 'unclosed') {
+    if (!this.#lifecycle.isClosing) {
       this.#fault(error)
-      this.#finish() // where a subclass goes on without the source
-    } else if (this.#outcome === undefined || cause !== this.#outcome.reason) this.#report(error)
-    // else it was told to stop waiting, and has thrown what it was given
+      this.#lifecycle.finish() // where a subclass goes on without the source
+      return
+    }
+    const {outcome} = this.#lifecycle
+    // Told to stop waiting, a source may well throw the reason that it was given.
+    if (outcome === undefined || cause !== outcome.reason) this.#report(error)
   }
 
   #gateFailed(cause: unknown, index: number): void {
     const error = hookError('ready', cause, index)
-    if (this.#state === State.Running) this.#fail(error)
+    if (this.state === 'running') this.#fail(error)
     else this.#report(error)
   }
 
   #fail(error: ConcurrentError): void {
-    const isDecided = this.#decide({kind: 'failed', reason: error})
+    const isDecided = this.#lifecycle.decide({kind: 'failed', reason: error})
     this.#report(error)
-    if (isDecided) this.#end()
+    if (isDecided) this.#lifecycle.end()
   }
+
+  // Telling
 
   /** Emits an error. Once the run has drained there is nobody to tell. */
   #report(error: ConcurrentError, context?: TaskContext): void {
-    if (this.#state === State.Drained) return
+    if (this.state === 'drained') return
     if (context === undefined) this.#tell('error', error)
     else this.#tell('error', error, context)
   }
 
   /** Emits an event. Whatever listeners do, the run does not drain before all have heard it. */
   #tell<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void {
-    this.#telling++
+    this.#lifecycle.hold()
     try {
       this.#own.emit(event, ...args)
     } catch (error) {
       report(error) // of an `emit` that a subclass overrides
     }
-    this.#telling--
-    this.#settle()
+    this.#lifecycle.release()
   }
 
   /** Tells what happens as often as tasks do: `#tell` for those who are known to listen. */
   #call(audience: Listeners | undefined, first: unknown, second?: unknown): void {
     if (audience === undefined) return
-    this.#telling++
+    this.#lifecycle.hold()
     for (const listener of audience) listener(first, second)
-    this.#telling--
-    if (this.#state >= State.Finishing) this.#settle()
+    this.#lifecycle.release()
   }
 
   /** The audience where a subclass overrides `emit`, and wants to be asked. */
@@ -441,132 +404,6 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
       start: [(context) => this.#tell('start', context as TaskContext)],
       result: [(value, context) => this.#tell('result', value as Awaited<T>, context as TaskContext)],
     }
-  }
-
-  // Ending
-
-  /** Ends the run gracefully: there is nothing more to pull. */
-  #finish(): void {
-    if (this.#state < State.Finishing) this.#state = State.Finishing
-    this.#settle()
-  }
-
-  /**
-   * Decides how the run ends, if nothing has yet, and stops pulling. Comes before listeners hear why, so
-   * that nothing they do can mask it; `#end` follows.
-   */
-  #decide(outcome: Outcome): boolean {
-    if (this.#outcome !== undefined) return false
-    this.#outcome = outcome
-    this.#pump.shut()
-    return true
-  }
-
-  /** Ends the run in any but a graceful way: as was decided, or else as given. */
-  #end(outcome?: Outcome): void {
-    if (this.#state >= State.Closing) return
-    this.#state = State.Closing
-    if (outcome !== undefined) this.#decide(outcome)
-    const reason = this.#outcome?.reason
-    if (this.#outcome?.kind !== 'failed') this.#results.clear()
-    this.#pump.halt(reason)
-    this.#controller?.abort(reason)
-    this.#closeSource()
-    // The end is told once the source has cleaned up; one in the middle of an item is not waited for.
-    if (this.#source === 'closed' || this.#pump.isPulling) this.#surface()
-    this.#settle()
-  }
-
-  async #leave(reason: unknown): Promise<void> {
-    this.#end({kind: 'left', reason})
-    this.#results.clear()
-    // Unless it is waiting for a result still: somebody else has called `return()` then.
-    if (!this.#results.isAwaited) this.#isLeft = true
-    if (this.#hasSurfaced && this.#isLeft) this.#results.end()
-    await this.#surfaced.promise
-  }
-
-  /** Aborts when the running tasks, and the source, have had their time. The earliest deadline counts. */
-  #abortIn(ms: number): void {
-    const at = performance.now() + ms
-    if (this.#deadline !== undefined && this.#deadline.at <= at) return
-    clearTimeout(this.#deadline?.timer)
-    const timer = setTimeout(() => {
-      this.abort(new DOMException(`stop() took longer than ${ms} ms`, 'TimeoutError'))
-      this.#giveUp()
-    }, ms)
-    this.#deadline = {at, timer}
-  }
-
-  #closeSource(): void {
-    if (this.#source !== 'unclosed') return
-    this.#source = 'closing'
-    const isPulling = this.#pump.isPulling
-    this.#pump.close(() => this.#sourceClosed())
-    if (!isPulling) return
-    nextTurn(() => {
-      this.#isOverdue = true
-      this.#settle()
-    })
-  }
-
-  #sourceClosed(): void {
-    this.#source = 'closed'
-    if (this.#state === State.Closing) this.#surface()
-    this.#settle()
-  }
-
-  /** Waits no longer for the source to clean up. */
-  #giveUp(): void {
-    if (this.#source === 'closing') this.#sourceClosed()
-  }
-
-  /** Lets the consumer know how the run ended, behind the results that are still to be handed over. */
-  #surface(): void {
-    if (this.#hasSurfaced) return
-    this.#hasSurfaced = true
-    const outcome = this.#outcome
-    this.#results.end(
-      outcome === undefined || outcome.kind === 'left' || this.#isLeft ? undefined : {error: outcome.reason},
-    )
-    this.#surfaced.resolve()
-  }
-
-  /** Cleans up and drains, once the run has ended and there is nothing left to wait for. */
-  #settle(): void {
-    const hasEnded = this.#state === State.Closing || (this.#state === State.Finishing && this.#outcome === undefined)
-    if (!hasEnded || this.#isCleaning || this.#telling > 0 || !this.#pump.isIdle) return
-    const isLost = this.#isOverdue && this.#pump.isPulling
-    if (this.#source === 'closing' && !isLost) return
-    this.#isCleaning = true
-    const onFailed = (cause: unknown): void => this.#fail(hookError('cleanup', cause, this.#pump.index))
-    try {
-      const cleaning = this.cleanup(this.#outcome?.reason)
-      if (isThenable(cleaning)) {
-        whenSettled(
-          cleaning,
-          () => this.#drain(),
-          (cause) => {
-            onFailed(cause)
-            this.#drain()
-          },
-        )
-        return
-      }
-    } catch (cause) {
-      onFailed(cause)
-    }
-    this.#drain()
-  }
-
-  #drain(): void {
-    this.#state = State.Drained
-    this.#ignoreSignal?.()
-    clearTimeout(this.#deadline?.timer)
-    const {stats} = this
-    this.#surface()
-    this.#tell('drain', stats)
-    this.#drained.resolve(stats)
   }
 }
 

@@ -44,7 +44,7 @@ class Hooked extends ConcurrentRunner<string, boolean> {
     this.#hooks = hooks
   }
   protected override ready(): PromiseLike<void> | void {
-    return this.#hooks.ready ? this.#hooks.ready() : super.ready()
+    return this.#hooks.ready ? this.#hooks.ready(new AbortController().signal) : super.ready()
   }
   protected override execute(task: Task<string>, context: TaskContext): string | PromiseLike<string> {
     return this.#hooks.execute ? this.#hooks.execute(task, context) : super.execute(task, context)
