@@ -43,8 +43,8 @@ class Hooked extends ConcurrentRunner<string, boolean> {
     super(source, {limit: 1, ...options})
     this.#hooks = hooks
   }
-  protected override ready(): PromiseLike<void> | void {
-    return this.#hooks.ready ? this.#hooks.ready(new AbortController().signal) : super.ready()
+  protected override ready(signal: AbortSignal): PromiseLike<void> | void {
+    return this.#hooks.ready ? this.#hooks.ready() : super.ready(signal)
   }
   protected override execute(task: Task<string>, context: TaskContext): string | PromiseLike<string> {
     return this.#hooks.execute ? this.#hooks.execute(task, context) : super.execute(task, context)
@@ -393,4 +393,23 @@ test('map() on a subclass makes an instance of that', async (t) => {
   const runner = Downloads.map([1, 2], (item) => item * 2)
   t.true(runner instanceof Downloads)
   t.deepEqual(await runner.toArray(), [2, 4])
+})
+
+test('ready is given a signal that aborts when the run ends in any but a graceful way', async (t) => {
+  let seen: AbortSignal | undefined
+  class Waiting extends ConcurrentRunner<number> {
+    protected override ready(signal: AbortSignal): Promise<void> {
+      seen = signal
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
+      })
+    }
+  }
+  const runner = new Waiting([() => 1])
+  const first = runner.next()
+  t.false(seen?.aborted)
+  const reason = new Error('enough')
+  runner.abort(reason)
+  t.is(await t.throwsAsync(first), reason)
+  t.is(seen?.reason, reason)
 })
