@@ -14,7 +14,7 @@ export interface EntryOwner {
   /** A runner took it and could not start it: it is free for the next one. */
   returned(entry: Entry): void
   /** A runner took it and is done with it. */
-  settled(): void
+  released(): void
 }
 
 export class Entry implements Ranked, Receipt {
@@ -72,17 +72,19 @@ export class Entry implements Ranked, Receipt {
   fulfilled(value: unknown): void {
     this.#end()
     this.#outcome.resolve(value)
-    this.#owner.settled()
   }
 
   rejected(reason: unknown): void {
     this.#end()
     this.#outcome.reject(reason)
-    this.#owner.settled()
+  }
+
+  released(): void {
+    this.#owner.released()
   }
 
   returned(): void {
-    if (this.#state === 'over') this.#owner.settled()
+    if (this.#state === 'over') this.#owner.released()
     else {
       this.#state = 'waiting'
       this.#owner.returned(this)

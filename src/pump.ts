@@ -213,7 +213,10 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     this.succeeded++
     if (this.#halt === undefined) this.#results.put(value as Awaited<T>, context.index)
     if (this.#hooks.audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
-    if (receipt !== undefined) receipt.fulfilled(value)
+    if (receipt !== undefined) {
+      receipt.fulfilled(value)
+      receipt.released()
+    }
     this.#settled()
   }
 
@@ -222,6 +225,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     if (context === undefined) return this.#late(slot)
     this.#release(slot)
     this.#fail(context, reason, receipt)
+    receipt?.released()
     this.#settled()
   }
 
@@ -234,6 +238,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     this.#fail(context, reason, receipt)
     if (!this.#releaseOnTimeout) return
     this.#slots.abandon(slot)
+    receipt?.released()
     this.#settled()
   }
 
@@ -301,7 +306,9 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   /** A task has settled whose outcome, a timeout, has been told already. */
   #late(slot: Slot): void {
     if (slot.isAbandoned) return
+    const {receipt} = slot
     this.#release(slot)
+    receipt?.released()
     this.#settled()
   }
 

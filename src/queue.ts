@@ -57,7 +57,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
       this.#waiting.putBack(entry)
       this.#serve()
     },
-    settled: () => {
+    released: () => {
       this.#running--
       this.#changed()
     },

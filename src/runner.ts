@@ -353,15 +353,19 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
       this.#lifecycle.finish() // where a subclass goes on without the source
       return
     }
+    this.#reportLate(error)
+  }
+
+  /** Emits an error of what was told to stop waiting: it may well have thrown the reason that it was given. */
+  #reportLate(error: ConcurrentError): void {
     const {outcome} = this.#lifecycle
-    // Told to stop waiting, a source may well throw the reason that it was given.
-    if (outcome === undefined || cause !== outcome.reason) this.#report(error)
+    if (outcome === undefined || error.cause !== outcome.reason) this.#report(error)
   }
 
   #gateFailed(cause: unknown, index: number): void {
     const error = hookError('ready', cause, index)
     if (this.state === 'running') this.#fail(error)
-    else this.#report(error)
+    else this.#reportLate(error)
   }
 
   #fail(error: ConcurrentError): void {

@@ -72,10 +72,12 @@ export function handleRejection(item: unknown): void {
 /** Under this a task has who wants to know what becomes of it, whatever a subclass's `execute` makes of it. */
 export const receipt: unique symbol = Symbol('receipt')
 
-/** Told once, by the runner that has pulled the task. */
+/** Told by the runner that has pulled the task: that it was returned, or else how it went and when it was over. */
 export interface Receipt {
   fulfilled(value: unknown): void
   rejected(reason: unknown): void
+  /** It takes no slot any more. After a timeout that may be long after it was rejected. */
+  released(): void
   /** It was not called, and will not be. */
   returned(): void
 }

@@ -7,7 +7,7 @@ import {receiptOf} from '../../src/tasks.js'
 import type {Task, TaskContext} from '../../src/types.js'
 import {caught, isSettled, reportedDuring, turn, unhandledDuring} from '../helpers/index.js'
 
-const noOwner: EntryOwner = {withdrawn: () => {}, returned: () => {}, settled: () => {}}
+const noOwner: EntryOwner = {withdrawn: () => {}, returned: () => {}, released: () => {}}
 
 interface Made {
   readonly entry: Entry
@@ -24,7 +24,7 @@ function made(task: Task<unknown>): Made {
   const entry = new Entry(task, 0, signal, {
     withdrawn: () => told.push('withdrawn'),
     returned: () => told.push('returned'),
-    settled: () => told.push('settled'),
+    released: () => told.push('released'),
   })
   return {entry, told, signal, abort: (reason) => controller.abort(reason)}
 }
@@ -46,8 +46,9 @@ test('the outcome is what the runner tells, and not what the call gave', async (
   t.is(await call(entry), 'first')
   t.false(await isSettled(entry.outcome))
   entry.fulfilled('final')
+  entry.released()
   t.is(await entry.outcome, 'final')
-  t.deepEqual(told, ['settled'])
+  t.deepEqual(told, ['released'])
 })
 
 for (const reason of [new Error('boom'), undefined, null, 0]) {
@@ -55,8 +56,9 @@ for (const reason of [new Error('boom'), undefined, null, 0]) {
     const {entry, told} = made(() => {})
     entry.take()
     entry.rejected(reason)
+    entry.released()
     t.is(await caught(entry.outcome), reason)
-    t.deepEqual(told, ['settled'])
+    t.deepEqual(told, ['released'])
   })
 }
 
@@ -191,7 +193,8 @@ test('an abort when a runner has it but has not called it rejects it at once, an
   t.deepEqual(told, [])
   t.is(await caught(task()), 'changed my mind')
   entry.rejected('whatever')
-  t.deepEqual(told, ['settled'])
+  entry.released()
+  t.deepEqual(told, ['released'])
 })
 
 test('one that was aborted in a runner’s hands does not go back to the queue', (t) => {
@@ -199,7 +202,7 @@ test('one that was aborted in a runner’s hands does not go back to the queue',
   entry.take()
   abort()
   entry.returned()
-  t.deepEqual(told, ['settled'])
+  t.deepEqual(told, ['released'])
 })
 
 test('one that came back hears its signal still', async (t) => {
