@@ -1,0 +1,2 @@
+/** The library as users get it: built. */
+export * from '../../../dist/index.js'
