@@ -1,11 +1,10 @@
 /** One pushed task: from its push, through whichever runner takes it, to its outcome. */
-import pDefer, {type DeferredPromise} from 'p-defer'
 import {Context} from './context.js'
 import type {Level, Ranked} from './priorities.js'
-import {report} from './runtime.js'
+import {asyncScope, report} from './runtime.js'
 import {onAbort} from './signals.js'
-import {discard, handleRejection, isThenable, type Receipt, receipt, whenSettled} from './tasks.js'
-import type {Task, TaskContext} from './types.js'
+import {discard, handleRejection, isThenable, type Receipt, receipt, refused, whenSettled} from './tasks.js'
+import type {Task, TaskContext, TaskFunction} from './types.js'
 
 /** Whom an entry tells what becomes of it. */
 export interface EntryOwner {
@@ -23,13 +22,15 @@ export class Entry implements Ranked, Receipt {
   previous: this | undefined = undefined
   next: this | undefined = undefined
   level: Level<this> | undefined = undefined
+  /** The task's own result. */
+  readonly outcome: Promise<unknown>
   readonly #task: Task<unknown>
   readonly #signal: AbortSignal | undefined
   readonly #owner: EntryOwner
-  readonly #outcome: DeferredPromise<unknown> = pDefer()
+  #settle: ((outcome: unknown) => void) | undefined
   #state: 'waiting' | 'taken' | 'called' | 'over' = 'waiting'
-  #call: ((context: TaskContext) => void) | undefined
-  #result: Promise<unknown> | undefined
+  /** The async context of the push, in which the task is to be called. */
+  readonly #scope = asyncScope()
   /** What the task was called with, by what the runner gave; only where there is a signal. */
   #contexts: Map<TaskContext, EitherContext> | undefined
   readonly #ignoreSignal: (() => void) | undefined
@@ -39,26 +40,24 @@ export class Entry implements Ranked, Receipt {
     this.#task = task
     this.#signal = signal
     this.#owner = owner
-    handleRejection(this.#outcome.promise)
-    this.#prepare()
+    // Without a function of its own to reject with: a million of these may wait.
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve
+    })
     if (signal) this.#ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
-  }
-
-  /** The task's own result. */
-  get outcome(): Promise<unknown> {
-    return this.#outcome.promise
   }
 
   /** Hands the task to a runner, as a function that calls it. */
   take(): Task<unknown> {
     this.#state = 'taken'
-    return Object.assign((context: TaskContext): unknown => this.#run(context), {[receipt]: this})
+    const task: TaskFunction<unknown> & {[receipt]?: Receipt} = (context) => this.#run(context)
+    task[receipt] = this
+    return task
   }
 
   /** It will not be run. */
   cancel(reason: unknown): void {
-    this.#end()
-    this.#outcome.reject(reason)
+    this.rejected(reason)
     try {
       const disposal = discard(this.#task)
       if (isThenable(disposal)) whenSettled(disposal, ignore, report)
@@ -71,12 +70,13 @@ export class Entry implements Ranked, Receipt {
 
   fulfilled(value: unknown): void {
     this.#end()
-    this.#outcome.resolve(value)
+    this.#settle?.(value)
   }
 
   rejected(reason: unknown): void {
     this.#end()
-    this.#outcome.reject(reason)
+    handleRejection(this.outcome) // nobody need await it: the runner reports it
+    this.#settle?.(refused(reason))
   }
 
   released(): void {
@@ -95,12 +95,8 @@ export class Entry implements Ranked, Receipt {
   #run(context: TaskContext): unknown {
     if (this.#state === 'taken') this.#state = 'called'
     else if (this.#state === 'over') return this.outcome // of an early abort, or a timeout: nobody would hear of another
-    const call = this.#call
-    if (call === undefined) return Promise.resolve().then(() => this.#run(context)) // in a tick it is ready again
-    const result = this.#result
-    this.#call = undefined
-    call(this.#signal ? this.#either(context) : context)
-    return result
+    const either = this.#signal ? this.#either(context) : context
+    return this.#scope ? this.#scope.runInAsyncScope(call, undefined, this.#task, either) : call(this.#task, either)
   }
 
   /** A call with the same context gets the same signal again. */
@@ -124,20 +120,6 @@ export class Entry implements Ranked, Receipt {
     this.#state = 'over'
     this.#ignoreSignal?.()
   }
-
-  /**
-   * Readies the task to be called in the async context of this moment. A promise's reaction runs in the
-   * context in which it was added, on every runtime that has such contexts, and nothing needs to be
-   * asked for it.
-   */
-  #prepare(): void {
-    const {promise, resolve} = pDefer<TaskContext>()
-    this.#call = resolve
-    this.#result = promise.then((context) => {
-      this.#prepare()
-      return typeof this.#task === 'function' ? this.#task(context) : this.#task
-    })
-  }
 }
 
 /** A runner's context, whose signal aborts with the push's own too. Not by `AbortSignal.any`: that leaves traces on a signal that outlives it. */
@@ -159,6 +141,10 @@ class EitherContext extends Context {
     }
     return super.signal
   }
+}
+
+function call(task: Task<unknown>, context: TaskContext): unknown {
+  return typeof task === 'function' ? task(context) : task
 }
 
 function ignore(): void {}

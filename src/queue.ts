@@ -5,7 +5,7 @@ import {Fifo} from './fifo.js'
 import {checkTask, resolvePush, resolveQueue} from './options.js'
 import {Priorities} from './priorities.js'
 import {nextTurn} from './runtime.js'
-import {handleRejection} from './tasks.js'
+import {handleRejection, refused} from './tasks.js'
 import type {PushOptions, QueueOptions, Task} from './types.js'
 
 /** An iterator's call of `next` that waits for a task. */
@@ -157,11 +157,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   [Symbol.asyncIterator](): AsyncIterator<Task<T>, undefined> {
     let hasEnded = false
     const iterator: AsyncIterator<Task<T>, undefined> = {
-      next: async () => {
-        if (hasEnded) return {done: true, value: undefined}
-        const entry = this.#waiting.shift()
-        if (entry) return {done: false, value: this.#take(entry)}
-        if (this.#state === 'closed') return {done: true, value: undefined}
+      next: () => {
+        const entry = hasEnded ? undefined : this.#waiting.shift()
+        if (entry) return Promise.resolve({done: false, value: this.#take(entry)})
+        if (hasEnded || this.#state === 'closed') return Promise.resolve({done: true, value: undefined})
         const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
         this.#takers.push(taker)
         return taker.promise
@@ -227,12 +226,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
       })
     }
   }
-}
-
-function refused(reason: unknown): Promise<never> {
-  const refusal = Promise.reject(reason)
-  handleRejection(refusal)
-  return refusal
 }
 
 function closedError(): DOMException {

@@ -4,12 +4,27 @@ interface Runtime {
   readonly navigator?: {readonly hardwareConcurrency?: number}
   readonly process?: {
     getBuiltinModule?(id: 'node:os'): {availableParallelism?(): number} | undefined
+    getBuiltinModule?(id: 'node:async_hooks'): {AsyncResource?: new (type: string) => AsyncScope} | undefined
   }
   readonly setImmediate?: (callback: () => void) => unknown
   readonly reportError?: (error: unknown) => void
 }
 
 const runtime: Runtime = globalThis
+
+/** Keeps the async context in which it was made, that is what each `AsyncLocalStorage` holds there. */
+export interface AsyncScope {
+  runInAsyncScope<A extends unknown[], R>(call: (...args: A) => R, thisArgument: undefined, ...args: A): R
+}
+
+let AsyncResource: (new (type: string) => AsyncScope) | undefined | null = null
+
+/** The async context of this moment, or `undefined` where the runtime has none to keep. */
+export function asyncScope(): AsyncScope | undefined {
+  // Looked up once, and not at import: an import has no effects.
+  if (AsyncResource === null) AsyncResource = runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncResource
+  return AsyncResource && new AsyncResource('aio-tasks')
+}
 
 /** How many tasks the machine runs in parallel, or 1 where it does not say. */
 export function availableCores(): number {

@@ -69,6 +69,13 @@ export function handleRejection(item: unknown): void {
   }
 }
 
+/** A rejection that is no unhandled one when nobody awaits it. */
+export function refused(reason: unknown): Promise<never> {
+  const refusal = Promise.reject(reason)
+  handleRejection(refusal)
+  return refusal
+}
+
 /** Under this a task has who wants to know what becomes of it, whatever a subclass's `execute` makes of it. */
 export const receipt: unique symbol = Symbol('receipt')
 

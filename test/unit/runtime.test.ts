@@ -1,6 +1,7 @@
+import {AsyncLocalStorage} from 'node:async_hooks'
 import {availableParallelism} from 'node:os'
 import test from 'ava'
-import {availableCores, nextTurn, report} from '../../src/runtime.js'
+import {asyncScope, availableCores, nextTurn, report} from '../../src/runtime.js'
 import {runInChild} from './child.js'
 import {withProperty} from './globals.js'
 
@@ -128,4 +129,15 @@ test('in Node a reported error is an uncaught exception, once, and the code that
     console.log('goes on')
   `)
   t.is(stdout, 'goes on\nuncaught nobody’s\n')
+})
+
+test('an async scope keeps what AsyncLocalStorage held when it was made, for as many calls as one likes', (t) => {
+  const storage = new AsyncLocalStorage<string>()
+  const scope = storage.run('then', () => asyncScope())
+  const read = (suffix: string): string => storage.getStore() + suffix
+  storage.run('now', () => {
+    t.is(scope?.runInAsyncScope(read, undefined, ' 1'), 'then 1')
+    t.is(scope?.runInAsyncScope(read, undefined, ' 2'), 'then 2')
+    t.is(storage.getStore(), 'now')
+  })
 })
