@@ -992,7 +992,7 @@ test('a crawl over several runners ends all of them, when the last task has sett
 test('who pushes on as soon as a push has given its result keeps the crawl going', async (t) => {
   const queue = new TaskQueue()
   const log: number[] = []
-  const helper = async (page: number): Promise<number> => queue.push(() => page)
+  const helper = async (page: number): Promise<number> => queue.push(() => turn(1).then(() => page))
   const visit = async (page: number): Promise<void> => {
     log.push(await helper(page))
     if (page < 5) await visit(page + 1)
@@ -1260,7 +1260,7 @@ test('room resolves at once while there is some, and always where there is no bo
 
 test('room resolves when a runner takes a task', async (t) => {
   const queue = new TaskQueue({capacity: 1})
-  void queue.push(() => 1)
+  void queue.push(never)
   const room = queue.room()
   t.is(await standing(room), 'pending')
   serve(queue)
@@ -1326,6 +1326,20 @@ test('those who wait for room are let through in their order', async (t) => {
   await producing
   await queue.onIdle()
   t.is(log.join(''), 'abcdeabcde')
+})
+
+test('one who pushes as often as there is room need not wait for the event loop', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  serve(queue, {limit: Infinity})
+  let hasTurned = false
+  setImmediate(() => {
+    hasTurned = true
+  })
+  for (let number = 0; number < 10; number++) {
+    await queue.room()
+    void queue.push(() => number)
+  }
+  t.false(hasTurned)
 })
 
 test('who asks for room while another was let through waits until that one has pushed', async (t) => {
@@ -1431,7 +1445,10 @@ test('no promise that a queue hands out is ever an unhandled rejection', async (
     void queue.push(Promise.reject(new Error('cleared')), {priority: -1})
     void queue.push(() => {}, {priority: -1})
     void queue.push(() => {})
-    void queue.room()
+    const full = new TaskQueue({capacity: 1})
+    void full.push(() => {})
+    void full.room()
+    full.close()
     await turn()
     controller.abort(new Error('aborted'))
     const runner = serve(queue, {limit: 1})
