@@ -28,6 +28,7 @@ export class Entry implements Ranked, Receipt {
   readonly #signal: AbortSignal | undefined
   readonly #owner: EntryOwner
   #settle: ((outcome: unknown) => void) | undefined
+  #isClaimed = false
   #state: 'waiting' | 'taken' | 'called' | 'over' = 'waiting'
   /** The async context of the push, in which the task is to be called. */
   readonly #scope = asyncScope()
@@ -68,6 +69,10 @@ export class Entry implements Ranked, Receipt {
 
   // From the runner that took it
 
+  claim(): void {
+    this.#isClaimed = true
+  }
+
   fulfilled(value: unknown): void {
     this.#end()
     this.#settle?.(value)
@@ -95,8 +100,29 @@ export class Entry implements Ranked, Receipt {
   #run(context: TaskContext): unknown {
     if (this.#state === 'taken') this.#state = 'called'
     else if (this.#state === 'over') return this.outcome // of an early abort, or a timeout: nobody would hear of another
+    return this.#isClaimed ? this.#call(context) : this.#callUnclaimed(context)
+  }
+
+  #call(context: TaskContext): unknown {
     const either = this.#signal ? this.#either(context) : context
     return this.#scope ? this.#scope.runInAsyncScope(call, undefined, this.#task, either) : call(this.#task, either)
+  }
+
+  /** For a task that has been wrapped in another, which the runner has got in its place: tells how it went itself. */
+  #callUnclaimed(context: TaskContext): Promise<unknown> {
+    const result = new Promise((resolve) => resolve(this.#call(context)))
+    whenSettled(
+      result,
+      (value) => {
+        this.fulfilled(value)
+        this.released()
+      },
+      (reason) => {
+        this.rejected(reason)
+        this.released()
+      },
+    )
+    return result
   }
 
   /** A call with the same context gets the same signal again. */

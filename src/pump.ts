@@ -6,7 +6,7 @@ import {Pace} from './pace.js'
 import type {Results} from './results.js'
 import {type Slot, type SlotOwner, Slots} from './slots.js'
 import {nothing, SourceReader, type SourceSink} from './source.js'
-import {discard, handleRejection, isThenable, itemError, type Receipt, receiptOf, whenSettled} from './tasks.js'
+import {discard, handleRejection, isThenable, itemError, receiptOf, whenSettled} from './tasks.js'
 import type {Source, Task, TaskContext} from './types.js'
 
 /** What stands on a task's way; `undefined` where there is nothing, which saves asking. */
@@ -212,11 +212,11 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     this.#release(slot)
     this.succeeded++
     if (this.#halt === undefined) this.#results.put(value as Awaited<T>, context.index)
-    if (this.#hooks.audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
     if (receipt !== undefined) {
       receipt.fulfilled(value)
       receipt.released()
     }
+    if (this.#hooks.audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
     this.#settled()
   }
 
@@ -224,8 +224,9 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     const {context, receipt} = slot
     if (context === undefined) return this.#late(slot)
     this.#release(slot)
-    this.#fail(context, reason, receipt)
+    receipt?.rejected(reason)
     receipt?.released()
+    this.#fail(context, reason)
     this.#settled()
   }
 
@@ -235,11 +236,13 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     slot.context = undefined // its outcome is this one, whatever it still does
     const reason = new DOMException(`The task took longer than ${this.#timeout} ms`, 'TimeoutError')
     context.abort(reason)
-    this.#fail(context, reason, receipt)
-    if (!this.#releaseOnTimeout) return
-    this.#slots.abandon(slot)
-    receipt?.released()
-    this.#settled()
+    receipt?.rejected(reason)
+    if (this.#releaseOnTimeout) {
+      this.#slots.abandon(slot)
+      receipt?.released()
+    }
+    this.#fail(context, reason)
+    if (this.#releaseOnTimeout) this.#settled()
   }
 
   #canStart(): boolean {
@@ -270,6 +273,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     try {
       if (this.#reader.isAsync) slot.receipt = receiptOf(task) // a queue's
       if (this.#halt !== undefined) this.#refuse(task, slot, this.#halt.reason)
+      slot.receipt?.claim()
       if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
       if (execute !== undefined) return execute(task, context)
       return typeof task === 'function' ? task(context) : task
@@ -312,14 +316,13 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     this.#settled()
   }
 
-  #fail(context: Context, cause: unknown, receipt: Receipt | undefined): void {
+  #fail(context: Context, cause: unknown): void {
     this.failed++
     const {index} = context
     this.#owner.failed(
       new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
       context,
     )
-    receipt?.rejected(cause)
   }
 
   #settled(): void {

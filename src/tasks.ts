@@ -81,6 +81,8 @@ export const receipt: unique symbol = Symbol('receipt')
 
 /** Told by the runner that has pulled the task: that it was returned, or else how it went and when it was over. */
 export interface Receipt {
+  /** The runner will tell; until it has said so, nobody will. */
+  claim(): void
   fulfilled(value: unknown): void
   rejected(reason: unknown): void
   /** It takes no slot any more. After a timeout that may be long after it was rejected. */

@@ -1610,3 +1610,33 @@ test('a context that a task enters leaks into no other task', async (t) => {
   als.run('runner', () => serve(queue, {limit: 1}))
   t.deepEqual(await Promise.all([first, second, third]), ['entered', 'b', undefined])
 })
+
+test('tasks that are wrapped on their way to the runner settle their pushes too', async (t) => {
+  const queue = new TaskQueue<number>()
+  const boom = new Error('boom')
+  const runner = ConcurrentRunner.map(
+    queue,
+    (task: Task<number>, context) => (typeof task === 'function' ? task(context) : task),
+    {yieldExceptions: true},
+  )
+  const running = runner.run()
+  const pushes = [queue.push(() => 1), queue.push(() => Promise.reject(boom)), queue.push(Promise.resolve(3))]
+  t.deepEqual(
+    (await Promise.allSettled(pushes)).map((push) => (push.status === 'fulfilled' ? push.value : push.reason)),
+    [1, boom, 3],
+  )
+  queue.closeWhenIdle()
+  t.is((await running).succeeded, 2)
+})
+
+test('a push has settled before drain', async (t) => {
+  const log: string[] = []
+  const queue = new TaskQueue()
+  const runner = new ConcurrentRunner(queue)
+  runner.on('result', () => {}).on('drain', () => void Promise.resolve().then(() => log.push('a tick after drain')))
+  const running = runner.run()
+  const settled = queue.push(() => 1).then(() => log.push('push'))
+  queue.close()
+  await Promise.all([running, settled])
+  t.deepEqual(log, ['push', 'a tick after drain'])
+})

@@ -32,6 +32,7 @@ function made(task: Task<unknown>): Made {
 /** What a runner would get, to be called with a context or as it is. */
 function taken(entry: Entry): (context?: TaskContext) => Promise<unknown> {
   const task = entry.take()
+  entry.claim()
   return async (context = new Context(0)) => (typeof task === 'function' ? task(context) : task)
 }
 
