@@ -1,8 +1,7 @@
 /** What listeners, hooks, tasks and sources may do in the midst of what is being done to them. */
-import {setImmediate as turn} from 'node:timers/promises'
 import test from 'ava'
 import {type ConcurrentError, ConcurrentRunner, concurrent} from '../src/index.js'
-import {reportedDuring} from './helpers/index.js'
+import {reportedDuring, turn} from './helpers/index.js'
 
 const boom = new Error('boom')
 

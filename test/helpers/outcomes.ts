@@ -46,23 +46,6 @@ export async function isSettled(promise: PromiseLike<unknown>): Promise<boolean>
   return hasSettled
 }
 
-/** Calls `body`, lets the event loop turn, and gives the reasons of all rejections that nobody handled by then. */
-export async function unhandledDuring(body: () => PromiseLike<void> | void): Promise<unknown[]> {
-  const reasons: unknown[] = []
-  const note = (reason: unknown, promise: Promise<unknown>): void => {
-    reasons.push(reason)
-    promise.catch(() => {}) // the test reports it; AVA need not
-  }
-  process.on('unhandledRejection', note)
-  try {
-    await body()
-    for (let count = 0; count < 5; count++) await new Promise((resolve) => setImmediate(resolve))
-  } finally {
-    process.off('unhandledRejection', note)
-  }
-  return reasons
-}
-
 /** Calls `body` and gives what was reported as uncaught by way of `reportError` meanwhile. */
 export async function reportedDuring(body: () => PromiseLike<void> | void): Promise<unknown[]> {
   const reported: unknown[] = []

@@ -1,0 +1,66 @@
+/**
+ * Stands in for AVA where AVA cannot run: the same test files, bundled with this in AVA's place, run on any
+ * runtime. Tests run one after the other.
+ */
+import {Assertions} from './assertions.js'
+import {Missing, onMissing} from './missing.js'
+import type {Report} from './report.js'
+import {show} from './show.js'
+
+type Body = (t: Assertions, ...args: unknown[]) => unknown
+interface Macro {
+  readonly exec: Body
+  readonly title?: (title: string | undefined, ...args: unknown[]) => string
+}
+
+const tests: Array<{readonly title: string; readonly body: (t: Assertions) => unknown}> = []
+const patience = 30_000
+
+function add(first: string | Body | Macro, ...rest: unknown[]): void {
+  const [named, [body, ...args]] = typeof first === 'string' ? [first, rest] : [undefined, [first, ...rest]]
+  const {exec, title} = typeof body === 'function' ? {exec: body as Body, title: undefined} : (body as Macro)
+  tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args)})
+}
+
+const macro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
+
+const test: typeof add & {serial: typeof add; macro: typeof macro} = Object.assign(add, {serial: add, macro})
+export default test
+
+/** Loads a file of tests, and runs what it has. */
+export async function run(load: () => Promise<unknown>): Promise<Report> {
+  const report: Report = {passed: [], failed: [], leftOut: []}
+  try {
+    await load()
+  } catch (error) {
+    if (error instanceof Missing) return {...report, needs: error.message}
+    return {...report, failed: [{title: 'the file loads', error: show(error)}]}
+  }
+  for (const {title, body} of tests) {
+    let lacking: Missing | undefined
+    onMissing((missing) => (lacking ??= missing))
+    const failure = await attempt(title, body)
+    onMissing(undefined)
+    if (lacking) report.leftOut.push({title, needs: lacking.message})
+    else if (failure === undefined) report.passed.push(title)
+    else report.failed.push({title, error: failure})
+  }
+  return report
+}
+
+async function attempt(title: string, body: (t: Assertions) => unknown): Promise<string | undefined> {
+  const t = new Assertions(title)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`has not ended after ${patience} ms`)), patience)
+  })
+  try {
+    await Promise.race([body(t), late])
+  } catch (error) {
+    await t.finish().catch(() => {})
+    return show(error)
+  } finally {
+    clearTimeout(timer)
+  }
+  return t.finish().then(() => undefined, show)
+}
