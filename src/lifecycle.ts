@@ -81,6 +81,11 @@ export class Lifecycle {
     return states[this.#state]
   }
 
+  /** Whether the run has begun and has not drained. */
+  get isUnderWay(): boolean {
+    return this.#state !== State.Idle && this.#state !== State.Drained
+  }
+
   get outcome(): Outcome | undefined {
     return this.#outcome
   }

@@ -128,9 +128,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** The next result. Starts the run if it has not. May be called before the last one has settled. */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
-    this.#start()
+    if (!this.#lifecycle.isUnderWay) {
+      this.#start()
+      this.#lifecycle.heed()
+    }
     this.#pump.breathe()
-    this.#lifecycle.heed()
     const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
     this.#pump.fill()
     return result
