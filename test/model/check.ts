@@ -11,7 +11,7 @@ import {
 } from '../../src/index.js'
 import * as calls from './calls.js'
 import {consume} from './consumers.js'
-import {type Call, Inside} from './inside.js'
+import {type Call, InsideCalls} from './inside.js'
 import {exactly, Model, named} from './model.js'
 import {causedBy, Observed} from './observed.js'
 import type {Scenario} from './scenario.js'
@@ -20,7 +20,7 @@ import {Items, type Value} from './tasks.js'
 import {World} from './world.js'
 
 /** The most results that may be asked for when a run is over. */
-const most = 40
+const most = 100
 
 /** Throws, with all that happened, if a scenario breaks the contract. */
 export async function check(scenario: Scenario, scheduler: Scheduler): Promise<void> {
@@ -34,7 +34,7 @@ class Check {
   readonly #scenario: Scenario
   readonly #world: World
   readonly #model: Model
-  readonly #inside: Inside
+  readonly #inside: InsideCalls
   readonly #items: Items
   readonly #built: Built
   readonly #runner: Observed
@@ -62,7 +62,11 @@ class Check {
     this.#scenario = scenario
     this.#world = world
     this.#model = new Model({...options, isOrdered: options.ordered})
-    this.#inside = new Inside(scenario.insideCalls, (call) => this.#make(call))
+    this.#inside = new InsideCalls(scenario.insideCalls, (call, place) => {
+      this.#model.within = place
+      this.#make(call)
+      this.#model.within = undefined
+    })
     const hand = (label: string, promise: PromiseLike<unknown>): void => this.#hand(label, promise)
     this.#items = new Items(scenario.items, world, this.#inside)
     this.#built = buildSource(source, {items: this.#items, world, inside: this.#inside, hand})
@@ -72,7 +76,9 @@ class Check {
       if (probe.isPulling) probe.wasPulling = true
     }
     probe.onExhausted = () => this.#model.finish('exhausted')
-    probe.mayPull = () => this.#mayStart
+    probe.mayPull = () => this.#mayStart && this.#runner.pass()
+    // A queue calls its tasks a tick after they have started.
+    this.#items.mayCall = () => this.#model.outcome === undefined || this.#runner.isExecuting || source.kind === 'queue'
     if (options.signal === 'aborted') this.#controller.abort('signalled')
     this.#runner = new Observed(
       this.#built.source,
@@ -314,6 +320,7 @@ class Check {
     this.#world.say('drain')
     this.#drains++
     model.isDrained = true
+    if (this.#world.timers.size > 0 && !this.#scenario.options.releaseOnTimeout) this.#world.problem('a timer is left')
     if (this.#drains > 1) this.#world.problem('drain twice')
     if (this.#depth > 1) this.#world.problem('drain inside another event')
     if (this.#runner.cleanups !== 1) this.#world.problem('drain before cleanup()')
@@ -434,7 +441,6 @@ class Check {
     for (const label of new Set(this.#pending.values())) this.#world.problem(`${label} does not settle`)
     if (this.#hasSignal && getEventListeners(this.#controller.signal, 'abort').length > 0)
       this.#world.problem('a listener is left on the signal')
-    if (this.#world.timers.size > 0) this.#world.problem('a timer is left')
     // A queue that is cleared has nobody else to tell.
     const reported = this.#world.reported.filter((error) => !this.#built.queue || !isDisposal(error))
     if (reported.length !== this.#thrown) this.#world.problem(`reported: ${reported.join(', ')}`)

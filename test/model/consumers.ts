@@ -1,7 +1,7 @@
 /** Consumers: fast, slow, several at once, leaving, and none at all. */
 import {ignoreError, type Real} from './calls.js'
-import type {Inside} from './inside.js'
 import type {Model} from './model.js'
+import type {Inside} from './places.js'
 import type {ConsumerPlan} from './scenario.js'
 
 /** Consumes as planned. What it gives settles when the consumer has finished, and never rejects. */

@@ -2,26 +2,7 @@
 import type {AsyncCommand} from 'fast-check'
 import type {Real} from './calls.js'
 import type {Model} from './model.js'
-
-export const places = [
-  'start',
-  'result',
-  'error',
-  'drain',
-  'task',
-  'abort listener',
-  'pull',
-  'return',
-  'factory',
-  'dispose',
-  'body',
-  'ready',
-  'execute',
-  'shouldRaise',
-  'cleanup',
-] as const
-
-export type Place = (typeof places)[number]
+import type {Inside, Place} from './places.js'
 
 export type Call = AsyncCommand<Model, Real>
 
@@ -32,12 +13,12 @@ export interface InsideCall {
   readonly call: Call
 }
 
-export class Inside {
+export class InsideCalls implements Inside {
   readonly #calls: readonly InsideCall[]
   readonly #counts = new Map<Place, number>()
-  readonly #make: (call: Call) => void
+  readonly #make: (call: Call, place: Place) => void
 
-  constructor(calls: readonly InsideCall[], make: (call: Call) => void) {
+  constructor(calls: readonly InsideCall[], make: (call: Call, place: Place) => void) {
     this.#calls = calls
     this.#make = make
   }
@@ -45,6 +26,6 @@ export class Inside {
   reach(at: Place): void {
     const count = this.#counts.get(at) ?? 0
     this.#counts.set(at, count + 1)
-    for (const {place, nth, call} of this.#calls) if (place === at && nth === count) this.#make(call)
+    for (const {place, nth, call} of this.#calls) if (place === at && nth === count) this.#make(call, place)
   }
 }

@@ -1,5 +1,7 @@
 /** The contract as a model: what may be pulled, running, delivered, raised and closed. It knows nothing of how. */
 
+import type {Place} from './places.js'
+
 export interface Outcome {
   readonly kind: 'failed' | 'aborted' | 'left'
   /** Whether this is what the run should have ended with. */
@@ -36,8 +38,8 @@ export class Model {
   isStarted = false
   /** Inside of what begins the run: a `next()` from there overtakes the one that it is in. */
   isBeginning = false
-  /** Inside of the hook that decides what an error does. */
-  isJudging = false
+  /** Where a call from inside is being made. */
+  within: Place | undefined
   /** Told when it is decided how the run ends. */
   onEnding: () => void = () => {}
   /** No more pulls and starts, though the run may end gracefully. */
@@ -107,6 +109,11 @@ export class Model {
   /** Whether a consumer waits for a result. */
   get isAwaited(): boolean {
     return this.answers.length > this.#available
+  }
+
+  /** Whether the high-water mark is the limit. */
+  get isMarkLimit(): boolean {
+    return this.#highWaterMark === undefined
   }
 
   get hasRoom(): boolean {

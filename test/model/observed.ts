@@ -11,8 +11,8 @@ import {
   type TaskContext,
   type Yielded,
 } from '../../src/index.js'
-import type {Inside} from './inside.js'
 import {type Answer, exactly, type Model, named} from './model.js'
+import type {Inside} from './places.js'
 import type {Value} from './tasks.js'
 import type {World} from './world.js'
 
@@ -47,8 +47,12 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   /** One was made inside of another, and its answer may be heard first. */
   #isNested = false
   #fates = 0
+  /** How often ready() has let a pull through, less the pulls that were made. */
+  #passes = 0
   #gates = 0
   #executions = 0
+  /** Inside of execute(), which was called in time. */
+  isExecuting = false
 
   constructor(source: Source<Value>, options: RunnerOptions, surroundings: Surroundings) {
     super(source, options)
@@ -119,9 +123,7 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   protected override shouldRaise(error: ConcurrentError): boolean {
     const model = this.#model
     if (error instanceof ConcurrentExecutionError) model.open.delete(error.index)
-    model.isJudging = true
     this.#inside.reach('shouldRaise')
-    model.isJudging = false
     const {shouldRaise, failsAt} = this.#hooks
     if (shouldRaise === 'throws' && this.#fates++ === failsAt) {
       model.fail(causedBy('shouldRaise failed'))
@@ -166,19 +168,31 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
     if (answer.kind !== 'value') this.#onEnd()
   }
 
+  /** Uses up what ready() has let through, if there is any. */
+  pass(): boolean {
+    return this.#hooks.ready === 'none' || this.#passes-- > 0
+  }
+
   #ready(): PromiseLike<void> | void {
     this.#inside.reach('ready')
     const {ready, failsAt} = this.#hooks
     const isFailing = (ready === 'throws' || ready === 'rejects') && this.#gates++ === failsAt
-    if (isFailing || ready === 'step') return this.#misbehave(ready, 'ready failed')
+    this.#passes++
+    return isFailing || ready === 'step' ? this.#misbehave(ready, 'ready failed') : undefined
   }
 
   #execute(task: Task<Value>, context: TaskContext): Value | PromiseLike<Value> {
+    if (this.#model.outcome !== undefined) this.#world.problem('execute() is called after the end')
     this.#inside.reach('execute')
     // A promise that nobody looks at would be nobody's to handle.
-    if (typeof task !== 'function') return super.execute(task, context)
-    if (this.#hooks.execute === 'throws' && this.#executions++ === this.#hooks.failsAt) throw 'execute failed'
-    return super.execute(task, context)
+    const isFailing = this.#hooks.execute === 'throws' && typeof task === 'function'
+    if (isFailing && this.#executions++ === this.#hooks.failsAt) throw 'execute failed'
+    this.isExecuting = true
+    try {
+      return super.execute(task, context)
+    } finally {
+      this.isExecuting = false
+    }
   }
 
   #misbehave(how: HooksPlan['ready' | 'cleanup'], error: string): PromiseLike<void> | void {

@@ -3,8 +3,9 @@ import type {Arbitrary} from 'fast-check'
 import * as fc from 'fast-check'
 import {record} from './arbitraries.js'
 import {call} from './calls.js'
-import {type Call, type InsideCall, places} from './inside.js'
+import type {Call, InsideCall} from './inside.js'
 import type {HooksPlan} from './observed.js'
+import {places} from './places.js'
 import {type SourceKind, type SourcePlan, sourcePlan} from './sources.js'
 import {type ItemPlan, itemPlan, taskPlan} from './tasks.js'
 
@@ -56,9 +57,9 @@ function rarely<V>(usual: V, arbitrary: Arbitrary<V>): Arbitrary<V> {
 
 const options: Arbitrary<OptionsPlan> = record({
   limit: fc.constantFrom(1, 2, 3, 5, Infinity),
-  highWaterMark: fc.oneof(fc.constant(undefined), fc.constantFrom(0, 1, 2, Infinity)),
+  highWaterMark: fc.constantFrom(undefined, undefined, 0, 1, 2, Infinity, Infinity),
   ordered: fc.boolean(),
-  yieldExceptions: fc.boolean(),
+  yieldExceptions: fc.constantFrom(true, true, false),
   timeout: rarely(false, fc.boolean()),
   releaseOnTimeout: fc.boolean(),
   signal: rarely<OptionsPlan['signal']>('none', fc.constantFrom('given', 'given', 'aborted')),
@@ -85,14 +86,22 @@ const hooks: Arbitrary<HooksPlan> = record({
 
 const insideCall: Arbitrary<InsideCall> = record({place: fc.constantFrom(...places), nth: fc.nat(3), call})
 
+/** Few, and at times more than fit where results wait at first. */
+function items(item: Arbitrary<ItemPlan>): Arbitrary<ItemPlan[]> {
+  return fc.oneof(
+    {weight: 12, arbitrary: fc.array(item, {maxLength: 10})},
+    {weight: 1, arbitrary: fc.array(item, {minLength: 17, maxLength: 40, size: 'max'})},
+  )
+}
+
 export function scenario(kind: SourceKind): Arbitrary<Scenario> {
   return record({
     source: sourcePlan(kind),
-    items: fc.array(kind === 'queue' ? taskPlan : itemPlan, {maxLength: 10}),
+    items: items(kind === 'queue' ? taskPlan : itemPlan),
     options,
     consumer,
     hooks,
-    calls: fc.array(call, {maxLength: 5}),
+    calls: fc.oneof(fc.constant([]), fc.array(call, {maxLength: 5})),
     insideCalls: fc.oneof(fc.constant([]), fc.array(insideCall, {maxLength: 3})),
     listenerThrowsAt: rarely(undefined, fc.nat(8)),
     isTimePassing: rarely(false, fc.boolean()),

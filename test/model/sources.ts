@@ -5,7 +5,7 @@ import type {Arbitrary} from 'fast-check'
 import * as fc from 'fast-check'
 import {type Source, type Task, type TaskFunction, TaskQueue} from '../../src/index.js'
 import {record} from './arbitraries.js'
-import type {Inside} from './inside.js'
+import type {Inside} from './places.js'
 import type {Items, Value} from './tasks.js'
 import type {World} from './world.js'
 
@@ -95,8 +95,9 @@ export class Probe {
     this.#world.say('the source has failed')
   }
 
-  close(): void {
+  close(isAsync: boolean): void {
     this.#world.say('return() of the source')
+    if (this.isPulling && !isAsync) this.#world.problem('return() of the source inside of its next()')
     this.returns++
     if (this.returns > 1) this.#world.problem('return() of the source twice')
     if (this.over !== undefined) this.#world.problem(`return() of the source after it has ${this.over}`)
@@ -358,6 +359,8 @@ class SourceBuilder {
   /** Watches an iterator without being in the way of what it gives. */
   #watch<I extends AnyIterator>(iterator: I): I {
     const probe = this.#probe
+    const {kind} = this.#plan
+    const isAsync = kind !== 'generator' && !kind.startsWith('iterator')
     const next = iterator.next.bind(iterator) as () =>
       | IteratorResult<Task<Value>>
       | Promise<IteratorResult<Task<Value>>>
@@ -379,7 +382,7 @@ class SourceBuilder {
       }
     }
     const watchedReturn = (): unknown => {
-      probe.close()
+      probe.close(isAsync)
       try {
         const result = giveBack?.()
         const closed = (): void => probe.closed()

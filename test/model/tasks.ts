@@ -3,7 +3,7 @@ import type {Arbitrary} from 'fast-check'
 import * as fc from 'fast-check'
 import type {Task, TaskContext} from '../../src/index.js'
 import {record} from './arbitraries.js'
-import type {Inside} from './inside.js'
+import type {Inside} from './places.js'
 import type {World} from './world.js'
 
 export interface Value {
@@ -39,8 +39,9 @@ export interface ItemPlan {
 
 export const itemPlan: Arbitrary<ItemPlan> = record({
   kind: fc.oneof(
-    {weight: 4, arbitrary: fc.constantFrom<ItemKind>('resolve', 'value')},
-    {weight: 4, arbitrary: fc.constantFrom<ItemKind>(...functions)},
+    {weight: 8, arbitrary: fc.constantFrom<ItemKind>('resolve', 'value')},
+    {weight: 1, arbitrary: fc.constant('never settles')},
+    {weight: 3, arbitrary: fc.constantFrom<ItemKind>(...functions)},
     {weight: 1, arbitrary: fc.constantFrom<ItemKind>(...promises)},
     {weight: 1, arbitrary: fc.constantFrom<ItemKind>(...others)},
   ),
@@ -78,6 +79,8 @@ export class Items {
   readonly settlements: number[] = []
   /** Told which task has settled. */
   onSettled: (index: number) => void = () => {}
+  /** Whether a task may be called now. */
+  mayCall: () => boolean = () => true
   readonly #world: World
   readonly #inside: Inside
 
@@ -155,6 +158,7 @@ export class Items {
     if (++item.calls > 1) this.#world.problem(`task ${index} is called twice`)
     if (context.index !== index) this.#world.problem(`task ${index} is told that it is ${context.index}`)
     this.#world.say(`task ${index} is called`)
+    if (!this.mayCall()) this.#world.problem(`task ${index} is called after the end`)
     item.isLive = true
     this.#inside.reach('task')
     const step = (): Promise<void> => this.#world.step(`task ${index}`)
