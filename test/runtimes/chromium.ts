@@ -3,6 +3,7 @@ import {writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {type Browser, chromium} from 'playwright-core'
 import {bundle, bundleOf} from './bundle.js'
+import {patience} from './patience.js'
 import type {Report} from './report.js'
 import {serve} from './server.js'
 import {show} from './show.js'
@@ -16,6 +17,8 @@ const args = [
   '--disable-sync',
   '--no-first-run',
 ]
+
+const pagesAtOnce = 4 // timers of a page that follow one another wait 4 ms each, so it idles
 
 /** What the page is: no shim, nothing but where packages are. */
 const imports = {
@@ -37,7 +40,11 @@ export async function runChromium(folder: string): Promise<Outcome> {
   const browser = await chromium.launch({executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args})
   try {
     const reports = new Map<string, Report>()
-    for (const file of testFiles()) reports.set(file, await runPage(browser, server.url, bundleOf(file)))
+    const rest = testFiles().values()
+    const work = async (): Promise<void> => {
+      for (const file of rest) reports.set(file, await runPage(browser, server.url, bundleOf(file)))
+    }
+    await Promise.all(Array.from({length: pagesAtOnce}, work))
     return {version: browser.version(), reports}
   } finally {
     await browser.close()
@@ -50,13 +57,17 @@ async function runPage(browser: Browser, url: string, module: string): Promise<R
   const page = await browser.newPage()
   const uncaught: Report['failed'] = []
   page.on('pageerror', (error) => uncaught.push({title: 'an uncaught error', error: show(error)}))
+  const waiting = patience(90_000) // a page whose event loop is stuck cannot tell
   try {
     await page.goto(`${url}index.html`)
-    const report = await page.evaluate(async (path) => ((await import(path)) as {report: Report}).report, `/${module}`)
+    const loaded = page.evaluate(async (path) => ((await import(path)) as {report: Report}).report, `/${module}`)
+    loaded.catch(() => {}) // it rejects when the page is closed
+    const report = await Promise.race([loaded, waiting.end])
     return {...report, failed: [...report.failed, ...uncaught]}
   } catch (error) {
     return {passed: [], failed: [...uncaught, {title: 'the file runs', error: show(error)}], leftOut: []}
   } finally {
+    waiting.stop()
     await page.close()
   }
 }

@@ -4,6 +4,7 @@
  */
 import {Assertions} from './assertions.js'
 import {Missing, onMissing} from './missing.js'
+import {patience} from './patience.js'
 import type {Report} from './report.js'
 import {show} from './show.js'
 
@@ -14,7 +15,6 @@ interface Macro {
 }
 
 const tests: Array<{readonly title: string; readonly body: (t: Assertions) => unknown}> = []
-const patience = 30_000
 
 function add(first: string | Body | Macro, ...rest: unknown[]): void {
   const [named, [body, ...args]] = typeof first === 'string' ? [first, rest] : [undefined, [first, ...rest]]
@@ -50,17 +50,14 @@ export async function run(load: () => Promise<unknown>): Promise<Report> {
 
 async function attempt(title: string, body: (t: Assertions) => unknown): Promise<string | undefined> {
   const t = new Assertions(title)
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`has not ended after ${patience} ms`)), patience)
-  })
+  const waiting = patience(30_000)
   try {
-    await Promise.race([body(t), late])
+    await Promise.race([body(t), waiting.end])
   } catch (error) {
     await t.finish().catch(() => {})
     return show(error)
   } finally {
-    clearTimeout(timer)
+    waiting.stop()
   }
   return t.finish().then(() => undefined, show)
 }

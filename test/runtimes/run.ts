@@ -17,6 +17,8 @@ import {type Tally, tally} from './tally.js'
 
 const args = process.argv.slice(2)
 const chosen = args.filter((arg) => !arg.startsWith('--')).map((name) => name.toLowerCase())
+const unknown = chosen.find((name) => !['node', 'bun', 'deno', 'chromium'].includes(name))
+if (unknown !== undefined) throw new RangeError(`no runtime is called ${unknown}`)
 const isChosen = (name: string): boolean => chosen.length === 0 || chosen.includes(name)
 const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-runtimes-'))
 const tallies: Tally[] = []
@@ -59,8 +61,9 @@ try {
   rmSync(folder, {recursive: true, force: true})
 }
 
-console.log(args.includes('--json') ? JSON.stringify(tallies) : table(tallies))
-console.log(
-  `\n${reasons(tallies)}\nLeft out everywhere: test/examples, ${exampleFiles().length} files; npm run examples runs them.`,
-)
+if (args.includes('--json')) console.log(JSON.stringify(tallies, undefined, 2))
+else {
+  console.log(`\n${table(tallies)}\n\n${reasons(tallies)}`)
+  console.log(`Left out everywhere: test/examples, ${exampleFiles().length} files, which npm run examples runs.`)
+}
 if (tallies.some(({failures}) => failures.length > 0)) process.exitCode = 1

@@ -18,7 +18,7 @@ export function reasons(tallies: readonly Tally[]): string {
   return tallies
     .filter(({leftOut}) => leftOut > 0)
     .map(({runtime, version, leftOut, reasons: counts}) => {
-      const each = [...counts].map(([reason, count]) => `  ${String(count).padStart(4)} ${reason}`)
+      const each = Object.entries(counts).map(([reason, count]) => `  ${String(count).padStart(4)} ${reason}`)
       return [`${runtime} ${version} leaves out ${leftOut}:`, ...each].join('\n')
     })
     .join('\n')

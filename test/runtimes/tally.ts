@@ -10,7 +10,7 @@ export interface Tally {
   readonly failures: readonly string[]
   readonly leftOut: number
   /** Why, with how many tests each. */
-  readonly reasons: ReadonlyMap<string, number>
+  readonly reasons: Readonly<Record<string, number>>
 }
 
 /**
@@ -37,7 +37,8 @@ export function tally(
     if (report.needs !== undefined) count(reasons, `${report.needs} (${file}, whole)`, expected)
     else if (seen !== expected) failures.push(`${file} › has ${expected} tests for AVA, but ${seen} here`)
   }
-  return {runtime, version, files, passed, failures, leftOut: [...reasons.values()].reduce((a, b) => a + b, 0), reasons}
+  const leftOut = [...reasons.values()].reduce((sum, number) => sum + number, 0)
+  return {runtime, version, files, passed, failures, leftOut, reasons: Object.fromEntries(reasons)}
 }
 
 function count(counts: Map<string, number>, key: string, more: number): void {
