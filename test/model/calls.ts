@@ -32,6 +32,8 @@ const endings = new Set([
 const gaps: ReadonlyArray<(call: string, model: Readonly<Model>) => boolean> = [
   // A run that ends inside of shouldRaise() drains before the error that is being judged is told, which is lost then.
   (call, {within}) => within === 'shouldRaise' && endings.has(call),
+  // An item whose disposal has begun, and calls this, is not waited for before the drain.
+  (call, {within}) => within === 'dispose' && (call.startsWith('abort') || call === 'signal'),
   // A next() from inside of the one that begins the run overtakes it.
   (call, {isBeginning}) => call === 'next' && isBeginning,
   // A task starts though its own pull has lowered the limit, and with it the high-water mark.
