@@ -1,5 +1,5 @@
 /** Measures the contenders beside each other, on the work of one case. */
-import {type Contender, contenders} from './contenders/index.js'
+import {type Contender, contenders, obstacle} from './contenders/index.js'
 import {interleave} from './measure.js'
 import type {PlannedCase} from './plan.js'
 import type {Case} from './report.js'
@@ -8,7 +8,7 @@ import {asyncSource, check, type SourceKind, syncSource, type Work} from './work
 
 export async function measureCase({work, source, limit, tasks, isMain, effort}: PlannedCase): Promise<Case> {
   const present = contenders.filter(({isExtra}) => isMain || !isExtra)
-  const able = present.filter(({takes}) => source === 'sync' || takes === 'any source')
+  const able = present.filter((each) => obstacle(each, source, limit) === undefined)
   const outcomes = await interleave(
     able.map((each) => ({id: each.id, tasks, attempt: (count) => attempt(each, work, source, limit, count)})),
     effort,
@@ -18,7 +18,7 @@ export async function measureCase({work, source, limit, tasks, isMain, effort}: 
     name: label(each),
     kind: each.kind,
     streams: each.streams ?? false,
-    cost: outcomes.get(each.id) ?? {cannot: 'its tasks are pushed, which holds no asynchronous source back'},
+    cost: outcomes.get(each.id) ?? {cannot: obstacle(each, source, limit) ?? 'it was not measured'},
   }))
   return {work, source, limit, tasks, rows}
 }

@@ -64,13 +64,13 @@ export const full: Plan = {
     rounds: 7,
     limits: [1, 16, 1000, 100_000],
     usual: {
-      'no-op': {tasks: 20_000, budget: 100, warmUp: 100},
-      setImmediate: {tasks: 20_000, budget: 100, warmUp: 100},
-      file: {tasks: 1000, budget: 100, warmUp: 100},
+      'no-op': {tasks: 20_000, budget: 60, warmUp: 60},
+      setImmediate: {tasks: 10_000, budget: 60, warmUp: 30},
+      file: {tasks: 500, budget: 50, warmUp: 0},
     },
     ofGoals: {
-      'no-op': {tasks: 200_000, budget: 1500, warmUp: 1000},
-      setImmediate: {tasks: 100_000, budget: 500, warmUp: 500},
+      'no-op': {tasks: 200_000, budget: 600, warmUp: 500},
+      setImmediate: {tasks: 100_000, budget: 300, warmUp: 300},
     },
   }),
   limits: {few: 16, many: 100_000, tasks: 400_000},
@@ -87,7 +87,7 @@ function cases({rounds, limits, usual, ofGoals}: Amounts): PlannedCase[] {
         const amount = (isOfGoals ? ofGoals[work] : undefined) ?? usual[work]
         // A limit that is never reached measures nothing; but no system opens 100,000 files at once.
         const isMore = work !== 'file' && limit > amount.tasks
-        const tasks = isMore ? limit * 1.5 : amount.tasks
+        const tasks = isMore ? limit * 1.2 : amount.tasks
         const effort = {rounds, budget: isMore ? amount.budget * 3 : amount.budget, warmUp: amount.warmUp}
         return {work, source, limit, tasks, effort, isMain: isOfGoals && work === main.work}
       }),

@@ -54,9 +54,7 @@ function caseTable(cases: readonly Case[], work: Case['work'], source: Case['sou
   )
   const notes = [
     ...(cells.flat().some((cell) => cell.endsWith('*')) ? ['* with fewer tasks, as it is slow'] : []),
-    ...(cells.flat().includes('cannot')
-      ? ['cannot: its tasks are pushed, which holds no asynchronous source back']
-      : []),
+    ...reasons(own),
     ...own.flatMap(({limit, rows}) =>
       rows.flatMap(({name, cost}) => ('failed' in cost ? [`${name}, limit ${limit}: ${cost.failed}`] : [])),
     ),
@@ -69,6 +67,12 @@ function caseTable(cases: readonly Case[], work: Case['work'], source: Case['sou
     ]),
     ...notes,
   ]
+}
+
+/** Why contenders cannot do these cases. */
+function reasons(cases: readonly Case[]): string[] {
+  const costs = cases.flatMap(({rows}) => rows.map(({cost}) => cost))
+  return [...new Set(costs.flatMap((cost) => ('cannot' in cost ? `cannot: ${cost.cannot}` : [])))]
 }
 
 function shown(cost: Cost | undefined, tasks?: number): string {

@@ -1,5 +1,5 @@
 /** What a contender is. */
-import type {Tally, Task, TaskSource} from '../work.js'
+import type {SourceKind, Tally, Task, TaskSource} from '../work.js'
 
 interface Described {
   readonly id: string
@@ -10,6 +10,8 @@ interface Described {
   readonly call: string
   /** Hands over results while it runs, and not all at its end. */
   readonly streams?: boolean
+  /** Why it cannot do a case, if there is more to that than what it takes. */
+  readonly cannot?: (source: SourceKind, limit: number) => string | undefined
   /** Measured in the main case only. */
   readonly isExtra?: boolean
 }
@@ -20,6 +22,12 @@ export type Contender = Described &
     | {readonly takes: 'any source'; readonly run: (source: TaskSource, limit: number) => Promise<Tally>}
     | {readonly takes: 'pushes'; readonly run: (source: IterableIterator<Task>, limit: number) => Promise<Tally>}
   )
+
+/** Why a contender cannot do a case, or `undefined` if it can. */
+export function obstacle({takes, cannot}: Contender, source: SourceKind, limit: number): string | undefined {
+  if (takes === 'pushes' && source === 'async') return 'its tasks are pushed, which holds no asynchronous source back'
+  return cannot?.(source, limit)
+}
 
 export function isAsync(source: TaskSource): source is AsyncIterableIterator<Task> {
   return Symbol.asyncIterator in source

@@ -39,7 +39,17 @@ async function* oneByOne(source: TaskSource): AsyncGenerator<number, void, undef
 }
 
 export const floors: readonly Contender[] = [
-  {id: 'loop', kind: 'floor', call: 'loop: workers that share an iterator', takes: 'any source', run: loop},
+  {
+    id: 'loop',
+    kind: 'floor',
+    call: 'loop: workers that share an iterator',
+    takes: 'any source',
+    cannot: (source, limit) =>
+      source === 'async' && limit > 10_000
+        ? 'so many workers that call next() at once take a generator minutes: it walks through all calls for each'
+        : undefined,
+    run: loop,
+  },
   {
     id: 'sequential',
     kind: 'floor',

@@ -15,7 +15,7 @@ import {promisePool} from './promise-pool.js'
 import {rxMergeMap} from './rxjs.js'
 import {streamingIterables} from './streaming-iterables.js'
 
-export type {Contender} from './contender.js'
+export {type Contender, obstacle} from './contender.js'
 
 export const contenders: readonly Contender[] = [
   ...floors,
