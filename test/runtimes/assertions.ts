@@ -1,5 +1,6 @@
 import {equal} from './equal.js'
 import {type Expectation, mismatch} from './expectation.js'
+import type {Patience} from './patience.js'
 import {show} from './show.js'
 
 type Thrower = () => unknown
@@ -10,14 +11,16 @@ type Thrower = () => unknown
  */
 export class Assertions {
   readonly title: string
+  readonly timeout: (ms: number) => void
   #count = 0
   #pending = 0
   #planned: number | undefined
   #failure: unknown
   readonly #teardowns: Array<() => unknown> = []
 
-  constructor(title: string) {
+  constructor(title: string, patience: Patience) {
     this.title = title
+    this.timeout = (ms) => patience.last(ms)
   }
 
   readonly pass = (): true => this.#assert(true, () => '')

@@ -3,7 +3,7 @@ import {writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {type Browser, chromium} from 'playwright-core'
 import {bundle, bundleOf} from './bundle.js'
-import {patience} from './patience.js'
+import {Patience} from './patience.js'
 import type {Report} from './report.js'
 import {serve} from './server.js'
 import {show} from './show.js'
@@ -57,7 +57,7 @@ async function runPage(browser: Browser, url: string, module: string): Promise<R
   const page = await browser.newPage()
   const uncaught: Report['failed'] = []
   page.on('pageerror', (error) => uncaught.push({title: 'an uncaught error', error: show(error)}))
-  const waiting = patience(90_000) // a page whose event loop is stuck cannot tell
+  const waiting = new Patience(90_000) // a page whose event loop is stuck cannot tell
   try {
     await page.goto(`${url}index.html`)
     const loaded = page.evaluate(async (path) => ((await import(path)) as {report: Report}).report, `/${module}`)

@@ -13,7 +13,7 @@ export interface Circumstances {
   readonly env?: Record<string, string>
 }
 
-const patience = 180_000
+const patience = 600_000
 
 export function execute(program: string, args: readonly string[], {cwd, env}: Circumstances = {}): Promise<Ended> {
   return new Promise((resolve) => {

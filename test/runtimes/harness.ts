@@ -4,7 +4,7 @@
  */
 import {Assertions} from './assertions.js'
 import {Missing, onMissing} from './missing.js'
-import {patience} from './patience.js'
+import {Patience} from './patience.js'
 import type {Report} from './report.js'
 import {show} from './show.js'
 
@@ -49,8 +49,8 @@ export async function run(load: () => Promise<unknown>): Promise<Report> {
 }
 
 async function attempt(title: string, body: (t: Assertions) => unknown): Promise<string | undefined> {
-  const t = new Assertions(title)
-  const waiting = patience(30_000)
+  const waiting = new Patience(30_000)
+  const t = new Assertions(title, waiting)
   try {
     await Promise.race([body(t), waiting.end])
   } catch (error) {

@@ -1,14 +1,24 @@
-export interface Patience {
+/** Waits so long for something, and no longer. */
+export class Patience {
   /** Rejects when it has run out. */
   readonly end: Promise<never>
-  stop(): void
-}
+  #reject: (error: Error) => void = () => {}
+  #timer: ReturnType<typeof setTimeout> | undefined
 
-/** Waits so long, and no longer. */
-export function patience(ms: number): Patience {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`has not ended after ${ms} ms`)), ms)
-  })
-  return {end, stop: () => clearTimeout(timer)}
+  constructor(ms: number) {
+    this.end = new Promise((_, reject) => {
+      this.#reject = reject
+    })
+    this.last(ms)
+  }
+
+  /** Lasts so long from now on. */
+  last(ms: number): void {
+    this.stop()
+    this.#timer = setTimeout(() => this.#reject(new Error(`has not ended after ${ms} ms`)), ms)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
 }
