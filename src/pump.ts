@@ -139,7 +139,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
       }
       const task = this.#next()
       if (task === nothing) break
-      if (this.#isPaused || !this.#slots.hasFree) {
+      if (this.#isPaused || !this.#slots.hasFree || this.#results.isFull) {
         this.#hold(task) // the source has just changed its mind
         break
       }
@@ -275,7 +275,10 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
       if (this.#halt !== undefined) this.#refuse(task, slot, this.#halt.reason)
       slot.receipt?.claim()
       if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
-      if (execute !== undefined) return execute(task, context)
+      if (execute !== undefined) {
+        handleRejection(task) // it may throw before it has looked at a promise
+        return execute(task, context)
+      }
       return typeof task === 'function' ? task(context) : task
     } catch (error) {
       return Promise.reject(error)
@@ -340,7 +343,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     try {
       const answer = this.#hooks.gate?.()
       if (!isThenable(answer)) {
-        if (!this.#isPaused && this.#slots.hasFree) return true
+        if (!this.#isPaused && this.#slots.hasFree && !this.#results.isFull) return true
         this.#hasPass = true // the gate itself has changed what may start
         return false
       }
@@ -382,20 +385,23 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   #drop(task: Task<T>): void {
     const onFailed = (cause: unknown): void =>
       this.#owner.cleanupFailed('Disposing of a task that will not run', cause, this.#index)
+    this.#disposals++ // also while it is called: it may end the run, which waits for it then
     try {
       const disposal = discard(task)
-      if (!isThenable(disposal)) return
-      this.#disposals++
-      const onDisposed = (): void => {
-        this.#disposals--
-        this.#owner.settled()
+      if (isThenable(disposal)) {
+        this.#disposals++
+        const onDisposed = (): void => {
+          this.#disposals--
+          this.#owner.settled()
+        }
+        whenSettled(disposal, onDisposed, (cause) => {
+          onFailed(cause)
+          onDisposed()
+        })
       }
-      whenSettled(disposal, onDisposed, (cause) => {
-        onFailed(cause)
-        onDisposed()
-      })
     } catch (cause) {
       onFailed(cause)
     }
+    this.#disposals--
   }
 }

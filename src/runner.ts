@@ -128,12 +128,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** The next result. Starts the run if it has not. May be called before the last one has settled. */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
-    if (!this.#lifecycle.isUnderWay) {
-      this.#start()
-      this.#lifecycle.heed()
-    }
+    const {isUnderWay} = this.#lifecycle
+    if (!isUnderWay) this.#lifecycle.heed()
     this.#pump.breathe()
     const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
+    if (!isUnderWay) this.#start() // whoever asks while this is called comes after this one
     this.#pump.fill()
     return result
   }
@@ -329,14 +328,16 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   /** A task, an item or the source failed: ends the run, or puts the error in its place. */
   #fault(error: ConcurrentError, context?: TaskContext): void {
+    this.#lifecycle.hold() // the error is told before the run drains, even if the hook that judges it ends the run
     const raised = this.#lifecycle.outcome === undefined ? this.#raised(error) : undefined
-    // Not if the hook that was asked has ended the run.
     const isDecided = raised !== undefined && this.#lifecycle.decide({kind: 'failed', reason: raised})
     if (raised === undefined && this.#lifecycle.outcome === undefined) this.#results.put(error, error.index)
     this.#report(error, context)
-    if (!isDecided) return
-    if (raised !== error) this.#report(raised)
-    this.#lifecycle.end()
+    if (isDecided) {
+      if (raised !== error) this.#report(raised)
+      this.#lifecycle.end()
+    }
+    this.#lifecycle.release()
   }
 
   /** What an error raises: itself, nothing, or what the hook throws that is to decide it. */

@@ -1,7 +1,7 @@
 /** What listeners, hooks, tasks and sources may do in the midst of what is being done to them. */
 import test from 'ava'
 import {type ConcurrentError, ConcurrentRunner, concurrent} from '../src/index.js'
-import {reportedDuring, turn} from './helpers/index.js'
+import {reportedDuring, turn, unhandledDuring} from './helpers/index.js'
 
 const boom = new Error('boom')
 
@@ -286,4 +286,58 @@ test('a synchronous iterator that gives promises fails the source, and says what
   const source = {[Symbol.iterator]: () => ({next: () => Promise.reject(boom) as never})}
   const error = await t.throwsAsync(concurrent(source).next())
   t.regex(error?.message ?? '', /gave a promise; an async iterator is found under Symbol\.asyncIterator/)
+})
+
+test('a shouldRaise that stops the run still lets the error be told, before drain', async (t) => {
+  const log: string[] = []
+  class Stopping extends ConcurrentRunner<number> {
+    protected override shouldRaise(): boolean {
+      void this.stop()
+      return false
+    }
+  }
+  const runner = new Stopping([() => Promise.reject(boom)])
+  runner.on('error', () => log.push('error')).on('drain', () => log.push('drain'))
+  await runner.run()
+  t.deepEqual(log, ['error', 'drain'])
+})
+
+test('the call of next() that begins the run comes before one that is made by a listener meanwhile', async (t) => {
+  const runner = concurrent([() => 'a', () => 'b'])
+  let inner: Promise<IteratorResult<string, undefined>> | undefined
+  runner.on('start', () => {
+    inner ??= runner.next()
+  })
+  t.is((await runner.next()).value, 'a')
+  t.is((await inner)?.value, 'b')
+})
+
+test('a source that lowers the limit while it is pulled gets its task held when results fill the buffer', async (t) => {
+  const runner = concurrent(
+    function* () {
+      yield () => 'a'
+      yield () => 'b'
+      runner.limit = 1
+      yield () => 'c'
+    },
+    {limit: 3},
+  )
+  await runner.next()
+  t.true(runner.stats.started - 1 <= 2)
+  t.deepEqual(await runner.toArray(), ['b', 'c'])
+})
+
+test('an execute that throws before it has looked at a promise leaves no unhandled rejection', async (t) => {
+  class Throwing extends ConcurrentRunner<number, true> {
+    protected override execute(): never {
+      throw boom
+    }
+  }
+  const reasons = await unhandledDuring(async () => {
+    const late = function* (): Generator<Promise<number>> {
+      yield new Promise((_resolve, reject) => setImmediate(() => reject(new Error('late'))))
+    }
+    await new Throwing(late(), {yieldExceptions: true}).run()
+  })
+  t.deepEqual(reasons, [])
 })

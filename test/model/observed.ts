@@ -184,8 +184,7 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   #execute(task: Task<Value>, context: TaskContext): Value | PromiseLike<Value> {
     if (this.#model.outcome !== undefined) this.#world.problem('execute() is called after the end')
     this.#inside.reach('execute')
-    // A promise that nobody looks at would be nobody's to handle.
-    const isFailing = this.#hooks.execute === 'throws' && typeof task === 'function'
+    const isFailing = this.#hooks.execute === 'throws'
     if (isFailing && this.#executions++ === this.#hooks.failsAt) throw 'execute failed'
     this.isExecuting = true
     try {
