@@ -35,7 +35,7 @@ async function compare(few: Kind, many: Kind, rounds: number): Promise<Growth> {
     isWarm,
     attempt: (count: number) => attempt(runner, main.work, main.source, limit, count),
   }))
-  const outcomes = await interleave(entries, {rounds, budget: Infinity, warmUp: 0})
+  const outcomes = await interleave(entries, {rounds, budget: Infinity, warmUp: 150, isApart: true})
   return {few: found(few), many: found(many)}
 
   function found({what}: Kind): {what: string; cost: Cost} {

@@ -1,4 +1,10 @@
-/** Measures entries beside each other: rounds interleaved, a collected heap before each run. */
+/**
+ * Measures entries beside each other, in interleaved rounds.
+ *
+ * Node drops optimised code when a full collection finds that no object of its kind lives, so that a run just
+ * after one measures how fast code gets warm: tenfold, in short runs. So a full collection is always followed
+ * by runs that do not count, and otherwise only the young objects of the run before are collected.
+ */
 import {setImmediate as turn} from 'node:timers/promises'
 import {type Summary, summarise} from './stats.js'
 
@@ -8,7 +14,7 @@ export interface Entry {
   readonly tasks: number
   /** Does so many tasks and checks the results. */
   attempt(tasks: number): Promise<void>
-  /** An entry before it runs the same code, and has warmed it. */
+  /** An entry before it runs the same code, and has warmed it: this one need not find its number of tasks. */
   readonly isWarm?: boolean
 }
 
@@ -16,47 +22,55 @@ export interface Effort {
   readonly rounds: number
   /** Milliseconds one run may take about; a slower entry does fewer tasks. */
   readonly budget: number
-  /** Milliseconds each entry runs at least before it is measured. */
+  /** Milliseconds an entry runs at least before it is measured, and again after each full collection. */
   readonly warmUp: number
+  /** Collect the whole heap before each run, and not once for all: entries pay for no garbage of another. */
+  readonly isApart: boolean
 }
 
 export type Outcome = (Summary & {readonly tasks: number}) | {readonly failed: string}
 
-const {gc} = globalThis
+interface Run {
+  readonly entry: Entry
+  readonly tasks: number
+  readonly samples: number[]
+}
+
+/** Tasks of a run that is only to warm code. */
+const few = 20_000
 
 /** Collects the heap, once what earlier runs have left in the event loop is done. */
-export async function collect(): Promise<void> {
+export async function collect(type: 'major' | 'minor' = 'major'): Promise<void> {
   await turn()
-  if (gc === undefined) throw new Error('The benchmark needs node --expose-gc')
-  gc()
+  if (globalThis.gc === undefined) throw new Error('The benchmark needs node --expose-gc')
+  globalThis.gc({type, execution: 'sync'})
 }
 
 /** Microseconds a task, for each entry. One that throws is reported as failed and left out of further rounds. */
 export async function interleave(entries: readonly Entry[], effort: Effort): Promise<Map<string, Outcome>> {
   const failures = new Map<string, string>()
-  const runs: Array<{entry: Entry; tasks: number; samples: number[]}> = []
-  const guarded = async (entry: Entry, action: () => Promise<void>): Promise<void> => {
+  const runs: Run[] = []
+  const guarded = async ({id}: Entry, action: () => Promise<void>): Promise<void> => {
     try {
-      await action()
+      if (!failures.has(id)) await action()
     } catch (error) {
-      failures.set(entry.id, String(error))
+      failures.set(id, String(error))
     }
   }
+  await collect()
   for (const entry of entries)
     await guarded(entry, async () => {
-      runs.push({entry, tasks: entry.isWarm ? entry.tasks : await warmUp(entry, effort), samples: []})
+      const tasks = entry.isWarm ? entry.tasks : await capacity(entry, effort)
+      runs.push({entry, tasks, samples: []})
     })
-  for (let round = 0; round < effort.rounds; round++) {
-    // Each round begins with another one, so that none always follows the same neighbour's garbage.
-    const first = Math.floor((round * runs.length) / effort.rounds)
-    for (const {entry, tasks, samples} of [...runs.slice(first), ...runs.slice(0, first)]) {
-      if (failures.has(entry.id)) continue
+  for (let round = 0; round < effort.rounds; round++)
+    for (const {entry, tasks, samples} of shuffled(runs))
       await guarded(entry, async () => {
-        await collect()
+        if (effort.isApart) await collect()
+        if (effort.isApart) await warm(entry, Math.min(tasks, few), effort.warmUp)
+        await collect('minor')
         samples.push(((await time(entry, tasks)) * 1000) / tasks)
       })
-    }
-  }
   const outcomes = new Map<string, Outcome>()
   for (const {entry, tasks, samples} of runs) outcomes.set(entry.id, {...summarise(samples), tasks})
   for (const [id, failed] of failures) outcomes.set(id, {failed})
@@ -69,8 +83,14 @@ async function time(entry: Entry, tasks: number): Promise<number> {
   return performance.now() - start
 }
 
-/** Runs an entry until it is warm, with more tasks each time. Returns how many it does within the budget. */
-async function warmUp(entry: Entry, {budget, warmUp: least}: Effort): Promise<number> {
+async function warm(entry: Entry, tasks: number, least: number): Promise<void> {
+  const start = performance.now()
+  do await entry.attempt(tasks)
+  while (performance.now() - start < least)
+}
+
+/** How many tasks an entry does within the budget, once it is warm. */
+async function capacity(entry: Entry, {budget, warmUp}: Effort): Promise<number> {
   const start = performance.now()
   let tasks = Math.min(entry.tasks, 1000)
   for (;;) {
@@ -78,7 +98,15 @@ async function warmUp(entry: Entry, {budget, warmUp: least}: Effort): Promise<nu
     // Growing step by step, an entry whose cost grows faster than its tasks is found out early.
     const wanted = Math.min(entry.tasks, Math.floor(tasks * Math.min(budget / elapsed, 5)))
     const isReached = wanted < tasks * 1.5 && wanted < entry.tasks
-    if ((isReached || tasks === entry.tasks) && performance.now() - start >= least) return tasks
+    if ((isReached || tasks === entry.tasks) && performance.now() - start >= warmUp) return tasks
     tasks = Math.max(tasks, wanted)
   }
+}
+
+/** In another order each round, so that none always runs behind the same neighbour. */
+function shuffled(runs: readonly Run[]): Run[] {
+  return runs
+    .map((run) => ({run, place: Math.random()}))
+    .sort((a, b) => a.place - b.place)
+    .map(({run}) => run)
 }

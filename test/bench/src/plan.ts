@@ -24,7 +24,7 @@ export interface Plan {
 }
 
 /** How much of one case. */
-type Amount = Omit<Effort, 'rounds'> & {readonly tasks: number}
+type Amount = Omit<Effort, 'rounds' | 'isApart'> & {readonly tasks: number}
 
 interface Amounts {
   readonly rounds: number
@@ -48,7 +48,7 @@ export const quick: Plan = {
       file: {tasks: 100, budget: 6, warmUp: 0},
     },
     ofGoals: {
-      'no-op': {tasks: 20_000, budget: 60, warmUp: 150},
+      'no-op': {tasks: 20_000, budget: 60, warmUp: 50},
       setImmediate: {tasks: 10_000, budget: 30, warmUp: 30},
     },
   }),
@@ -64,13 +64,13 @@ export const full: Plan = {
     rounds: 7,
     limits: [1, 16, 1000, 100_000],
     usual: {
-      'no-op': {tasks: 20_000, budget: 60, warmUp: 60},
-      setImmediate: {tasks: 10_000, budget: 60, warmUp: 30},
+      'no-op': {tasks: 20_000, budget: 60, warmUp: 100},
+      setImmediate: {tasks: 10_000, budget: 60, warmUp: 60},
       file: {tasks: 500, budget: 50, warmUp: 0},
     },
     ofGoals: {
-      'no-op': {tasks: 200_000, budget: 600, warmUp: 500},
-      setImmediate: {tasks: 100_000, budget: 300, warmUp: 300},
+      'no-op': {tasks: 200_000, budget: 500, warmUp: 150},
+      setImmediate: {tasks: 100_000, budget: 300, warmUp: 150},
     },
   }),
   limits: {few: 16, many: 100_000, tasks: 400_000},
@@ -84,11 +84,17 @@ function cases({rounds, limits, usual, ofGoals}: Amounts): PlannedCase[] {
     sources.flatMap((source) =>
       limits.map((limit) => {
         const isOfGoals = source === main.source && limit === main.limit
-        const amount = (isOfGoals ? ofGoals[work] : undefined) ?? usual[work]
+        const ofGoal = isOfGoals ? ofGoals[work] : undefined
+        const amount = ofGoal ?? usual[work]
         // A limit that is never reached measures nothing; but no system opens 100,000 files at once.
         const isMore = work !== 'file' && limit > amount.tasks
         const tasks = isMore ? limit * 1.2 : amount.tasks
-        const effort = {rounds, budget: isMore ? amount.budget * 3 : amount.budget, warmUp: amount.warmUp}
+        const effort = {
+          rounds,
+          budget: isMore ? amount.budget * 3 : amount.budget,
+          warmUp: amount.warmUp,
+          isApart: ofGoal !== undefined,
+        }
         return {work, source, limit, tasks, effort, isMain: isOfGoals && work === main.work}
       }),
     ),
