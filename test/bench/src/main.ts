@@ -1,6 +1,5 @@
-/** Measures everything and prints it: `npm run bench -- [--quick] [--json] [--output FILE]`. */
-import {mkdirSync, writeFileSync} from 'node:fs'
-import {dirname} from 'node:path'
+/** Measures everything, prints it and saves it for the picture: `npm run bench -- [--quick] [--json]`. */
+import {writeFileSync} from 'node:fs'
 import {parseArgs} from 'node:util'
 import {measureCase} from './cases.js'
 import {contenders} from './contenders/index.js'
@@ -17,11 +16,7 @@ import {tables} from './table.js'
 import {version} from './versions.js'
 
 const {values: options} = parseArgs({
-  options: {
-    quick: {type: 'boolean', default: false},
-    json: {type: 'boolean', default: false},
-    output: {type: 'string'},
-  },
+  options: {quick: {type: 'boolean', default: false}, json: {type: 'boolean', default: false}},
 })
 const plan = options.quick ? quick : full
 const began = machine()
@@ -61,10 +56,7 @@ const report: Report = {
   goals: goals({cases, limits, lengths, extras}, !options.quick),
 }
 const json = `${JSON.stringify(report, null, 2)}\n`
-if (options.output !== undefined) {
-  mkdirSync(dirname(options.output), {recursive: true})
-  writeFileSync(options.output, json)
-}
+writeFileSync(new URL('report.json', import.meta.url), json)
 process.stdout.write(options.json ? json : `${tables(report)}\n`)
 
 /** What part of the tasks each contender did in the main case. */

@@ -1,9 +1,11 @@
-/** Draws the main case of a saved report: `npm run bench:picture [REPORT.json PICTURE.svg]`. */
-import {readFileSync, writeFileSync} from 'node:fs'
+/** Draws the main case of the last report, or of another: `npm run bench:picture [REPORT.json PICTURE.svg]`. */
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {dirname, join} from 'node:path'
 import {main} from './plan.js'
 import type {Report, Row} from './report.js'
 
-const [from = '.github/bench.json', to = '.github/bench.svg'] = process.argv.slice(2)
+const folder = import.meta.dirname
+const [from = join(folder, 'report.json'), to = join(folder, '../../../.github/bench.svg')] = process.argv.slice(2)
 
 const width = 900
 const left = 330
@@ -134,4 +136,5 @@ text { fill: #e6edf3 }
 }
 </style>`
 
+mkdirSync(dirname(to), {recursive: true})
 writeFileSync(to, picture(JSON.parse(readFileSync(from, 'utf8')) as Report))

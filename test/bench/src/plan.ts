@@ -69,8 +69,8 @@ export const full: Plan = {
       file: {tasks: 500, budget: 50, warmUp: 0},
     },
     ofGoals: {
-      'no-op': {tasks: 200_000, budget: 500, warmUp: 150},
-      setImmediate: {tasks: 100_000, budget: 300, warmUp: 150},
+      'no-op': {tasks: 200_000, budget: 400, warmUp: 150},
+      setImmediate: {tasks: 50_000, budget: 200, warmUp: 150},
     },
   }),
   limits: {few: 16, many: 100_000, tasks: 400_000},
@@ -91,7 +91,7 @@ function cases({rounds, limits, usual, ofGoals}: Amounts): PlannedCase[] {
         const tasks = isMore ? limit * 1.2 : amount.tasks
         const effort = {
           rounds,
-          budget: isMore ? amount.budget * 3 : amount.budget,
+          budget: isMore ? amount.budget * 2.5 : amount.budget,
           warmUp: amount.warmUp,
           isApart: ofGoal !== undefined,
         }

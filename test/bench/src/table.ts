@@ -53,7 +53,9 @@ function caseTable(cases: readonly Case[], work: Case['work'], source: Case['sou
     [name].concat(own.map(({rows, tasks}) => shown(rows.find((row) => row.id === id)?.cost, tasks))),
   )
   const notes = [
-    ...(cells.flat().some((cell) => cell.endsWith('*')) ? ['* with fewer tasks, as it is slow'] : []),
+    ...(cells.flat().some((cell) => cell.endsWith('*'))
+      ? ['* with fewer tasks, to keep the time of a run in bounds']
+      : []),
     ...reasons(own),
     ...own.flatMap(({limit, rows}) =>
       rows.flatMap(({name, cost}) => ('failed' in cost ? [`${name}, limit ${limit}: ${cost.failed}`] : [])),
