@@ -1,12 +1,14 @@
 /** Moves tasks from the source through the slots to the results: pulls, starts, and hears how they settle. */
 import {Context} from './context.js'
+import {Disposals, type DisposalsOwner} from './disposals.js'
 import {type ConcurrentError, ConcurrentExecutionError, describe} from './errors.js'
+import {Gate, type GateOwner} from './gate.js'
 import type {ResolvedOptions} from './options.js'
 import {Pace} from './pace.js'
 import type {Results} from './results.js'
 import {type Slot, type SlotOwner, Slots} from './slots.js'
 import {nothing, SourceReader, type SourceSink} from './source.js'
-import {discard, handleRejection, isThenable, itemError, receiptOf, whenSettled} from './tasks.js'
+import {handleRejection, itemError, receiptOf, whenSettled} from './tasks.js'
 import type {Source, Task, TaskContext} from './types.js'
 
 /** What stands on a task's way; `undefined` where there is nothing, which saves asking. */
@@ -16,7 +18,12 @@ export interface PumpHooks<T> {
   /** Runs a task in place of the pump. */
   readonly execute: ((task: Task<T>, context: TaskContext) => T | PromiseLike<T>) | undefined
   /** Who listens, as of now: nothing is told that nobody hears. */
-  readonly audience: {readonly start?: unknown; readonly result?: unknown}
+  readonly audience: Audience
+}
+
+interface Audience {
+  readonly start?: unknown
+  readonly result?: unknown
 }
 
 /** Whom the pump works for: hears what becomes of the tasks and of the source. */
@@ -37,7 +44,13 @@ export interface PumpOwner<T> {
   settled(): void
 }
 
-export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
+/**
+ * So many tasks start at once at most; the next ones only when those that finish at once have done so. Else a
+ * high limit would fill the memory with tasks that have long finished.
+ */
+const mostAtOnce = 512
+
+export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, DisposalsOwner {
   started = 0
   succeeded = 0
   failed = 0
@@ -45,10 +58,13 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   readonly #reader: SourceReader<Task<T>>
   readonly #slots: Slots
   readonly #results: Results<Awaited<T> | ConcurrentError>
+  readonly #disposals = new Disposals(this)
+  readonly #pace = new Pace()
   readonly #timeout: number | undefined
   readonly #releaseOnTimeout: boolean
-  readonly #pace = new Pace()
-  #hooks: PumpHooks<T> = {gate: undefined, execute: undefined, audience: {}}
+  #gate: Gate | undefined
+  #execute: PumpHooks<T>['execute']
+  #audience: Audience = {}
   /** The place in the source of the next item. */
   #index = 0
   /** A task that came when it could not start. At most one: nothing is pulled while there is one. */
@@ -59,14 +75,14 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   #isOpen = false
   #isPaused = false
   #isResting = false
+  /** Open, and neither paused nor resting: all but the counts. Kept by `#allow`. */
+  #mayStart = false
+  /** Whether a function may just be called: nothing overrides, times or watches it. */
+  #isPlain = false
   /** Inside `fill`: whoever calls it again need not, the loop looks anew each time. */
   #isFilling = false
-  /** The gate has been asked and has not answered. */
-  #isAsking = false
-  /** The gate has let a pull through that has not been made. */
-  #hasPass = false
-  /** Disposals of tasks that have not finished. */
-  #disposals = 0
+  /** The limit or the pause was set since `fill` has looked: it may be the source that did so. */
+  #isChanged = false
 
   constructor(
     source: Source<T>,
@@ -88,6 +104,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   set limit(limit: number) {
     this.#slots.limit = limit
+    this.#isChanged = true
     this.fill()
   }
 
@@ -97,6 +114,8 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   set isPaused(isPaused: boolean) {
     this.#isPaused = isPaused
+    this.#isChanged = true
+    this.#allow()
     this.fill()
   }
 
@@ -117,14 +136,18 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   /** Whether nothing runs and nothing is being disposed of. */
   get isIdle(): boolean {
-    return this.#slots.taken === 0 && this.#disposals === 0
+    return this.#slots.taken === 0 && this.#disposals.pending === 0
   }
 
   /** Opens the source, and begins to pull. */
-  open(signal: () => AbortSignal, hooks: PumpHooks<T>): void {
-    this.#hooks = hooks
+  open(signal: () => AbortSignal, {gate, execute, audience}: PumpHooks<T>): void {
+    if (gate !== undefined) this.#gate = new Gate(gate, this)
+    this.#execute = execute
+    this.#audience = audience
     this.#isOpen = true
+    this.#allow()
     this.#reader.open(signal)
+    this.#isPlain = execute === undefined && this.#timeout === undefined && !this.#reader.isAsync
     this.fill()
   }
 
@@ -132,15 +155,20 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   fill(): void {
     if (this.#isFilling) return
     this.#isFilling = true
-    while (this.#canStart()) {
-      if (this.#pace.isDue()) {
-        this.#rest()
+    let left = mostAtOnce
+    while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
+      if (left-- === 0) {
+        this.#rest(queueMicrotask)
         break
       }
-      const task = this.#next()
+      if (this.#pace.isDue()) {
+        this.#letLoopTurn()
+        break
+      }
+      const task = this.#held === nothing && this.#gate === undefined ? this.#reader.pull() : this.#next()
       if (task === nothing) break
-      if (this.#isPaused || !this.#slots.hasFree || this.#results.isFull) {
-        this.#hold(task) // the source has just changed its mind
+      if (this.#isChanged && this.#isFull()) {
+        this.#hold(task)
         break
       }
       this.#begin(task)
@@ -150,27 +178,29 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   /** Lets the event loop turn, if a consumer that never waits has kept it from that for long. */
   breathe(): void {
-    if (!this.#isResting && this.#pace.isDue()) this.#rest()
+    if (!this.#isResting && this.#pace.isDue()) this.#letLoopTurn()
   }
 
   /** No more pulls and starts. */
   shut(): void {
     this.#isOpen = false
+    this.#allow()
   }
 
   /** No more pulls and starts, and the source may clean up. */
   close(onClosed: () => void): void {
-    this.#isOpen = false
+    this.shut()
     const held = this.#held
     this.#held = nothing
-    if (held !== nothing) this.#drop(held)
+    if (held !== nothing) this.#disposals.dispose(held)
     this.#reader.close(onClosed)
   }
 
   /** Nothing is delivered any more, and running tasks are told why. */
   halt(reason: unknown): void {
-    this.#isOpen = false
+    this.shut()
     this.#halt = {reason}
+    this.#isPlain = false
     this.#slots.abort(reason)
   }
 
@@ -178,7 +208,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
 
   arrived(task: Task<T>): void {
     if (!this.#isOpen) {
-      this.#drop(task)
+      this.#disposals.dispose(task)
       this.#owner.settled()
       return
     }
@@ -187,12 +217,12 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   }
 
   exhausted(): void {
-    this.#isOpen = false
+    this.shut()
     this.#owner.exhausted()
   }
 
   sourceFailed(cause: unknown): void {
-    this.#isOpen = false
+    this.shut()
     this.#owner.sourceFailed(cause, this.#index)
   }
 
@@ -201,7 +231,27 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   }
 
   left(task: Task<T>): void {
-    this.#drop(task)
+    this.#disposals.dispose(task)
+  }
+
+  // From the gate
+
+  opened(): void {
+    this.fill()
+  }
+
+  gateFailed(cause: unknown): void {
+    this.#owner.gateFailed(cause, this.#index)
+  }
+
+  // From the disposals
+
+  disposed(): void {
+    this.#owner.settled()
+  }
+
+  disposalFailed(cause: unknown): void {
+    this.#owner.cleanupFailed('Disposing of a task that will not run', cause, this.#index)
   }
 
   // From the slots
@@ -216,7 +266,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
       receipt.fulfilled(value)
       receipt.released()
     }
-    if (this.#hooks.audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
+    if (this.#audience.result !== undefined) this.#owner.succeeded(value as Awaited<T>, context)
     this.#settled()
   }
 
@@ -245,16 +295,30 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     if (this.#releaseOnTimeout) this.#settled()
   }
 
-  #canStart(): boolean {
-    return this.#isOpen && !this.#isPaused && !this.#isResting && this.#slots.hasFree && !this.#results.isFull
+  #allow(): void {
+    this.#mayStart = this.#isOpen && !this.#isPaused && !this.#isResting
+  }
+
+  /** Whether no task may start, though one might have when it was asked for. */
+  #isFull(): boolean {
+    this.#isChanged = false
+    return this.#isPaused || !this.#slots.hasFree || this.#results.isFull
   }
 
   /** The task to start next, or `nothing`: then one may come later. */
   #next(): Task<T> | typeof nothing {
     const held = this.#held
-    if (held === nothing) return this.#hooks.gate === undefined || this.#isAdmitted() ? this.#reader.pull() : nothing
+    if (held === nothing) return this.#isAdmitted() ? this.#reader.pull() : nothing
     this.#held = nothing
     return held
+  }
+
+  #isAdmitted(): boolean {
+    if (this.#gate === undefined) return true
+    if (this.#reader.isPulling || !this.#gate.letsThrough()) return false
+    if (!this.#isFull()) return true
+    this.#gate.giveBack() // the gate itself has changed what may start
+    return false
   }
 
   /** Starts a task that has been pulled. */
@@ -264,31 +328,33 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     const context = new Context(index)
     const slot = this.#slots.take(context)
     this.started++
-    if (this.#hooks.audience.start !== undefined) this.#owner.started(context)
-    whenSettled(this.#call(task, context, slot), slot.onFulfilled, slot.onRejected)
+    if (this.#audience.start !== undefined) this.#owner.started(context)
+    let outcome: unknown
+    try {
+      outcome = this.#isPlain && typeof task === 'function' ? task(context) : this.#call(task, context, slot)
+    } catch (error) {
+      outcome = Promise.reject(error)
+    }
+    whenSettled(outcome, slot.onFulfilled, slot.onRejected)
   }
 
   #call(task: Task<T>, context: Context, slot: Slot): unknown {
-    const {execute} = this.#hooks
-    try {
-      if (this.#reader.isAsync) slot.receipt = receiptOf(task) // a queue's
-      if (this.#halt !== undefined) this.#refuse(task, slot, this.#halt.reason)
-      slot.receipt?.claim()
-      if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
-      if (execute !== undefined) {
-        handleRejection(task) // it may throw before it has looked at a promise
-        return execute(task, context)
-      }
-      return typeof task === 'function' ? task(context) : task
-    } catch (error) {
-      return Promise.reject(error)
+    const execute = this.#execute
+    if (this.#reader.isAsync) slot.receipt = receiptOf(task) // a queue's
+    if (this.#halt !== undefined) this.#refuse(task, slot, this.#halt.reason)
+    slot.receipt?.claim()
+    if (this.#timeout !== undefined) slot.startTimer(this.#timeout)
+    if (execute !== undefined) {
+      handleRejection(task) // it may throw before it has looked at a promise
+      return execute(task, context)
     }
+    return typeof task === 'function' ? task(context) : task
   }
 
   /** A listener of `start` has ended the run. */
   #refuse(task: Task<T>, slot: Slot, reason: unknown): never {
     slot.receipt = undefined
-    this.#drop(task)
+    this.#disposals.dispose(task)
     throw reason
   }
 
@@ -296,10 +362,10 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   #isRefused(item: Task<T>, index: number): boolean {
     const error = itemError(item, index, this.#reader.isAsync)
     if (error === undefined) return false
-    this.#disposals++ // not idle before it is disposed of
+    this.#disposals.expect() // not idle before it is disposed of
     this.#owner.failed(error)
-    this.#drop(item)
-    this.#disposals--
+    this.#disposals.dispose(item)
+    this.#disposals.expected()
     if (!this.#isOpen) this.#owner.settled()
     return true
   }
@@ -333,45 +399,24 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
     else this.#owner.settled()
   }
 
-  /** Whether the gate lets a pull through now. Asks it, unless it has been asked or has nothing to wait for. */
-  #isAdmitted(): boolean {
-    if (this.#reader.isPulling || this.#isAsking) return false
-    if (this.#hasPass) {
-      this.#hasPass = false
-      return true
-    }
-    try {
-      const answer = this.#hooks.gate?.()
-      if (!isThenable(answer)) {
-        if (!this.#isPaused && this.#slots.hasFree && !this.#results.isFull) return true
-        this.#hasPass = true // the gate itself has changed what may start
-        return false
-      }
-      this.#isAsking = true
-      whenSettled(
-        answer,
-        () => {
-          this.#isAsking = false
-          this.#hasPass = true
-          this.fill()
-        },
-        (cause) => {
-          this.#isAsking = false
-          this.#owner.gateFailed(cause, this.#index)
-        },
-      )
-    } catch (cause) {
-      this.#owner.gateFailed(cause, this.#index)
-    }
-    return false
+  /** While the event loop turns, nothing starts and no result is handed over. */
+  #letLoopTurn(): void {
+    this.#results.hold(true)
+    this.#rest((wake) =>
+      this.#pace.rest(() => {
+        this.#results.hold(false)
+        wake()
+      }),
+    )
   }
 
-  #rest(): void {
+  /** Starts nothing until later. */
+  #rest(later: (wake: () => void) => void): void {
     this.#isResting = true
-    this.#results.hold(true)
-    this.#pace.rest(() => {
+    this.#allow()
+    later(() => {
       this.#isResting = false
-      this.#results.hold(false)
+      this.#allow()
       this.fill()
     })
   }
@@ -379,29 +424,5 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>> {
   #hold(task: Task<T>): void {
     handleRejection(task)
     this.#held = task
-  }
-
-  /** Disposes of a task that will never run. */
-  #drop(task: Task<T>): void {
-    const onFailed = (cause: unknown): void =>
-      this.#owner.cleanupFailed('Disposing of a task that will not run', cause, this.#index)
-    this.#disposals++ // also while it is called: it may end the run, which waits for it then
-    try {
-      const disposal = discard(task)
-      if (isThenable(disposal)) {
-        this.#disposals++
-        const onDisposed = (): void => {
-          this.#disposals--
-          this.#owner.settled()
-        }
-        whenSettled(disposal, onDisposed, (cause) => {
-          onFailed(cause)
-          onDisposed()
-        })
-      }
-    } catch (cause) {
-      onFailed(cause)
-    }
-    this.#disposals--
   }
 }

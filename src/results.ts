@@ -48,20 +48,18 @@ export class Results<R> {
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (this.#isDiscarding) {
-      this.#takers.shift()?.resolve({value: result, done: false})
-      return
-    }
-    if (!this.#isOrdered && this.#size === 0 && this.#takers.size > 0 && !this.#isHeld) {
-      this.#takers.shift()?.resolve({value: result, done: false})
-      return
-    }
+    if (this.#takers.size > 0) {
+      if (this.#isDiscarding || (!this.#isOrdered && this.#size === 0 && !this.#isHeld)) {
+        this.#takers.shift()?.resolve({value: result, done: false})
+        return
+      }
+    } else if (this.#isDiscarding) return
     const place = this.#isOrdered ? index : this.#tail
     while (place - this.#head > this.#mask) this.#grow()
     this.#ring[place & this.#mask] = result
     if (place >= this.#tail) this.#tail = place + 1
     this.#size++
-    this.#serve()
+    if (this.#takers.size > 0) this.#serve()
   }
 
   /** The next result; at the end the failure, once, and then `done`. */
