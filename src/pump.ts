@@ -168,7 +168,8 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
       const task = this.#held === nothing && this.#gate === undefined ? this.#reader.pull() : this.#next()
       if (task === nothing) break
       if (this.#isChanged && this.#isFull()) {
-        this.#hold(task)
+        this.#held = task
+        this.#setAside()
         break
       }
       this.#begin(task)
@@ -212,8 +213,9 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
       this.#owner.settled()
       return
     }
-    this.#hold(task)
+    this.#held = task
     this.fill()
+    this.#setAside()
   }
 
   exhausted(): void {
@@ -292,7 +294,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
       receipt?.released()
     }
     this.#fail(context, reason)
-    if (this.#releaseOnTimeout) this.#settled()
+    this.#settled() // it may have let other results through, and so have made room
   }
 
   #allow(): void {
@@ -418,11 +420,18 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
       this.#isResting = false
       this.#allow()
       this.fill()
+      this.#setAside()
     })
   }
 
-  #hold(task: Task<T>): void {
-    handleRejection(task)
-    this.#held = task
+  /** A held task waits until it can start; one of a queue waits there, for any runner. */
+  #setAside(): void {
+    const held = this.#held
+    if (held === nothing) return
+    handleRejection(held)
+    const toReturn = this.#isResting ? undefined : receiptOf(held) // a rest is short
+    if (toReturn === undefined) return
+    this.#held = nothing
+    toReturn.returned()
   }
 }

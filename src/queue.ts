@@ -5,6 +5,7 @@ import {Fifo} from './fifo.js'
 import {checkTask, resolvePush, resolveQueue} from './options.js'
 import {Priorities} from './priorities.js'
 import {nextTurn} from './runtime.js'
+import {nothing, type Prompt, takeNow} from './source.js'
 import {handleRejection, refused} from './tasks.js'
 import type {PushOptions, QueueOptions, Task} from './types.js'
 
@@ -156,10 +157,15 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   /** An iterator for one runner. Several runners share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<Task<T>, undefined> {
     let hasEnded = false
-    const iterator: AsyncIterator<Task<T>, undefined> = {
+    const take = (): Task<T> | typeof nothing => {
+      const entry = hasEnded ? undefined : this.#waiting.shift()
+      return entry ? this.#take(entry) : nothing
+    }
+    const iterator: AsyncIterator<Task<T>, undefined> & Prompt<Task<T>> = {
+      [takeNow]: take,
       next: () => {
-        const entry = hasEnded ? undefined : this.#waiting.shift()
-        if (entry) return Promise.resolve({done: false, value: this.#take(entry)})
+        const task = take()
+        if (task !== nothing) return Promise.resolve({done: false, value: task})
         if (hasEnded || this.#state === 'closed') return Promise.resolve({done: true, value: undefined})
         const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
         this.#takers.push(taker)

@@ -20,6 +20,13 @@ export interface SourceSink<I> {
 /** What `pull` returns when there is no item now: one will arrive, or the source is over. */
 export const nothing: unique symbol = Symbol('nothing')
 
+/** An async iterator may have this method, which gives an item that is there already: that saves promises. */
+export const takeNow: unique symbol = Symbol('takeNow')
+
+export interface Prompt<I> {
+  [takeNow](): I | typeof nothing
+}
+
 /** Advances only. Over is exhausted, failed or closed: no `next()` and no `return()` any more. */
 type State = 'unopened' | 'open' | 'over'
 
@@ -30,6 +37,8 @@ export class SourceReader<I> {
   #source: Items<I> | undefined
   /** Let go of once over. */
   #iterator: Iterator<I> | AsyncIterator<I> | undefined
+  /** The iterator again, if it may have an item already. */
+  #prompt: Prompt<I> | undefined
   #isAsync = false
   #isPulling = false
   /** In the midst of a call of the source's code, when a generator cannot be closed: it is closed after it. */
@@ -70,6 +79,7 @@ export class SourceReader<I> {
       handleRejections(source)
       this.#isAsync = isAsyncIterable(source)
       this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+      if (takeNow in this.#iterator) this.#prompt = this.#iterator as Prompt<I>
       this.#state = 'open'
     } catch (cause) {
       this.#fail(cause)
@@ -80,6 +90,8 @@ export class SourceReader<I> {
   /** The next item, or `nothing`: then it arrives later, or the sink has been told why there is none. */
   pull(): I | typeof nothing {
     if (this.#state !== 'open' || this.#isPulling) return nothing
+    const item = this.#prompt === undefined ? nothing : this.#prompt[takeNow]()
+    if (item !== nothing) return item
     this.#isPulling = true
     this.#isCalling = true
     try {
@@ -154,7 +166,7 @@ export class SourceReader<I> {
 
   #end(): void {
     this.#state = 'over'
-    this.#iterator = undefined
+    this.#iterator = this.#prompt = undefined
   }
 
   /** Closes what could not be closed while its own code was being called. */

@@ -580,3 +580,30 @@ test.serial('200,000 tasks that finish at once overflow no stack', async (t) => 
   ).run()
   t.is(stats.succeeded, many)
 })
+
+test('however high the limit, so many tasks start at once at most, and those that finish at once leave their slots to the next', async (t) => {
+  let mostRunning = 0
+  const runner = new ConcurrentRunner(
+    (function* () {
+      for (let index = 0; index < 20_000; index++) yield async () => index
+    })(),
+    {limit: Infinity},
+  )
+  runner.on('start', () => {
+    mostRunning = Math.max(mostRunning, runner.stats.running)
+  })
+  t.is((await runner.run()).succeeded, 20_000)
+  t.true(mostRunning <= 512, `${mostRunning} ran at once`)
+})
+
+test('tasks that take their time reach a limit above what starts at once', async (t) => {
+  const runner = new ConcurrentRunner(endless(), {limit: 2000})
+  void runner.next()
+  await turn()
+  t.is(runner.stats.running, 2000)
+  void runner.return()
+
+  function* endless(): Generator<() => Promise<never>> {
+    for (;;) yield () => new Promise<never>(() => {})
+  }
+})

@@ -703,7 +703,7 @@ test('what comes back from several runners is in its old order, in whichever the
     for (const runner of runners) runner.pause()
     void pushAll(queue, 'abcd', log)
     await turn()
-    t.is(queue.size, 1)
+    t.is(queue.size, 4)
     for (const number of order) {
       runners[number]?.abort()
       await turn(1)
@@ -717,13 +717,28 @@ test('what comes back goes to a runner that waits', async (t) => {
   const queue = new TaskQueue()
   const first = serve(queue)
   await turn()
-  first.pause()
-  const push = queue.push(() => 'a')
   serve(queue)
   await turn()
-  t.is(await standing(push), 'pending')
-  void first.stop()
-  t.is(await push, 'a')
+  first.pause()
+  t.is(await queue.push(() => 'a'), 'a')
+})
+
+test('a paused runner holds nothing: what it was waiting for can be cleared, outranked, and taken once it resumes', async (t) => {
+  const queue = new TaskQueue()
+  const runner = serve(queue, {limit: 1})
+  await turn()
+  runner.pause()
+  const cleared = queue.push(() => 'a')
+  await turn()
+  t.is(queue.size, 1)
+  queue.clear('cleared')
+  t.is(await caught(cleared), 'cleared')
+  const log: string[] = []
+  const pushes = [queue.push(() => log.push('low')), queue.push(() => log.push('high'), {priority: 1})]
+  await turn()
+  runner.resume()
+  await Promise.all(pushes)
+  t.deepEqual(log, ['high', 'low'])
 })
 
 test('what comes back may make the queue longer than its capacity', async (t) => {

@@ -6,6 +6,7 @@ import {
   nothing,
   SourceReader,
   type SourceSink,
+  takeNow,
 } from '../../src/source.js'
 import type {Items} from '../../src/types.js'
 
@@ -685,4 +686,27 @@ test('the promises in an array or a set are handled as soon as the reader has it
   opened(() => [Promise.reject(new Error('early'))])
   await turn()
   t.pass()
+})
+
+test('an async iterator that has an item already may give it at once, and is asked for a promise only when it has none', async (t) => {
+  const items = ['a', 'b']
+  const calls: string[] = []
+  const prompt = {
+    [takeNow]: () => {
+      calls.push('takeNow')
+      return items.shift() ?? nothing
+    },
+    next: async () => {
+      calls.push('next')
+      return {done: true as const, value: undefined}
+    },
+    [Symbol.asyncIterator]: () => prompt,
+  }
+  const {reader, log} = opened<string>(prompt)
+  t.deepEqual([reader.pull(), reader.pull(), reader.pull()], ['a', 'b', nothing])
+  t.is(reader.pull(), nothing) // a promise is pending: nothing may overtake it
+  await turn()
+  t.deepEqual(calls, ['takeNow', 'takeNow', 'takeNow', 'next'])
+  t.deepEqual(log, ['exhausted'])
+  t.is(reader.pull(), nothing)
 })
