@@ -14,7 +14,7 @@ function disposals(): {all: Disposals; log: string[]} {
 }
 
 const disposable = (dispose: () => unknown): Task<unknown> =>
-  Object.assign(() => {}, {[Symbol.asyncDispose]: dispose}) as Task<unknown>
+  Object.assign(() => {}, {[Symbol.asyncDispose]: dispose})
 
 test('what disposes at once is pending only while it does', (t) => {
   const {all, log} = disposals()
