@@ -24,6 +24,7 @@ export class World {
   #timers = 0
   #moves = 0
   readonly #held: Array<() => void> = []
+  #isReleased = false
 
   constructor(scheduler: Scheduler, jitter: readonly number[], pace: number) {
     this.#scheduler = scheduler
@@ -48,11 +49,12 @@ export class World {
 
   /** Resolves when the scenario is over but for this. */
   never(): Promise<void> {
-    return new Promise((resolve) => this.#held.push(resolve))
+    return this.#isReleased ? Promise.resolve() : new Promise((resolve) => this.#held.push(resolve))
   }
 
-  /** Lets what would never settle go on. */
+  /** Lets what would never settle go on, now or when it comes to that. */
   release(): void {
+    this.#isReleased = true
     for (const resolve of this.#held.splice(0)) resolve()
   }
 
