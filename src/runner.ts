@@ -64,7 +64,7 @@ interface FrequentAudience {
  */
 export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
   extends Emitter<RunnerEvents<T> & Events>
-  implements AsyncIterableIterator<Yielded<T, Yields>, undefined>
+  implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #options: ResolvedOptions
   readonly #results: Results<Awaited<T> | ConcurrentError>

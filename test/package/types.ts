@@ -1,0 +1,57 @@
+/** A strict TypeScript project compiles against the published types, with compilers from 5.4 to 7. */
+import assert from 'node:assert/strict'
+import {spawnSync} from 'node:child_process'
+import {readFileSync} from 'node:fs'
+import {createRequire} from 'node:module'
+import {dirname, join} from 'node:path'
+import {type Check, run, samples} from './project.js'
+
+const require = createRequire(import.meta.url)
+
+const nodeNext = {module: 'NodeNext', moduleResolution: 'NodeNext'}
+const bundler = {module: 'ESNext', moduleResolution: 'Bundler'}
+const compilers = {
+  'typescript-5.4': [nodeNext],
+  'typescript-5.9': [nodeNext, bundler],
+  'typescript-6': [nodeNext],
+  'typescript-7': [nodeNext],
+}
+
+/** As strict as a compiler of that version can be, and the library's own declarations are checked too. */
+const strictest = {
+  target: 'ES2022',
+  lib: ['ES2023', 'ESNext.Disposable', 'DOM'],
+  types: [],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noImplicitOverride: true,
+  noPropertyAccessFromIndexSignature: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: false,
+}
+export const types: Check = (project) => {
+  const sample = readFileSync(join(samples, 'consumer.ts'), 'utf8')
+  project.write('types/consumer.ts', sample)
+  const seen: string[] = []
+  for (const [name, resolutions] of Object.entries(compilers)) {
+    const manifest = require.resolve(`${name}/package.json`)
+    const {version} = require(manifest) as {version: string}
+    const isolated = version.startsWith('5.4.') ? {} : {declaration: true, isolatedDeclarations: true} // came with 5.5
+    const tsc = join(dirname(manifest), 'bin/tsc')
+    for (const resolution of resolutions) {
+      const outDir = `${name}-${resolution.moduleResolution}`
+      const compilerOptions = {...strictest, ...isolated, ...resolution, outDir}
+      project.write('types/tsconfig.json', JSON.stringify({compilerOptions, files: ['consumer.ts']}))
+      const {status, stdout} = spawnSync(process.execPath, [tsc, '-p', 'types'], {
+        cwd: project.folder,
+        encoding: 'utf8',
+      })
+      assert.equal(status, 0, `TypeScript ${version}, ${resolution.moduleResolution}:\n${stdout}`)
+      const output = run(process.execPath, [join('types', outDir, 'consumer.js')], project.folder)
+      assert.equal(output, 'all is well\n')
+      seen.push(`TypeScript ${version}, ${resolution.moduleResolution}: a strict project compiles and runs`)
+    }
+  }
+  return seen
+}
