@@ -79,7 +79,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   }
 
   /**
-   * Adds a task.
+   * Adds a task, which waits until a runner has a free slot for it.
    *
    * @param task A function, called when its turn has come in the `AsyncLocalStorage` context of this
    * push; or a promise.

@@ -1,7 +1,7 @@
 /** What nobody uses costs nothing: bundlers leave an unused import out, the dependencies included. */
 import assert from 'node:assert/strict'
 import commonjs from '@rollup/plugin-commonjs'
-import nodeResolve from '@rollup/plugin-node-resolve'
+import resolve from '@rollup/plugin-node-resolve'
 import * as esbuild from 'esbuild'
 import {rollup} from 'rollup'
 import type {Check} from './project.js'
@@ -34,7 +34,7 @@ const bundlers: Readonly<Record<string, Bundle>> = {
   rollup: async (entry) => {
     const build = await rollup({
       input: entry,
-      plugins: [nodeResolve({browser: true}), commonjs()],
+      plugins: [resolve({browser: true}), commonjs()],
       onLog: (level, {code, message}) => {
         if (level === 'warn' && code !== 'EMPTY_BUNDLE') throw new Error(message)
       },
