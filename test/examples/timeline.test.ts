@@ -140,7 +140,7 @@ test('what is still running is drawn up to now', async (t) => {
 })
 
 test('an error of the source is no bar, and a run without tasks is a picture too', async (t) => {
-  const runner = new ConcurrentRunner<number>(function* () {
+  const runner = new ConcurrentRunner<number>(() => {
     throw new Error('no tasks')
   })
   const recorder = new Recorder(runner)
