@@ -1,4 +1,5 @@
 /** The runner: wires pump, results and lifecycle together, offers the hooks, and is what users see. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import {Emitter} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
 import {Lifecycle} from './lifecycle.js'
