@@ -42,7 +42,12 @@ async function vite({folder}: Project): Promise<string> {
     configFile: false,
     logLevel: 'warn',
     customLogger: logger,
-    build: {reportCompressedSize: false, modulePreload: {polyfill: false}},
+    build: {
+      reportCompressedSize: false,
+      modulePreload: {polyfill: false},
+      // What it says of modules, such as that one is Node's, comes this way and not by the logger.
+      rolldownOptions: {onLog: (_level, {message}) => complain(message)},
+    },
   })
   const assets = join(folder, 'app/dist/assets')
   const names = readdirSync(assets)
