@@ -33,26 +33,33 @@ const strictest = {
   skipLibCheck: false,
 }
 export const types: Check = (project) => {
-  const sample = readFileSync(join(samples, 'consumer.ts'), 'utf8')
-  project.write('types/consumer.ts', sample)
+  for (const name of ['consumer.ts', 'required.cts'])
+    project.write(`types/${name}`, readFileSync(join(samples, name), 'utf8'))
   const seen: string[] = []
   for (const [name, resolutions] of Object.entries(compilers)) {
     const manifest = require.resolve(`${name}/package.json`)
     const {version} = require(manifest) as {version: string}
-    const isolated = version.startsWith('5.4.') ? {} : {declaration: true, isolatedDeclarations: true} // came with 5.5
+    const isOld = version.startsWith('5.4.')
+    const isolated = isOld ? {} : {declaration: true, isolatedDeclarations: true} // came with 5.5
     const tsc = join(dirname(manifest), 'bin/tsc')
     for (const resolution of resolutions) {
       const outDir = `${name}-${resolution.moduleResolution}`
       const compilerOptions = {...strictest, ...isolated, ...resolution, outDir}
-      project.write('types/tsconfig.json', JSON.stringify({compilerOptions, files: ['consumer.ts']}))
+      // To require() a module is what compilers allow since 5.8, and bundlers do not ask for.
+      const files = isOld || resolution === bundler ? ['consumer.ts'] : ['consumer.ts', 'required.cts']
+      project.write('types/tsconfig.json', JSON.stringify({compilerOptions, files}))
       const {status, stdout} = spawnSync(process.execPath, [tsc, '-p', 'types'], {
         cwd: project.folder,
         encoding: 'utf8',
       })
       assert.equal(status, 0, `TypeScript ${version}, ${resolution.moduleResolution}:\n${stdout}`)
-      const output = run(process.execPath, [join('types', outDir, 'consumer.js')], project.folder)
-      assert.equal(output, 'all is well\n')
-      seen.push(`TypeScript ${version}, ${resolution.moduleResolution}: a strict project compiles and runs`)
+      for (const file of files) {
+        const output = run(process.execPath, [join('types', outDir, file.replace('ts', 'js'))], project.folder)
+        assert.equal(output, 'all is well\n', file)
+      }
+      seen.push(
+        `TypeScript ${version}, ${resolution.moduleResolution}: a strict project compiles and runs (${files.join(', ')})`,
+      )
     }
   }
   return seen
