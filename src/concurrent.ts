@@ -5,7 +5,11 @@ import type {RunnerOptions, Source} from './types.js'
 /**
  * Runs the tasks of a source, at most `limit` at once, and yields results as they become available.
  *
+ * @param source Where tasks come from: any iterable or async iterable of functions or promises, or a function
+ * that returns one, called when the run starts.
+ * @param options See {@link RunnerOptions}; all are optional.
  * @returns `new ConcurrentRunner(source, options)`, which says more.
+ * @throws TypeError or RangeError if the source cannot be read or an option is wrong.
  * @example
  * ```ts
  * for await (const body of concurrent(urls.map((url) => () => load(url)), {limit: 4})) console.log(body)

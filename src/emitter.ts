@@ -15,7 +15,10 @@ interface Guard extends Listener {
 /** The listeners of an event, guarded, as they are to be called. */
 type Audience<Events extends object> = {[E in keyof Events]?: readonly Listener[] | undefined}
 
-/** An event emitter whose `emit` never throws: what a listener throws is reported once, and the others are still called. */
+/**
+ * An event emitter whose `emit` never throws: what a listener throws is reported once, as an uncaught exception,
+ * and the others are still called.
+ */
 export class Emitter<Events extends object> extends EventEmitter<Events> {
   /**
    * Whom each event reaches; `undefined` where nobody listens. Kept up to date here, so that an event as
@@ -23,6 +26,18 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
    */
   protected readonly audience: Audience<Events> = {}
 
+  /**
+   * Calls a listener at each event of that name from now on, in the order in which listeners were added.
+   *
+   * @param event The event's name: `start`, `result`, `error` or `drain`, or one of a subclass.
+   * @param listener Gets the event's arguments. What it throws is reported, and changes nothing.
+   * @param context What `this` is for the listener. Default: the emitter.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * runner.on('result', (value, {index}) => console.log(index, value)).on('error', (error) => console.error(error))
+   * ```
+   */
   override on<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener: EventEmitter.EventListener<Events, E>,
@@ -31,6 +46,7 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.#add(event, listener, context, false)
   }
 
+  /** The same as {@link on}. */
   override addListener<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener: EventEmitter.EventListener<Events, E>,
@@ -39,6 +55,14 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.#add(event, listener, context, false)
   }
 
+  /**
+   * Calls a listener at the next event of that name, and no more.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the emitter.
+   * @throws TypeError if the listener is no function.
+   */
   override once<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener: EventEmitter.EventListener<Events, E>,
@@ -47,6 +71,7 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.#add(event, listener, context, true)
   }
 
+  /** The same as {@link removeListener}. */
   override off<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener?: EventEmitter.EventListener<Events, E>,
@@ -56,6 +81,14 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.removeListener(event, listener, context, once)
   }
 
+  /**
+   * Takes a listener out wherever it was added.
+   *
+   * @param event The event's name.
+   * @param listener The one that was added. Default: all of that event.
+   * @param context Only where it was added with that context. Default: any.
+   * @param once Only where it was added by {@link once}. Default: anywhere.
+   */
   override removeListener<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener?: EventEmitter.EventListener<Events, E>,
@@ -71,6 +104,11 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this.#refresh(event)
   }
 
+  /**
+   * Takes out all listeners.
+   *
+   * @param event Only those of this event. Default: of every one.
+   */
   override removeAllListeners(event?: EventEmitter.EventNames<Events>): this {
     const events = event === undefined ? this.eventNames() : [event]
     super.removeAllListeners(event)
@@ -78,6 +116,7 @@ export class Emitter<Events extends object> extends EventEmitter<Events> {
     return this
   }
 
+  /** The listeners of an event, as they were added. */
   override listeners<E extends EventEmitter.EventNames<Events>>(
     event: E,
   ): Array<EventEmitter.EventListener<Events, E>> {

@@ -1,6 +1,14 @@
 /** The errors of the library, wrapped by where they came from, and how their messages name values. */
 
-/** What an error of the library is made of. */
+/**
+ * What an error of the library is made of, beside its message.
+ *
+ * @example
+ * ```ts
+ * const details: ConcurrentErrorDetails = {cause: new Error('no answer'), index: 7}
+ * const error = new ConcurrentError(`Line ${details.index} of the list was not understood`, details)
+ * ```
+ */
 export interface ConcurrentErrorDetails {
   /** The very value that was thrown, falsy ones included. */
   readonly cause: unknown
@@ -13,25 +21,58 @@ export interface ConcurrentErrorDetails {
  * that is no task, and for a hook of a subclass that threw.
  *
  * The three classes and what they stand for come from Python's `aio.tasks`.
+ *
+ * @example
+ * ```ts
+ * for await (const body of concurrent(tasks, {yieldExceptions: true}))
+ *   if (body instanceof ConcurrentError) console.error(`${urls[body.index]}: ${body.cause}`)
+ *   else console.log(body)
+ * ```
  */
 export class ConcurrentError extends Error {
+  /** The name of the class, as for every built-in error. */
   override name = 'ConcurrentError'
   /** The place in the source, counted from 0, at which it happened. */
   readonly index: number
 
+  /** For those who wrap errors of their own: the library makes the ones that it gives out. */
   constructor(message: string, {cause, index}: ConcurrentErrorDetails) {
     super(message, {cause})
     this.index = index
   }
 }
 
-/** The source failed. `cause` is what it threw, `index` the place of the item it was producing. */
+/**
+ * The source failed. `cause` is what it threw, `index` the place of the item it was producing. Raised at once,
+ * also with `yieldExceptions`.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await runner.run()
+ * } catch (error) {
+ *   if (error instanceof ConcurrentIteratorError) console.error(`no more tasks after ${error.index}`, error.cause)
+ * }
+ * ```
+ */
 export class ConcurrentIteratorError extends ConcurrentError {
+  /** The name of the class. */
   override name = 'ConcurrentIteratorError'
 }
 
-/** A task failed. `cause` is what it threw or rejected with, `index` its place in the source. */
+/**
+ * A task failed. `cause` is what it threw or rejected with, `index` its place in the source. One that took too
+ * long has a `DOMException` named `TimeoutError` for its cause.
+ *
+ * @example
+ * ```ts
+ * runner.on('error', (error) => {
+ *   if (error instanceof ConcurrentExecutionError) console.error(`task ${error.index} failed`, error.cause)
+ * })
+ * ```
+ */
 export class ConcurrentExecutionError extends ConcurrentError {
+  /** The name of the class. */
   override name = 'ConcurrentExecutionError'
 }
 

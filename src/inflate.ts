@@ -12,7 +12,9 @@ import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
  * @param objects Any iterable or async iterable, or a function that makes one when the run starts.
  * @param awaitables Gives the promises, or functions that return them, to wait for. If one rejects,
  * the object fails with the first rejection as its cause, once the others have settled too.
- * @param options As for {@link ConcurrentRunner}.
+ * @param options As for {@link ConcurrentRunner}; `timeout` is that of a whole object.
+ * @returns A runner whose results are the objects.
+ * @throws TypeError or RangeError if an argument is wrong.
  * @example
  * ```ts
  * for await (const user of inflate(users, (user) => [user.loadAvatar(), user.loadPosts()], {limit: 4})) show(user)

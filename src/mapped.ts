@@ -3,6 +3,7 @@ import {checkFunction} from './options.js'
 import {checkSource, handleRejections, isAsyncIterable, iteratorToClose} from './source.js'
 import type {Items, Source, Task, TaskContext} from './types.js'
 
+/** What is done with one item: gets the item and its task's context, and gives the result, or throws. */
 export type Mapper<I, T> = (item: I, context: TaskContext) => T | PromiseLike<T>
 
 /** A source of one task for each item: as lazy as the items, and closed as they would be. */

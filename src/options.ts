@@ -23,6 +23,12 @@ export interface ResolvedOptions {
 /**
  * The limit where none is given: `min(32, cores + 4)`, as in Python's `ThreadPoolExecutor` and
  * `aio.tasks`. For network work a lower one is often kinder, for waiting a higher one faster.
+ *
+ * @returns An integer from 5 to 32. Where the runtime does not tell its cores, they count as one.
+ * @example
+ * ```ts
+ * const runner = concurrent(tasks, {limit: 2 * defaultLimit()})
+ * ```
  */
 export function defaultLimit(): number {
   return Math.min(32, availableCores() + 4)

@@ -64,7 +64,12 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     },
   }
 
-  /** @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default. */
+  /**
+   * Makes an empty queue.
+   *
+   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default.
+   * @throws TypeError or RangeError if `capacity` is anything else.
+   */
   constructor(options?: QueueOptions) {
     this.#capacity = resolveQueue(options).capacity
   }
@@ -75,7 +80,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   }
 
   /**
-   * Adds a task.
+   * Adds a task, which waits until a runner has a free slot for it.
    *
    * @param task A function, called when its turn has come in the `AsyncLocalStorage` context of this
    * push; or a promise.
@@ -85,6 +90,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
    * `QuotaExceededError` if the queue is full; with an `InvalidStateError` if it is closed; or with the
    * reason given to `clear`.
    * @throws TypeError or RangeError if an argument is wrong.
+   * @example
+   * ```ts
+   * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
+   * ```
    */
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
     checkTask(task)
@@ -105,6 +114,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
    * Resolves when fewer than `capacity` tasks wait. Lets through as many as there is room for, the longest
    * waiting first, so that of those who push as soon as they are let through none is refused. Rejects if
    * the queue is closed.
+   *
+   * @example
+   * ```ts
+   * for (const url of urls) {
+   *   await queue.room()
+   *   void queue.push(() => load(url))
+   * }
+   * ```
    */
   room(): Promise<void> {
     if (this.#state === 'closed') return refused(closedError())
@@ -118,7 +135,13 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
 
   /**
    * Resolves when no task waits and none is running, and what the last one's result set going has pushed
-   * none either: at once, if the queue is idle now.
+   * none either: at once, if the queue is idle now. Never rejects.
+   *
+   * @example
+   * ```ts
+   * await queue.onIdle()
+   * console.log('everything that was pushed is done')
+   * ```
    */
   onIdle(): Promise<void> {
     return this.#isIdle ? Promise.resolve() : (this.#idleAwaited ??= pDefer()).promise
@@ -128,6 +151,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
    * Takes out all tasks that wait; their pushes reject. Running ones go on.
    *
    * @param reason What they reject with. Default: an `AbortError`.
+   * @example
+   * ```ts
+   * queue.clear(new Error('the server goes down'))
+   * queue.close()
+   * ```
    */
   clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
     const entries: Entry[] = []
@@ -136,7 +164,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     this.#changed()
   }
 
-  /** No more pushes. The tasks that wait are still run, and then the source ends for the runners. */
+  /**
+   * No more pushes: they reject, and so does who waits for {@link room}. The tasks that wait are still run, and
+   * then the source ends for the runners.
+   */
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
@@ -148,13 +179,23 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   /**
    * Closes the queue when no task waits and none is running, at once if that is so: for tasks that push
    * further tasks, and for those who push further ones as soon as they have a task's result.
+   *
+   * @example
+   * ```ts
+   * const visit = async (page: string): Promise<void> => {
+   *   for (const link of await linksOf(page)) void queue.push(() => visit(link))
+   * }
+   * void queue.push(() => visit(url))
+   * queue.closeWhenIdle()
+   * await new ConcurrentRunner(queue, {limit: 4}).run()
+   * ```
    */
   closeWhenIdle(): void {
     if (this.#isIdle) this.close()
     else if (this.#state === 'open') this.#state = 'open until idle'
   }
 
-  /** An iterator for one runner. Several runners share the tasks. */
+  /** An iterator for one runner, which calls this itself. Several runners share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<Task<T>, undefined> {
     let hasEnded = false
     const take = (): Task<T> | typeof nothing => {

@@ -1,4 +1,5 @@
 /** The runner: wires pump, results and lifecycle together, offers the hooks, and is what users see. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import {Emitter} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
 import {Lifecycle} from './lifecycle.js'
@@ -57,14 +58,16 @@ interface FrequentAudience {
  * @example
  * ```ts
  * const pages = function* () {
- *   for (const url of urls) yield ({signal}) => fetch(url, {signal})
+ *   for (const url of urls) yield ({signal}: TaskContext) => fetch(url, {signal})
  * }
- * for await (const response of new ConcurrentRunner(pages, {limit: 4})) console.log(response.status)
+ * const runner = new ConcurrentRunner(pages, {limit: 4})
+ * runner.on('start', ({index}) => console.log(`${urls[index]} is on its way`))
+ * for await (const response of runner) console.log(response.status)
  * ```
  */
 export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
   extends Emitter<RunnerEvents<T> & Events>
-  implements AsyncIterableIterator<Yielded<T, Yields>, undefined>
+  implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #options: ResolvedOptions
   readonly #results: Results<Awaited<T> | ConcurrentError>
@@ -76,6 +79,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   #run: Promise<RunnerStats> | undefined
 
   /**
+   * Makes a runner, which touches nothing of its source yet.
+   *
    * @param source Where tasks come from: an iterable or async iterable of functions or promises, or a
    * function that returns one, called when the run starts.
    * @param options See {@link RunnerOptions}; all are optional.
@@ -111,6 +116,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
+   * @param options See {@link RunnerOptions}; all are optional.
+   * @throws TypeError or RangeError if the items cannot be read or an option is wrong.
    * @example
    * ```ts
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
@@ -126,7 +133,13 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   // Consuming
 
-  /** The next result. Starts the run if it has not. May be called before the last one has settled. */
+  /**
+   * The next result, for those who do not loop. Starts the run if it has not. May be called before the last
+   * one has settled.
+   *
+   * @returns A promise for `{value, done: false}`, or for `{done: true}` once everything has been handed over.
+   * Rejects, once, with the error that ended the run.
+   */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
     const {isUnderWay} = this.#lifecycle
     if (!isUnderWay) this.#lifecycle.heed()
@@ -143,6 +156,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    *
    * @returns A promise for `{done: true}` and the given value, once the source has cleaned up. Running
    * tasks are not waited for: that is what {@link drained} is for.
+   * @example
+   * ```ts
+   * const {value: fastest} = await runner.next()
+   * await runner.return() // the others are not needed
+   * ```
    */
   async return<V = undefined>(value?: V | PromiseLike<V>): Promise<IteratorReturnResult<Awaited<V>>> {
     handleRejection(value)
@@ -161,7 +179,15 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     return this
   }
 
-  /** Leaves the run, and waits until nothing of it runs any more. */
+  /**
+   * Leaves the run, and waits until nothing of it runs any more.
+   *
+   * @example
+   * ```ts
+   * await using runner = concurrent(tasks)
+   * const {value: fastest} = await runner.next()
+   * ```
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
     await this.drained
@@ -173,12 +199,23 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    *
    * @returns A promise for the final counts once the run has drained; it rejects then if the run
    * failed or was aborted.
+   * @example
+   * ```ts
+   * const {succeeded, failed} = await ConcurrentRunner.map(urls, load, {yieldExceptions: true}).run()
+   * ```
    */
   run(): Promise<RunnerStats> {
     return (this.#run ??= this.#runAll())
   }
 
-  /** Collects what the run yields. Settles once the run has drained, and rejects if it failed or was aborted. */
+  /**
+   * Collects what the run yields. Settles once the run has drained, and rejects if it failed or was aborted.
+   *
+   * @example
+   * ```ts
+   * const bodies: string[] = await ConcurrentRunner.map(urls, load, {ordered: true}).toArray()
+   * ```
+   */
   async toArray(): Promise<Array<Yielded<T, Yields>>> {
     const collected: Array<Yielded<T, Yields>> = []
     try {
@@ -192,12 +229,20 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
 
   // Controlling
 
-  /** Pulls and starts nothing until {@link resume}. Running tasks go on, and results are handed over. */
+  /**
+   * Pulls and starts nothing until {@link resume}. Running tasks go on, and results are handed over.
+   *
+   * @example
+   * ```ts
+   * runner.pause()
+   * setTimeout(() => runner.resume(), 1000)
+   * ```
+   */
   pause(): void {
     this.#pump.isPaused = true
   }
 
-  /** Goes on after {@link pause}. */
+  /** Goes on after {@link pause}. Does nothing if the run is not paused. */
   resume(): void {
     this.#pump.isPaused = false
   }
@@ -205,8 +250,14 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   /**
    * Ends the run gracefully: no more pulls, running tasks finish and are delivered.
    *
-   * @param options `timeout`: milliseconds after which the run is aborted with a `TimeoutError`.
+   * @param options `timeout`: milliseconds after which the run is aborted with a `TimeoutError`. Default: no
+   * bound.
    * @returns {@link drained}. Do not await it inside a task: it waits for that task.
+   * @throws TypeError or RangeError if `timeout` is wrong.
+   * @example
+   * ```ts
+   * process.once('SIGTERM', () => void runner.stop({timeout: 10_000}))
+   * ```
    */
   stop(options?: StopOptions): Promise<RunnerStats> {
     this.#lifecycle.stop(resolveStop(options))
@@ -218,12 +269,25 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * pending `next()` rejects with the reason itself. A second call no longer waits for the source to clean up.
    *
    * @param reason Default: an `AbortError`, as for `AbortController.abort()`.
+   * @example
+   * ```ts
+   * runner.on('error', () => runner.abort(new Error('one failure is enough')))
+   * ```
    */
   abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
     this.#lifecycle.abort(reason)
   }
 
-  /** How many tasks may run at once; `Infinity` for no limit. Raising it starts tasks at once, lowering it waits for running ones. */
+  /**
+   * How many tasks may run at once; `Infinity` for no limit. May be set at any time, to an integer ≥ 1, `-1` or
+   * `Infinity`: raising it starts tasks at once, lowering it waits for running ones.
+   *
+   * @throws TypeError or RangeError if it is set to anything else.
+   * @example
+   * ```ts
+   * runner.on('error', () => (runner.limit = Math.max(1, runner.limit / 2 | 0)))
+   * ```
+   */
   get limit(): number {
     return this.#pump.limit
   }
@@ -241,11 +305,19 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     return this.#lifecycle.state
   }
 
+  /** Whether {@link pause} was called and {@link resume} not yet. */
   get isPaused(): boolean {
     return this.#pump.isPaused
   }
 
-  /** The run's counts as of now. */
+  /**
+   * The run's counts as of now.
+   *
+   * @example
+   * ```ts
+   * const {started, running, waiting} = runner.stats
+   * ```
+   */
   get stats(): RunnerStats {
     const {started, succeeded, failed, running} = this.#pump
     return {started, succeeded, failed, running, waiting: this.#results.size}
@@ -255,6 +327,12 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * Resolves with the final counts when the run is over and nothing of it runs any more, just after
    * `drain`; never rejects. Waits as long as a running task takes to settle, but not for a source that
    * does not come back from producing an item.
+   *
+   * @example
+   * ```ts
+   * for await (const body of runner) if (body.includes('found')) break
+   * await runner.drained // also of the tasks that were running at the `break`
+   * ```
    */
   get drained(): Promise<RunnerStats> {
     return this.#lifecycle.drained
@@ -267,12 +345,36 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * gates. What it throws fails the run. Default: nothing.
    *
    * @param signal Aborts when the run ends in any but a graceful way, and waiting makes no sense any more.
+   * @example
+   * ```ts
+   * class Spaced<T> extends ConcurrentRunner<T> {
+   *   protected override ready(signal: AbortSignal): Promise<void> {
+   *     return sleep(100, undefined, {signal}) // at most ten tasks in a second
+   *   }
+   * }
+   * ```
    */
   protected ready(_signal: AbortSignal): PromiseLike<void> | void {}
 
   /**
    * Runs one task in its slot: for retries, tracing, worker threads. What it throws fails the task.
    * Default: calls a function with its context, and passes a promise on.
+   *
+   * @param task The function or promise, as the source gave it.
+   * @param context The task's place and its signal.
+   * @example
+   * ```ts
+   * class Timed<T> extends ConcurrentRunner<T> {
+   *   protected override async execute(task: Task<T>, context: TaskContext): Promise<T> {
+   *     console.time(`task ${context.index}`)
+   *     try {
+   *       return await super.execute(task, context)
+   *     } finally {
+   *       console.timeEnd(`task ${context.index}`)
+   *     }
+   *   }
+   * }
+   * ```
    */
   protected execute(task: Task<T>, context: TaskContext): T | PromiseLike<T> {
     return typeof task === 'function' ? task(context) : task
@@ -281,6 +383,16 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   /**
    * Whether an error ends the run; if not, it is yielded in its place. What it throws fails the run.
    * Default: errors of the source do, and all do without `yieldExceptions`.
+   *
+   * @param error The error, wrapped: `cause` is what was thrown.
+   * @example
+   * ```ts
+   * class Patient<T> extends ConcurrentRunner<T, true> {
+   *   protected override shouldRaise(error: ConcurrentError): boolean {
+   *     return error.cause instanceof RangeError || super.shouldRaise(error)
+   *   }
+   * }
+   * ```
    */
   protected shouldRaise(error: ConcurrentError): boolean {
     return !this.#options.yieldExceptions || error instanceof ConcurrentIteratorError
@@ -291,6 +403,15 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * before `drain`. What it throws fails the run, if nothing else has. Default: nothing.
    *
    * @param reason Why the run ended; `undefined` for a graceful end.
+   * @example
+   * ```ts
+   * class Pooled<T> extends ConcurrentRunner<T> {
+   *   readonly #connection = connect()
+   *   protected override cleanup(): Promise<void> {
+   *     return this.#connection.close()
+   *   }
+   * }
+   * ```
    */
   protected cleanup(_reason: unknown): PromiseLike<void> | void {}
 

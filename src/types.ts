@@ -1,7 +1,14 @@
 /** The vocabulary that the rooms of the library share. Types only: nothing here runs. */
 import type {ConcurrentError} from './errors.js'
 
-/** What a task is told when it is called. */
+/**
+ * What a task is told when it is called.
+ *
+ * @example
+ * ```ts
+ * const task = ({index, signal}: TaskContext) => fetch(urls[index] ?? '', {signal})
+ * ```
+ */
 export interface TaskContext {
   /** The task's place in its source, counted from 0. */
   readonly index: number
@@ -15,29 +22,71 @@ export interface TaskContext {
 /**
  * A task that is called when there is a free slot. It is also what an async generator of tasks yields: a
  * promise it would await itself.
+ *
+ * @example
+ * ```ts
+ * async function* tasks(): AsyncGenerator<TaskFunction<string>> {
+ *   for (const url of urls) yield ({signal}) => load(url, {signal})
+ * }
+ * ```
  */
 export type TaskFunction<T> = (context: TaskContext) => T | PromiseLike<T>
 
 /**
  * One unit of work: a function that is called when there is a free slot, or a promise, which is
  * running already and counts against the limit from the moment it is pulled.
+ *
+ * @example
+ * ```ts
+ * const tasks: Array<Task<string>> = [() => load(url), load(url)]
+ * ```
  */
 export type Task<T> = TaskFunction<T> | PromiseLike<T>
 
-/** Plain items: any iterable, or a function that makes one when the run starts. */
+/**
+ * Plain items: any iterable or async iterable, or a function that makes one when the run starts.
+ *
+ * @example
+ * ```ts
+ * const items: Items<string> = async function* (signal) {
+ *   for await (const line of createInterface({input: createReadStream('urls.txt', {signal})})) yield line
+ * }
+ * ```
+ */
 export type Items<I> = Iterable<I> | AsyncIterable<I> | ((signal: AbortSignal) => Iterable<I> | AsyncIterable<I>)
 
 /**
  * Where tasks come from: any iterable or async iterable, or a function that makes one when the run
  * starts. The function gets a signal that aborts when the run ends in any but a graceful way, so a
  * source that waits can be told to stop waiting.
+ *
+ * @example
+ * ```ts
+ * const source: Source<string> = async function* (signal) {
+ *   for await (const [message] of on(socket, 'message', {signal})) yield () => answer(message)
+ * }
+ * ```
  */
 export type Source<T> = Items<Task<T>>
 
-/** What a run yields: results, and with `yieldExceptions` wrapped errors in their places too. */
+/**
+ * What a run yields: results, and with `yieldExceptions` wrapped errors in their places too.
+ *
+ * @example
+ * ```ts
+ * const found: Array<Yielded<string, true>> = await concurrent(tasks, {yieldExceptions: true}).toArray()
+ * ```
+ */
 export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T> | ConcurrentError : Awaited<T>
 
-/** How a run behaves. Every option may be left out or be `undefined`. */
+/**
+ * How a run behaves. Every option may be left out or be `undefined`.
+ *
+ * @example
+ * ```ts
+ * const options: RunnerOptions = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
+ * ```
+ */
 export interface RunnerOptions<Yields extends boolean = boolean> {
   /**
    * How many tasks may run at once: an integer ≥ 1, or `-1` or `Infinity` for no limit.
@@ -71,13 +120,27 @@ export interface RunnerOptions<Yields extends boolean = boolean> {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How a queue behaves. */
+/**
+ * How a queue behaves.
+ *
+ * @example
+ * ```ts
+ * const queue = new TaskQueue({capacity: 1000})
+ * ```
+ */
 export interface QueueOptions {
   /** How many tasks may wait: an integer ≥ 1 or `Infinity`. Default: `Infinity`. */
   readonly capacity?: number | undefined
 }
 
-/** How one task is queued. */
+/**
+ * How one task is queued.
+ *
+ * @example
+ * ```ts
+ * void queue.push(() => load(url), {priority: 1, signal: AbortSignal.timeout(5000)})
+ * ```
+ */
 export interface PushOptions {
   /** Higher goes first; any number but `NaN`. Default: 0. */
   readonly priority?: number | undefined
@@ -85,7 +148,14 @@ export interface PushOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How `stop` behaves. */
+/**
+ * How `stop` behaves.
+ *
+ * @example
+ * ```ts
+ * await runner.stop({timeout: 10_000})
+ * ```
+ */
 export interface StopOptions {
   /**
    * Milliseconds the running tasks may still take, from 0 to 2147483647, or `Infinity`; past them the run is
@@ -101,10 +171,22 @@ export interface StopOptions {
  * - `finishing`: the source is exhausted or `stop()` was called; running tasks finish and are delivered;
  * - `closing`: failed, aborted or left by its consumer; waiting for running tasks and the source;
  * - `drained`: over; nothing of it runs any more.
+ *
+ * @example
+ * ```ts
+ * const isOver = (state: RunnerState): boolean => state === 'closing' || state === 'drained'
+ * ```
  */
 export type RunnerState = 'idle' | 'running' | 'finishing' | 'closing' | 'drained'
 
-/** Counts of a run, as of the moment they were read. */
+/**
+ * Counts of a run, as of the moment they were read.
+ *
+ * @example
+ * ```ts
+ * runner.on('drain', ({succeeded, failed}: RunnerStats) => console.log(`${succeeded} done, ${failed} failed`))
+ * ```
+ */
 export interface RunnerStats {
   /** Tasks started: always `succeeded + failed +` those whose outcome is still open. */
   readonly started: number
@@ -118,7 +200,18 @@ export interface RunnerStats {
   readonly waiting: number
 }
 
-/** The events of a runner and what their listeners get. */
+/**
+ * The events of a runner and what their listeners get. Every `start` is followed by exactly one `result` or
+ * `error` with the same context.
+ *
+ * @example
+ * ```ts
+ * const logged: {[E in keyof RunnerEvents<string>]?: (...args: RunnerEvents<string>[E]) => void} = {
+ *   result: (value, {index}) => console.log(index, value),
+ *   drain: ({succeeded, failed}) => console.log(succeeded, failed),
+ * }
+ * ```
+ */
 export type RunnerEvents<T> = {
   /** A task is about to be called. */
   start: [context: TaskContext]

@@ -1,98 +1,19 @@
 /**
- * Packs the package, installs the tarball into an empty project, and uses it there as strangers would:
- * by import, by require, and from TypeScript against the published types. Run by `npm run test:package`.
+ * Packs the package, installs the tarball into an empty project, and takes it in there as strangers would:
+ * Node, bundlers, TypeScript old and new, an editor. Run by `npm run test:package`.
  */
-import assert from 'node:assert/strict'
-import {execFileSync} from 'node:child_process'
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
-import {join} from 'node:path'
-import {fileURLToPath} from 'node:url'
+import {bundles} from './bundles.js'
+import {definitions} from './definitions.js'
+import {loads} from './loads.js'
+import {makeProject} from './project.js'
+import {shakes} from './shakes.js'
+import {tarball} from './tarball.js'
+import {types} from './types.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-smoke-'))
-
-function run(command: string, args: string[], cwd: string): string {
-  return execFileSync(command, args, {cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit']})
-}
-
+const project = makeProject()
 try {
-  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
-  const [{filename, files}] = packed as [{filename: string; files: Array<{path: string}>}]
-
-  const paths = files.map(({path}) => path)
-  const unexpected = paths.filter(
-    (path) => !/^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path),
-  )
-  assert.deepEqual(unexpected, [], 'the tarball holds nothing else')
-  for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'])
-    assert(paths.includes(path), `the tarball holds ${path}`)
-  for (const path of paths.filter((name) => name.endsWith('.map'))) {
-    const {sources} = JSON.parse(readFileSync(join(root, path), 'utf8')) as {sources: string[]}
-    for (const source of sources) {
-      const target = join(path, '..', source)
-      assert(paths.includes(target), `${path} points to ${target}, which is in the tarball`)
-    }
-  }
-
-  const project = join(folder, 'project')
-  mkdirSync(project)
-  writeFileSync(join(project, 'package.json'), JSON.stringify({name: 'consumer', private: true, type: 'module'}))
-  const {devDependencies} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    devDependencies: {typescript: string}
-  }
-  const typescript = `typescript@${devDependencies.typescript}`
-  run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename), typescript], project)
-
-  writeFileSync(
-    join(project, 'import.mjs'),
-    `import {concurrent} from 'aio-tasks'
-     console.log(await concurrent([async () => 1, Promise.resolve(2)], {ordered: true}).toArray())`,
-  )
-  assert.equal(run('node', ['import.mjs'], project), '[ 1, 2 ]\n')
-
-  writeFileSync(
-    join(project, 'require.cjs'),
-    `const {ConcurrentRunner} = require('aio-tasks')
-     ConcurrentRunner.map([1, 2], (n) => n * 2).run().then(({succeeded}) => console.log(succeeded))`,
-  )
-  assert.equal(run('node', ['--no-warnings', 'require.cjs'], project), '2\n')
-
-  writeFileSync(
-    join(project, 'consumer.ts'),
-    `import {ConcurrentError, ConcurrentRunner, type TaskContext} from 'aio-tasks'
-     class Named extends ConcurrentRunner<string, true, {renamed: [from: string, to: string]}> {
-       protected override async execute(task: () => string, context: TaskContext): Promise<string> {
-         this.emit('renamed', 'a', 'b')
-         return task() + context.index
-       }
-     }
-     const runner = new Named([() => 'a'], {yieldExceptions: true})
-     runner.on('renamed', (from, to) => from + to).on('drain', ({started}) => started.toFixed())
-     for await (const value of runner) console.log(value instanceof ConcurrentError ? value.index : value.toUpperCase())
-     // @ts-expect-error a result is a string or an error, and no number
-     const wrong: number = (await runner.next()).value`,
-  )
-  writeFileSync(
-    join(project, 'tsconfig.json'),
-    JSON.stringify({
-      compilerOptions: {
-        target: 'ES2022',
-        module: 'NodeNext',
-        lib: ['ES2023', 'ESNext.Disposable', 'DOM'],
-        types: [],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        skipLibCheck: false,
-      },
-      files: ['consumer.ts'],
-    }),
-  )
-  run(join(project, 'node_modules/.bin/tsc'), ['-p', project], project)
-  assert.equal(run('node', ['consumer.js'], project), 'A0\n')
-
-  console.log(`${filename}: ${paths.length} files; import, require and TypeScript consumer work`)
+  for (const check of [tarball, loads, shakes, bundles, types, definitions])
+    for (const seen of await check(project)) console.log(`✔ ${seen}`)
 } finally {
-  rmSync(folder, {recursive: true, force: true})
+  project.remove()
 }

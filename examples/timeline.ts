@@ -1,0 +1,82 @@
+/**
+ * Draws what a runner does, from its events alone:
+ *
+ *     npx tsx examples/timeline.ts [FOLDER] [--limit 4] [--tasks 40] [--out timeline]
+ *
+ * With a FOLDER the tasks read its files; without one they sleep, fail and retry, and the limit changes on the way.
+ * Writes `timeline.svg`, to look at in a browser, and `timeline.json`, to open in https://ui.perfetto.dev.
+ */
+import {createHash} from 'node:crypto'
+import {readdir, readFile, writeFile} from 'node:fs/promises'
+import {join} from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {parseArgs} from 'node:util'
+import {ConcurrentRunner, type Task, type TaskContext} from 'aio-tasks'
+import {Recorder} from './timeline/recorder.js'
+import {toSvg} from './timeline/svg.js'
+import {toTrace} from './timeline/trace.js'
+
+/** Tries a task that fails once more, after a while, and says so. */
+class RetryingRunner<T> extends ConcurrentRunner<T, true, {retry: [context: TaskContext, ms: number]}> {
+  protected override async execute(task: Task<T>, context: TaskContext): Promise<T> {
+    try {
+      return await super.execute(task, context)
+    } catch {
+      this.emit('retry', context, 60)
+      await sleep(60, undefined, {signal: context.signal})
+      return super.execute(task, context)
+    }
+  }
+}
+
+/** One task for each file of a folder. */
+async function* checksums(folder: string) {
+  for (const entry of await readdir(folder, {withFileTypes: true, recursive: true}))
+    if (entry.isFile())
+      yield async ({signal}: TaskContext) => {
+        const content = await readFile(join(entry.parentPath, entry.name), {signal})
+        return createHash('sha256').update(content).digest('hex')
+      }
+}
+
+/** Tasks that take 30 to 180 ms; some fail at first, some for good, and halfway the source itself has to wait. */
+async function* demo(count: number) {
+  let seed = 7
+  const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647 // the same in every run
+  for (let index = 0; index < count; index++) {
+    if (index === Math.round(count * 0.7)) await sleep(150)
+    const [ms, luck] = [30 + 150 * random(), random()]
+    let attempts = 0
+    yield async ({signal}: TaskContext) => {
+      await sleep(ms, undefined, {signal})
+      if (luck < 0.08 || (luck < 0.2 && ++attempts === 1)) throw new Error('the service is busy')
+    }
+  }
+}
+
+const {values, positionals} = parseArgs({
+  allowPositionals: true,
+  options: {
+    limit: {type: 'string', default: '4'},
+    tasks: {type: 'string', default: '40'},
+    out: {type: 'string', default: 'timeline'},
+  },
+})
+const [folder] = positionals
+const [limit, tasks] = [Number(values.limit), Number(values.tasks)]
+
+const source = folder === undefined ? demo(tasks) : checksums(folder)
+const runner = new RetryingRunner<unknown>(source, {limit, yieldExceptions: true})
+const recorder = new Recorder(runner)
+runner.on('retry', (context, ms) => recorder.waits(context, ms))
+if (folder === undefined)
+  runner.on('start', ({index}) => {
+    if (index === Math.round(tasks * 0.35)) runner.limit = limit + 2
+    if (index === Math.round(tasks * 0.85)) runner.limit = Math.max(1, limit - 1)
+  })
+const {started, failed} = await runner.run()
+
+const title = folder === undefined ? 'What a runner does' : `Checksums of ${folder}`
+await writeFile(`${values.out}.svg`, toSvg(title, recorder.timeline))
+await writeFile(`${values.out}.json`, toTrace(recorder.timeline))
+console.log(`${started} tasks, ${failed} failed: ${values.out}.svg, ${values.out}.json`)

@@ -1,0 +1,153 @@
+/** The code that the documentation shows: the README's snippets and the examples of doc comments. */
+import {execFile} from 'node:child_process'
+import {mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+
+export interface Snippet {
+  /** The file and the line where it begins. */
+  readonly place: string
+  readonly code: string
+}
+
+/** How a program ended; `null` if it did not end by itself. */
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
+const patience = 60_000
+
+/** What the examples of doc comments need not import or declare, for they are to be short. */
+export const assumed = `
+import type {ConcurrentRunner, Task, TaskQueue} from 'aio-tasks'
+
+interface User {
+  loadAvatar(): Promise<void>
+  loadPosts(): Promise<void>
+}
+
+declare global {
+  const urls: readonly string[]
+  const url: string
+  const files: readonly string[]
+  const users: readonly User[]
+  const tasks: ReadonlyArray<Task<string>>
+  const runner: ConcurrentRunner<string>
+  const queue: TaskQueue
+  const socket: import('node:events').EventEmitter
+  const load: (url: string, init?: object) => Promise<string>
+  const answer: (message: unknown) => Promise<string>
+  const linksOf: (page: string) => Promise<readonly string[]>
+  const show: (user: User) => void
+  const connect: () => {close(): Promise<void>}
+  const sleep: typeof import('node:timers/promises').setTimeout
+  const on: typeof import('node:events').on
+  const stat: typeof import('node:fs/promises').stat
+  const createReadStream: typeof import('node:fs').createReadStream
+  const createInterface: typeof import('node:readline').createInterface
+}
+`
+
+/** The README's snippets, each a program of its own. */
+export async function readmeSnippets(): Promise<Snippet[]> {
+  return blocks('README.md', await readFile(join(root, 'README.md'), 'utf8'))
+}
+
+/** The examples of doc comments in `src`, made programs by importing everything that the library exports. */
+export async function docExamples(): Promise<Snippet[]> {
+  const index = await readFile(join(root, 'src/index.ts'), 'utf8')
+  const types = await readFile(join(root, 'src/types.ts'), 'utf8')
+  const values = [...index.matchAll(/^export \{(.+)\} from/gm)].flatMap(([, names = '']) => names.split(', '))
+  const typed = [...index.matchAll(/^export type \{(.+)\} from/gm)].flatMap(([, names = '']) => names.split(', '))
+  for (const [, name = ''] of types.matchAll(/^export (?:type|interface) (\w+)/gm)) typed.push(name)
+  const head = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
+
+  const names = (await readdir(join(root, 'src'))).filter((name) => name.endsWith('.ts'))
+  const found: Snippet[] = []
+  for (const name of names) {
+    const text = await readFile(join(root, 'src', name), 'utf8')
+    const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
+    const examples = blocks(`src/${name}`, comments.replaceAll(/^\s*\* ?/gm, ''))
+    found.push(...examples.map(({place, code}) => ({place, code: head + code})))
+  }
+  return found
+}
+
+function blocks(file: string, text: string): Snippet[] {
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(({index, 1: code = ''}) => ({
+    place: `${file}:${text.slice(0, index).split('\n').length + 1}`,
+    code,
+  }))
+}
+
+/**
+ * A folder in which the snippets are programs that find the library's source and the development dependencies.
+ *
+ * @param ambient Declarations that they need not make themselves.
+ */
+export async function snippetFolder(snippets: readonly Snippet[], ambient = ''): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'aio-tasks-snippets-')))
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
+  const compilerOptions = {
+    paths: {'aio-tasks': [join(root, 'src/index.ts')]},
+    noEmit: true,
+    isolatedDeclarations: false,
+    declaration: false,
+    noUnusedLocals: false,
+  }
+  const config = {extends: join(root, 'tsconfig.json'), compilerOptions, include: ['**/*.ts'], exclude: []}
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  await writeFile(join(folder, 'package.json'), '{"type": "module"}')
+  await writeFile(join(folder, 'assumed.d.ts'), ambient)
+  for (const {place, code} of snippets) {
+    const file = join(folder, fileOf({place}))
+    await mkdir(join(file, '..'), {recursive: true})
+    await writeFile(file, `${code}\nexport {}\n`)
+  }
+  return folder
+}
+
+export async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, {recursive: true})
+}
+
+/** The name of a snippet's program. */
+export function fileOf({place}: Pick<Snippet, 'place'>): string {
+  return `${place.replace(':', '-')}.ts`
+}
+
+/** Compiles the programs of a folder; tells the compiler's complaints, or nothing. */
+export async function compile(folder: string): Promise<string> {
+  const {stdout} = await run(join(root, 'node_modules/typescript/bin/tsc'), ['-p', folder], folder)
+  return stdout
+}
+
+/** Runs a program of the folder to its end, where what it fetches is answered locally. */
+export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
+  const standIn = new URL('fetch.ts', import.meta.url).href
+  return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
+}
+
+/**
+ * What is wrong with how a snippet ended, or `undefined`. It must end by itself and well; and the lines that it
+ * prints must be those that its comments `// → line` promise, in their order, if it has any.
+ */
+export function problemOf({place, code}: Snippet, {status, stdout, stderr}: Ended): string | undefined {
+  if (status === null) return `${place} does not end by itself\n${stdout}${stderr}`
+  if (status !== 0) return `${place} ends with status ${status}\n${stderr}`
+  const promised = [...code.matchAll(/\/\/ → (.*)$/gm)].map(([, line = '']) => `${line.trimEnd()}\n`).join('')
+  if (promised === '' || promised === stdout) return undefined
+  return `${place} promises\n${promised}and prints\n${stdout}`
+}
+
+function run(program: string, args: readonly string[], cwd: string): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [program, ...args], {cwd, timeout: patience}, (_, stdout, stderr) =>
+      resolve({status: child.exitCode, stdout, stderr}),
+    )
+  })
+}

@@ -1,0 +1,28 @@
+/** Node loads the package by `import` and by `require()`, without a warning. */
+import assert from 'node:assert/strict'
+import {spawnSync} from 'node:child_process'
+import type {Check} from './project.js'
+
+const imported = `
+import {concurrent} from 'aio-tasks'
+console.log(await concurrent([async () => 1, Promise.resolve(2)], {ordered: true}).toArray())
+`
+
+const required = `
+const {ConcurrentRunner} = require('aio-tasks')
+ConcurrentRunner.map([1, 2], (n) => n * 2).run().then(({succeeded}) => console.log(succeeded))
+`
+
+export const loads: Check = (project) => {
+  project.write('import.mjs', imported)
+  project.write('require.cjs', required)
+  const outputOf = (name: string): string => {
+    const {stdout, stderr} = spawnSync(process.execPath, [name], {cwd: project.folder, encoding: 'utf8'})
+    // Said by the releases of Node 20 and 22 in which require() of a module is young, whatever the module.
+    assert.match(stderr, /^(\(node:\d+\) ExperimentalWarning: CommonJS module [^]*require\(\)[^]*)?$/)
+    return stdout
+  }
+  assert.equal(outputOf('import.mjs'), '[ 1, 2 ]\n')
+  assert.equal(outputOf('require.cjs'), '2\n')
+  return [`Node ${process.versions.node}: import and require()`]
+}

@@ -1,0 +1,48 @@
+/** An empty project with nothing but the packed library, installed from its tarball. */
+import {execFileSync} from 'node:child_process'
+import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {dirname, join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
+export const samples: string = fileURLToPath(new URL('samples', import.meta.url))
+
+export interface Project {
+  readonly folder: string
+  /** The tarball's name, and the paths in it. */
+  readonly tarball: string
+  readonly paths: readonly string[]
+  /** Writes a file, and tells where. */
+  write(name: string, content: string): string
+  remove(): void
+}
+
+/** One check of the package: throws if something is wrong, and otherwise tells what it saw. */
+export type Check = (project: Project) => readonly string[] | Promise<readonly string[]>
+
+export function run(command: string, args: readonly string[], cwd: string): string {
+  return execFileSync(command, args, {cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit']})
+}
+
+export function makeProject(): Project {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), 'aio-tasks-package-')))
+  const remove = (): void => rmSync(home, {recursive: true, force: true})
+  try {
+    const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', home], root))
+    const [{filename, files}] = packed as [{filename: string; files: Array<{path: string}>}]
+    const folder = join(home, 'project')
+    const write = (name: string, content: string): string => {
+      const path = join(folder, name)
+      mkdirSync(dirname(path), {recursive: true})
+      writeFileSync(path, content)
+      return path
+    }
+    write('package.json', JSON.stringify({name: 'consumer', private: true, type: 'module'}))
+    run('npm', ['install', '--no-audit', '--no-fund', join(home, filename)], folder)
+    return {folder, tarball: filename, paths: files.map(({path}) => path), write, remove}
+  } catch (error) {
+    remove()
+    throw error
+  }
+}

@@ -1,0 +1,231 @@
+/** What a strict project may do with the library, and, behind `@ts-expect-error`, what it may not. */
+import {
+  ConcurrentError,
+  ConcurrentExecutionError,
+  ConcurrentRunner,
+  concurrent,
+  defaultLimit,
+  inflate,
+  type PushOptions,
+  type QueueOptions,
+  type RunnerOptions,
+  type RunnerState,
+  type RunnerStats,
+  type Source,
+  type StopOptions,
+  type Task,
+  type TaskContext,
+  type TaskFunction,
+  TaskQueue,
+  type Yielded,
+} from 'aio-tasks'
+
+// oxlint-disable typescript/no-unnecessary-type-parameters -- they are what is compared
+/** Compiles if both are the same type. */
+type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false
+function is<_Holds extends true>(): void {}
+
+function check(holds: boolean): void {
+  if (!holds) throw new Error('what compiled does not hold')
+}
+
+// A subclass with events of its own
+
+export interface Retry {
+  readonly index: number
+  readonly attempt: number
+}
+
+export class Retrying<T> extends ConcurrentRunner<T, true, {retry: [retry: Retry, cause: unknown]}> {
+  readonly attempts: number
+
+  constructor(source: Source<T>, attempts: number, options?: Omit<RunnerOptions<true>, 'yieldExceptions'>) {
+    super(source, {...options, yieldExceptions: true})
+    this.attempts = attempts
+  }
+
+  protected override async execute(task: Task<T>, context: TaskContext): Promise<T> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await super.execute(task, context)
+      } catch (cause) {
+        if (attempt === this.attempts) throw cause
+        this.emit('retry', {index: context.index, attempt}, cause)
+        // @ts-expect-error a retry is told with its cause
+        this.emit('retry', {index: context.index, attempt})
+      }
+  }
+
+  protected override async ready(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+  }
+
+  protected override shouldRaise(error: ConcurrentError): boolean {
+    return super.shouldRaise(error) || error.cause instanceof RangeError
+  }
+
+  protected override cleanup(reason: unknown): void {
+    check(reason === undefined)
+  }
+}
+
+let calls = 0
+const retrying: Retrying<string> = new Retrying(
+  [
+    async () => 'a',
+    () => {
+      if (++calls < 2) throw new TypeError('once')
+      return 'b'
+    },
+  ],
+  3,
+  {limit: 1},
+)
+const heard: string[] = []
+retrying
+  .on('retry', ({index, attempt}, cause) =>
+    heard.push(`${index}/${attempt} ${cause instanceof Error ? cause.name : ''}`),
+  )
+  .on('start', ({index, signal}) => check(index >= 0 && !signal.aborted))
+  .on('result', (value, context) => heard.push(value.toUpperCase() + context.index.toFixed()))
+  .once('error', (error, context) => check(error instanceof ConcurrentError && context === undefined))
+  .on('drain', ({started, succeeded}) => check(started === succeeded))
+
+for await (const value of retrying) {
+  is<Same<typeof value, string | ConcurrentError>>()
+  heard.push(value instanceof ConcurrentError ? `${value.index}` : value)
+}
+check(heard.includes('B1') && heard.some((line) => line.startsWith('1/1 TypeError')))
+
+// What is inferred
+
+const plain = concurrent([async () => 1, Promise.resolve(2), () => 3], {ordered: true})
+is<Same<typeof plain, ConcurrentRunner<number>>>()
+const numbers = await plain.toArray()
+is<Same<typeof numbers, number[]>>()
+const first: number | undefined = numbers[0]
+check(first === 1)
+
+const tolerant = concurrent([async () => 1], {yieldExceptions: true})
+is<Same<typeof tolerant, ConcurrentRunner<number, true>>>()
+const next = await tolerant.next()
+if (next.done) {
+  is<Same<typeof next.value, undefined>>()
+} else {
+  is<Same<typeof next.value, number | ConcurrentError>>()
+  if (next.value instanceof ConcurrentExecutionError) is<Same<typeof next.value.cause, unknown>>()
+}
+await tolerant.return()
+is<Same<Yielded<Promise<string>, true>, string | ConcurrentError>>()
+
+const mixed = await concurrent<number | string>([() => 1, async () => 'two']).toArray()
+is<Same<typeof mixed, Array<number | string>>>()
+
+// Sources
+
+function* generator(): Generator<TaskFunction<number>> {
+  yield ({index}) => index
+}
+async function* asyncGenerator(): AsyncGenerator<TaskFunction<number>> {
+  yield async ({index, signal}) => (signal.aborted ? -1 : index)
+}
+for (const source of [generator(), asyncGenerator(), generator, asyncGenerator, new Set([() => 0])]) {
+  const found = await new ConcurrentRunner<number>(source).toArray()
+  check(found[0] === 0)
+}
+
+// Plain items and objects
+
+const lengths = await ConcurrentRunner.map(['a', 'bb'], async (word, {index}) => word.length + index, {
+  limit: 2,
+}).toArray()
+is<Same<typeof lengths, number[]>>()
+const users = [{name: 'ada', posts: 0}]
+const inflated = await inflate(users, (user) => [
+  async () => {
+    user.posts = 3
+  },
+]).toArray()
+is<Same<typeof inflated, Array<{name: string; posts: number}>>>()
+check(inflated[0]?.posts === 3)
+
+// Options, as they come from elsewhere: undefined is as good as left out
+
+const limit: number | undefined = Number.isNaN(0) ? 3 : undefined
+const options: RunnerOptions = {
+  limit,
+  yieldExceptions: false,
+  ordered: undefined,
+  highWaterMark: 0,
+  timeout: 1000,
+  releaseOnTimeout: true,
+  signal: new AbortController().signal,
+}
+check(new ConcurrentRunner(generator, options).limit === defaultLimit())
+
+// A queue
+
+const settings: QueueOptions = {capacity: 10}
+const urgent: PushOptions = {priority: 1, signal: undefined}
+const queue = new TaskQueue(settings)
+const service = new ConcurrentRunner(queue, {limit: 2, yieldExceptions: true})
+const running: Promise<RunnerStats> = service.run()
+const answer = await queue.push(async () => ({answer: 42}), urgent)
+is<Same<typeof answer, {answer: number}>>()
+check(answer.answer === 42)
+const typed = new TaskQueue<string>()
+typed.close()
+const sizes: readonly number[] = [queue.size, typed.size]
+check(sizes.every((size) => size === 0))
+await queue.room()
+await queue.onIdle()
+queue.closeWhenIdle()
+const {started, succeeded, failed, waiting}: RunnerStats = await running
+check(started === 1 && succeeded === 1 && failed === 0 && waiting === 0)
+const states: RunnerState[] = [service.state, retrying.state]
+check(states.every((state) => state === 'drained'))
+
+// Control
+
+const patience: StopOptions = {timeout: 1000}
+{
+  await using stopped = concurrent(generator)
+  stopped.pause()
+  stopped.resume()
+  stopped.limit = 5
+  stopped.abort(new Error('not started'))
+}
+await concurrent(generator).stop(patience)
+
+/** Nothing here is called: each line is wrong in the way that the one above it says. */
+export function wrong(): void {
+  // @ts-expect-error there is no such event
+  retrying.on('retried', () => {})
+  // @ts-expect-error a result is a string
+  retrying.on('result', (value: number) => value)
+  // @ts-expect-error a number is no source
+  concurrent(5)
+  // @ts-expect-error a number is no task
+  concurrent([5])
+  // @ts-expect-error a limit is a number
+  concurrent(generator, {limit: '2'})
+  // @ts-expect-error there is no such option
+  concurrent(generator, {concurrency: 2})
+  // @ts-expect-error a mapper gets an item of the kind that there is
+  ConcurrentRunner.map([1], (item: string) => item)
+  // @ts-expect-error the queue is for strings
+  typed.push(() => 5).catch(() => {})
+  // @ts-expect-error a hook is not called from outside
+  retrying.cleanup(undefined)
+  // @ts-expect-error counts are for reading
+  service.stats.started = 0
+  // @ts-expect-error the array may be empty
+  const certain: number = numbers[0]
+  // @ts-expect-error without yieldExceptions there are no errors among the results
+  const errors: ConcurrentError[] = numbers
+  // @ts-expect-error with them there are
+  const results: AsyncIterable<number> = tolerant
+  check(certain === 0 && errors.length === 0 && results === undefined)
+}
+
+console.log('all is well')
