@@ -13,8 +13,7 @@ function disposals(): {all: Disposals; log: string[]} {
   return {all, log}
 }
 
-const disposable = (dispose: () => unknown): Task<unknown> =>
-  Object.assign(() => {}, {[Symbol.asyncDispose]: dispose})
+const disposable = (dispose: () => unknown): Task<unknown> => Object.assign(() => {}, {[Symbol.asyncDispose]: dispose})
 
 test('what disposes at once is pending only while it does', (t) => {
   const {all, log} = disposals()
