@@ -56,6 +56,11 @@ async function vite({folder}: Project): Promise<string> {
   return readFileSync(join(assets, names[0] ?? ''), 'utf8')
 }
 
+/** Of webpack's statistics. */
+interface Outcome {
+  toJson(): {readonly errors?: unknown; readonly warnings?: unknown}
+}
+
 async function pack({folder}: Project): Promise<string> {
   const path = join(folder, 'app/packed')
   const compiler = webpack({
@@ -65,7 +70,8 @@ async function pack({folder}: Project): Promise<string> {
     entry: './app.js',
     output: {path, filename: 'main.js'},
   })
-  const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) => {
+  // Not by webpack's own type: what is linted may not be installed yet.
+  const stats = await new Promise<Outcome | undefined>((resolve, reject) => {
     compiler?.run((error, result) => (error ? reject(error) : resolve(result)))
   })
   const {errors, warnings} = stats?.toJson() ?? {}
