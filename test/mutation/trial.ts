@@ -1,0 +1,61 @@
+/** One run of the tests' program, with a mutant switched on or without. */
+import {spawn} from 'node:child_process'
+import {createInterface} from 'node:readline'
+import {Readable} from 'node:stream'
+import {type Line, type Order, type TestId, variable} from './protocol.js'
+import type {Workshop} from './workshop.js'
+
+export interface Ended extends Omit<Extract<Line, {kind: 'ended'}>, 'kind'> {
+  readonly title: string
+}
+
+export interface Trial {
+  readonly code: number | null
+  /** The tests that have ended, in order. */
+  readonly ended: readonly Ended[]
+  /** The test in which the process ended, or the last one. */
+  readonly last: (TestId & {readonly title: string}) | undefined
+  readonly loading: Readonly<Record<string, number>>
+  /** It did not come to an end by itself, or came by the mutant far too often. */
+  readonly isEndless: boolean
+  readonly errors: string
+}
+
+/** @param silence - milliseconds without word of any test after which the process is taken for stuck */
+export function attempt(
+  {folder, program}: Workshop,
+  order: Order,
+  mutant: string | undefined,
+  silence: number,
+): Promise<Trial> {
+  return new Promise((resolve) => {
+    const env: NodeJS.ProcessEnv = {...process.env, [variable]: JSON.stringify(order)}
+    if (mutant !== undefined) env['__STRYKER_ACTIVE_MUTANT__'] = mutant
+    const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe']})
+    const ended: Ended[] = []
+    let [errors, isStuck] = ['', false]
+    let last: Trial['last']
+    let over: Extract<Line, {kind: 'over'}> | undefined
+    const watchdog = setTimeout(() => {
+      isStuck = true
+      child.kill('SIGKILL')
+    }, silence)
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      errors = (errors + text).slice(-4000)
+    })
+    const pipe = child.stdio[3]
+    if (!(pipe instanceof Readable)) throw new Error('no pipe to the program')
+    createInterface({input: pipe}).on('line', (text) => {
+      const line = JSON.parse(text) as Line
+      watchdog.refresh()
+      if (line.kind === 'begins') last = {...line.test, title: line.title}
+      else if (line.kind === 'ended') ended.push({...line, title: last?.title ?? ''})
+      else over = line
+    })
+    child.on('close', (code) => {
+      clearTimeout(watchdog)
+      const isEndless = isStuck || (over?.isEndless ?? false)
+      resolve({code, ended, last, loading: over?.loading ?? {}, isEndless, errors})
+    })
+  })
+}
