@@ -11,17 +11,15 @@ export interface Baseline {
   orderFor(mutant: Mutant): Order | undefined
 }
 
-const silence = 120_000
-
 /** Milliseconds from which on a test is kept for the mutants of its own file. */
 const slow = 2500
 
 export async function baseline(shop: Workshop): Promise<Baseline> {
-  const trial = await attempt(shop, {}, undefined, silence)
+  const trial = await attempt(shop, {})
   assertPassed(trial, 'in one process')
   // Backwards as well: a test that needs another before it would fail, or pass, for no reason of a mutant's.
   const backwards = trial.ended.map(chosen).toReversed()
-  assertPassed(await attempt(shop, {tests: backwards}, undefined, silence), 'in one process backwards')
+  assertPassed(await attempt(shop, {tests: backwards}), 'in one process backwards')
   const {ended, loading} = trial
   const seconds = ended.reduce((sum, {ms}) => sum + ms, 0) / 1000
   const hitsOf = (id: string): number => (loading[id] ?? 0) + ended.reduce((sum, {hits}) => sum + (hits[id] ?? 0), 0)
@@ -52,7 +50,7 @@ function unitTestsOf(file: string): string {
 
 /** A test has many times what it took, and a bit for a machine that is busy. */
 function chosen({test, ms}: Ended): Chosen {
-  return {...test, patience: 2000 + ms * 20}
+  return {...test, patience: Math.ceil(2000 + ms + Math.min(ms * 20, 10_000))}
 }
 
 function assertPassed({code, ended, last, errors}: Trial, how: string): void {

@@ -36,12 +36,15 @@ try {
   const startedAt = performance.now()
   let done = 0
   const processes = Number(values.processes)
-  const verdicts = await judge(mutants, {shop, tests, processes}, ({file, line, status, ms}) => {
+  const verdicts = await judge(mutants, {shop, tests, processes}, (verdict) => {
+    const {file, line, status, ms} = verdict
     done++
+    const survivor = survivors([verdict])
+    if (survivor !== '') console.log(survivor)
     if (done % 100 === 0 || ms > 20_000)
       console.error(`${done} of ${mutants.length}: ${file}:${line} ${status} in ${(ms / 1000).toFixed(1)} s`)
   })
-  console.log(`\n${survivors(verdicts)}\n\n${table(verdicts)}`)
+  console.log(`\n${table(verdicts)}`)
   console.log(`In ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes.`)
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({score: score(verdicts), verdicts}, null, 2))
   if (score(verdicts) < Number(values.least)) process.exitCode = 1

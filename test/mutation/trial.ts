@@ -21,13 +21,12 @@ export interface Trial {
   readonly errors: string
 }
 
-/** @param silence - milliseconds without word of any test after which the process is taken for stuck */
-export function attempt(
-  {folder, program}: Workshop,
-  order: Order,
-  mutant: string | undefined,
-  silence: number,
-): Promise<Trial> {
+/** Milliseconds that a process has beyond what its test has, before it is taken for stuck. */
+const grace = 3000
+/** What each test has where nobody knows what it takes. */
+const unknown = 120_000
+
+export function attempt({folder, program}: Workshop, order: Order, mutant?: string): Promise<Trial> {
   return new Promise((resolve) => {
     const env: NodeJS.ProcessEnv = {...process.env, [variable]: JSON.stringify(order)}
     if (mutant !== undefined) env['__STRYKER_ACTIVE_MUTANT__'] = mutant
@@ -36,10 +35,19 @@ export function attempt(
     let [errors, isStuck] = ['', false]
     let last: Trial['last']
     let over: Extract<Line, {kind: 'over'}> | undefined
-    const watchdog = setTimeout(() => {
-      isStuck = true
-      child.kill('SIGKILL')
-    }, silence)
+    let watchdog: NodeJS.Timeout | undefined
+    const watch = (test?: TestId): void => {
+      clearTimeout(watchdog)
+      const patience = order.tests?.find(({file, at}) => file === test?.file && at === test.at)?.patience
+      watchdog = setTimeout(
+        () => {
+          isStuck = true
+          child.kill('SIGKILL')
+        },
+        (patience ?? unknown) + grace,
+      )
+    }
+    watch(order.tests?.[0])
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       errors = (errors + text).slice(-4000)
     })
@@ -47,9 +55,10 @@ export function attempt(
     if (!(pipe instanceof Readable)) throw new Error('no pipe to the program')
     createInterface({input: pipe}).on('line', (text) => {
       const line = JSON.parse(text) as Line
-      watchdog.refresh()
-      if (line.kind === 'begins') last = {...line.test, title: line.title}
-      else if (line.kind === 'ended') ended.push({...line, title: last?.title ?? ''})
+      if (line.kind === 'begins') {
+        last = {...line.test, title: line.title}
+        watch(line.test)
+      } else if (line.kind === 'ended') ended.push({...line, title: last?.title ?? ''})
       else over = line
     })
     child.on('close', (code) => {
