@@ -11,9 +11,6 @@ export interface Baseline {
   orderFor(mutant: Mutant): Order | undefined
 }
 
-/** Milliseconds from which on a test is kept for the mutants of its own file. */
-const slow = 2500
-
 export async function baseline(shop: Workshop): Promise<Baseline> {
   const trial = await attempt(shop, {})
   assertPassed(trial, 'in one process')
@@ -28,9 +25,7 @@ export async function baseline(shop: Workshop): Promise<Baseline> {
     seconds,
     orderFor: ({id, file}) => {
       const isStatic = (loading[id] ?? 0) > 0
-      const covering = ended.filter(
-        ({test, ms, hits}) => (isStatic || (hits[id] ?? 0) > 0) && (ms < slow || test.file === unitTestsOf(file)),
-      )
+      const covering = ended.filter(({hits}) => isStatic || (hits[id] ?? 0) > 0)
       if (covering.length === 0) return undefined
       const tests = covering.toSorted((a, b) => rank(a, file, id) - rank(b, file, id)).map(chosen)
       return {tests, hitLimit: hitsOf(id) * 100 + 10_000}
