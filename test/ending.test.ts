@@ -770,6 +770,17 @@ test('a signal that aborts after the end changes nothing', async (t) => {
   t.deepEqual(await runner.next(), {done: true, value: undefined})
 })
 
+test('a signal that aborts when nothing runs any more drops the results that wait, and the next next() rejects', async (t) => {
+  const controller = new AbortController()
+  const runner = concurrent([one, one, one], {signal: controller.signal})
+  t.deepEqual(await runner.next(), {done: false, value: 1})
+  await runner.drained
+  t.is(runner.stats.waiting, 2)
+  controller.abort(boom)
+  t.is(await caught(runner.next()), boom)
+  t.deepEqual(await runner.next(), {done: true, value: undefined})
+})
+
 test('a signal is not listened to before the start, by one listener during the run, and by none after it', async (t) => {
   for (const [name, end] of Object.entries({...endings, exhaustion: (runner: Runner) => runner.return()})) {
     const {signal} = new AbortController()
