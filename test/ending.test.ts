@@ -733,6 +733,55 @@ test('a task that never settles keeps the run from draining, and nobody else wai
   t.is(runner.stats.running, 1)
 })
 
+// When nothing runs any more
+
+test('an abort after a failed run has drained takes nothing back: what was ready comes, and then the failure', async (t) => {
+  const runner = concurrent([one, one, fails])
+  t.deepEqual(await runner.next(), {done: false, value: 1})
+  await runner.drained
+  runner.abort(new Error('too late'))
+  const {values, raised} = await consume(runner)
+  t.deepEqual(values, [1])
+  t.is((raised as Error).cause, boom)
+})
+
+test('an abort when results wait that nobody has come for is what run() rejects with too', async (t) => {
+  const runner = concurrent([one, one])
+  await runner.next()
+  await runner.drained
+  runner.abort(boom)
+  t.is(await caught(runner.run()), boom)
+})
+
+test('who waits for a result when the run is aborted hears so, also if somebody else leaves meanwhile', async (t) => {
+  const closed = pDefer<unknown>()
+  const runner = concurrent(trackedAsync<Task<never>>([never, never], {onReturn: () => closed.promise}), {limit: 1})
+  const pending = caught(runner.next())
+  await turn()
+  runner.abort(boom)
+  const left = runner.return()
+  closed.resolve({done: true, value: undefined})
+  t.is(await pending, boom)
+  t.deepEqual(await left, {done: true, value: undefined})
+})
+
+test('a next() after return() waits for the source to clean up as well', async (t) => {
+  const closed = pDefer<unknown>()
+  const runner = concurrent(trackedAsync<Task<number>>([one, one, one], {onReturn: () => closed.promise}), {
+    limit: 1,
+    highWaterMark: 0,
+  })
+  await runner.next()
+  const left = runner.return()
+  const next = runner.next()
+  t.deepEqual(await Promise.all([isSettled(left), isSettled(next)]), [false, false])
+  closed.resolve({done: true, value: undefined})
+  t.deepEqual(await Promise.all([left, next]), [
+    {done: true, value: undefined},
+    {done: true, value: undefined},
+  ])
+})
+
 // The signal of the user
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
