@@ -952,6 +952,18 @@ test('a second stop() may set a timeout', async (t) => {
   t.true((await pending) instanceof DOMException)
 })
 
+for (const timeouts of [
+  [1, 60_000],
+  [60_000, 1],
+]) {
+  test(`of the timeouts of several stop() the earliest counts: ${timeouts.join(' and ')} ms`, async (t) => {
+    const runner = concurrent([never])
+    const pending = caught(runner.next())
+    for (const timeout of timeouts) void runner.stop({timeout})
+    t.is(((await pending) as DOMException).message, 'stop() took longer than 1 ms')
+  })
+}
+
 test('abort() during stop() aborts', async (t) => {
   const x = manual()
   const runner = concurrent([x.thunk])
@@ -1085,10 +1097,15 @@ test('an idle runner, one that is paused and one that is stuck let the process e
     const finished = concurrent([() => 1, async () => 2], {timeout: 60_000})
     console.log((await finished.toArray()).length)
     await concurrent([() => 1]).stop({timeout: 60_000})
+    const stopped = concurrent([async () => 3])
+    const ended = stopped.toArray()
+    void stopped.stop({timeout: 60_000})
+    await ended
+    console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, 'timers')
     process.on('exit', () => console.log('exit', keep.length))
   `,
   )
-  t.deepEqual(lines, ['2', 'exit 5'])
+  t.deepEqual(lines, ['2', '0 timers', 'exit 5'])
   t.is(code, 0)
 })
 

@@ -25,8 +25,12 @@ export async function baseline(shop: Workshop): Promise<Baseline> {
     seconds,
     orderFor: ({id, file}) => {
       const isStatic = (loading[id] ?? 0) > 0
-      const covering = ended.filter(({hits}) => isStatic || (hits[id] ?? 0) > 0)
-      if (covering.length === 0) return undefined
+      const isReached = ended.some(({hits}) => (hits[id] ?? 0) > 0)
+      if (!isStatic && !isReached) return undefined
+      // The unit tests of the file always: what is done once in a process is hit by one test, and told by another.
+      const covering = ended.filter(
+        ({test, hits}) => isStatic || (hits[id] ?? 0) > 0 || test.file === unitTestsOf(file),
+      )
       const tests = covering.toSorted((a, b) => rank(a, file, id) - rank(b, file, id)).map(chosen)
       return {tests, hitLimit: hitsOf(id) * 100 + 10_000}
     },
