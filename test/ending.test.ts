@@ -733,6 +733,55 @@ test('a task that never settles keeps the run from draining, and nobody else wai
   t.is(runner.stats.running, 1)
 })
 
+// When nothing runs any more
+
+test('an abort after a failed run has drained takes nothing back: what was ready comes, and then the failure', async (t) => {
+  const runner = concurrent([one, one, fails])
+  t.deepEqual(await runner.next(), {done: false, value: 1})
+  await runner.drained
+  runner.abort(new Error('too late'))
+  const {values, raised} = await consume(runner)
+  t.deepEqual(values, [1])
+  t.is((raised as Error).cause, boom)
+})
+
+test('an abort when results wait that nobody has come for is what run() rejects with too', async (t) => {
+  const runner = concurrent([one, one])
+  await runner.next()
+  await runner.drained
+  runner.abort(boom)
+  t.is(await caught(runner.run()), boom)
+})
+
+test('who waits for a result when the run is aborted hears so, also if somebody else leaves meanwhile', async (t) => {
+  const closed = pDefer<unknown>()
+  const runner = concurrent(trackedAsync<Task<never>>([never, never], {onReturn: () => closed.promise}), {limit: 1})
+  const pending = caught(runner.next())
+  await turn()
+  runner.abort(boom)
+  const left = runner.return()
+  closed.resolve({done: true, value: undefined})
+  t.is(await pending, boom)
+  t.deepEqual(await left, {done: true, value: undefined})
+})
+
+test('a next() after return() waits for the source to clean up as well', async (t) => {
+  const closed = pDefer<unknown>()
+  const runner = concurrent(trackedAsync<Task<number>>([one, one, one], {onReturn: () => closed.promise}), {
+    limit: 1,
+    highWaterMark: 0,
+  })
+  await runner.next()
+  const left = runner.return()
+  const next = runner.next()
+  t.deepEqual(await Promise.all([isSettled(left), isSettled(next)]), [false, false])
+  closed.resolve({done: true, value: undefined})
+  t.deepEqual(await Promise.all([left, next]), [
+    {done: true, value: undefined},
+    {done: true, value: undefined},
+  ])
+})
+
 // The signal of the user
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
@@ -767,6 +816,17 @@ test('a signal that aborts after the end changes nothing', async (t) => {
   t.deepEqual(await runner.toArray(), [1])
   controller.abort(boom)
   await turn()
+  t.deepEqual(await runner.next(), {done: true, value: undefined})
+})
+
+test('a signal that aborts when nothing runs any more drops the results that wait, and the next next() rejects', async (t) => {
+  const controller = new AbortController()
+  const runner = concurrent([one, one, one], {signal: controller.signal})
+  t.deepEqual(await runner.next(), {done: false, value: 1})
+  await runner.drained
+  t.is(runner.stats.waiting, 2)
+  controller.abort(boom)
+  t.is(await caught(runner.next()), boom)
   t.deepEqual(await runner.next(), {done: true, value: undefined})
 })
 
@@ -891,6 +951,18 @@ test('a second stop() may set a timeout', async (t) => {
   void runner.stop({timeout: 1})
   t.true((await pending) instanceof DOMException)
 })
+
+for (const timeouts of [
+  [1, 60_000],
+  [60_000, 1],
+]) {
+  test(`of the timeouts of several stop() the earliest counts: ${timeouts.join(' and ')} ms`, async (t) => {
+    const runner = concurrent([never])
+    const pending = caught(runner.next())
+    for (const timeout of timeouts) void runner.stop({timeout})
+    t.is(((await pending) as DOMException).message, 'stop() took longer than 1 ms')
+  })
+}
 
 test('abort() during stop() aborts', async (t) => {
   const x = manual()
@@ -1025,10 +1097,15 @@ test('an idle runner, one that is paused and one that is stuck let the process e
     const finished = concurrent([() => 1, async () => 2], {timeout: 60_000})
     console.log((await finished.toArray()).length)
     await concurrent([() => 1]).stop({timeout: 60_000})
+    const stopped = concurrent([async () => 3])
+    const ended = stopped.toArray()
+    void stopped.stop({timeout: 60_000})
+    await ended
+    console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, 'timers')
     process.on('exit', () => console.log('exit', keep.length))
   `,
   )
-  t.deepEqual(lines, ['2', 'exit 5'])
+  t.deepEqual(lines, ['2', '0 timers', 'exit 5'])
   t.is(code, 0)
 })
 

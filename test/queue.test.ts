@@ -1200,7 +1200,16 @@ test('without a reason, clear rejects with an AbortError', async (t) => {
   const queue = new TaskQueue()
   const push = queue.push(() => t.fail())
   queue.clear()
-  t.is(instance(await caught(push), DOMException).name, 'AbortError')
+  const {name, message} = instance(await caught(push), DOMException)
+  t.deepEqual([name, message], ['AbortError', 'The queue was cleared'])
+})
+
+test('closeWhenIdle opens no queue again that is closed', async (t) => {
+  const queue = new TaskQueue()
+  void queue.push(() => 'waits')
+  queue.close()
+  queue.closeWhenIdle()
+  t.is(instance(await caught(queue.push(() => t.fail())), DOMException).name, 'InvalidStateError')
 })
 
 test('clear disposes of the tasks it takes out', (t) => {

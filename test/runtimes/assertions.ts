@@ -1,6 +1,6 @@
 import {equal} from './equal.js'
 import {type Expectation, mismatch} from './expectation.js'
-import type {Patience} from './patience.js'
+import type {Waiting} from './patience.js'
 import {show} from './show.js'
 
 type Thrower = () => unknown
@@ -18,7 +18,7 @@ export class Assertions {
   #failure: unknown
   readonly #teardowns: Array<() => unknown> = []
 
-  constructor(title: string, patience: Patience) {
+  constructor(title: string, patience: Waiting) {
     this.title = title
     this.timeout = (ms) => patience.last(ms)
   }

@@ -4,7 +4,7 @@
  */
 import {Assertions} from './assertions.js'
 import {Missing, onMissing} from './missing.js'
-import {Patience} from './patience.js'
+import {Patience, type Waiting} from './patience.js'
 import type {Report} from './report.js'
 import {show} from './show.js'
 
@@ -14,7 +14,12 @@ interface Macro {
   readonly title?: (title: string | undefined, ...args: unknown[]) => string
 }
 
-const tests: Array<{readonly title: string; readonly body: (t: Assertions) => unknown}> = []
+export interface Test {
+  readonly title: string
+  readonly body: (t: Assertions) => unknown
+}
+
+const tests: Test[] = []
 
 function add(first: string | Body | Macro, ...rest: unknown[]): void {
   const [named, [body, ...args]] = typeof first === 'string' ? [first, rest] : [undefined, [first, ...rest]]
@@ -27,19 +32,28 @@ const macro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec
 const test: typeof add & {serial: typeof add; macro: typeof macro} = Object.assign(add, {serial: add, macro})
 export default test
 
+/** Loads a file of tests, and gives what it has. */
+export async function collect(load: () => Promise<unknown>): Promise<readonly Test[]> {
+  const others = tests.length
+  await load()
+  return tests.slice(others)
+}
+
 /** Loads a file of tests, and runs what it has. */
 export async function run(load: () => Promise<unknown>): Promise<Report> {
   const report: Report = {passed: [], failed: [], leftOut: []}
+  let found: readonly Test[]
   try {
-    await load()
+    found = await collect(load)
   } catch (error) {
     if (error instanceof Missing) return {...report, needs: error.message}
     return {...report, failed: [{title: 'the file loads', error: show(error)}]}
   }
-  for (const {title, body} of tests) {
+  for (const one of found) {
+    const {title} = one
     let lacking: Missing | undefined
     onMissing((missing) => (lacking ??= missing))
-    const failure = await attempt(title, body)
+    const failure = await attempt(one, new Patience(30_000))
     onMissing(undefined)
     if (lacking) report.leftOut.push({title, needs: lacking.message})
     else if (failure === undefined) report.passed.push(title)
@@ -48,8 +62,8 @@ export async function run(load: () => Promise<unknown>): Promise<Report> {
   return report
 }
 
-async function attempt(title: string, body: (t: Assertions) => unknown): Promise<string | undefined> {
-  const waiting = new Patience(30_000)
+/** Runs a test, and says why it failed if it did. */
+export async function attempt({title, body}: Test, waiting: Waiting): Promise<string | undefined> {
   const t = new Assertions(title, waiting)
   try {
     await Promise.race([body(t), waiting.end])

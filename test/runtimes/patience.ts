@@ -1,6 +1,13 @@
-/** Waits so long for something, and no longer. */
-export class Patience {
+export interface Waiting {
   /** Rejects when it has run out. */
+  readonly end: Promise<never>
+  /** Lasts so long from now on. */
+  last(ms: number): void
+  stop(): void
+}
+
+/** Waits so long for something, and no longer. */
+export class Patience implements Waiting {
   readonly end: Promise<never>
   #reject: (error: Error) => void = () => {}
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -12,7 +19,6 @@ export class Patience {
     this.last(ms)
   }
 
-  /** Lasts so long from now on. */
   last(ms: number): void {
     this.stop()
     this.#timer = setTimeout(() => this.#reject(new Error(`has not ended after ${ms} ms`)), ms)

@@ -189,3 +189,56 @@ test('a listener added while an event is told hears the next one', (t) => {
   emitter.emit('leave')
   t.deepEqual(calls, ['late'])
 })
+
+test('a listener added with addListener stays', (t) => {
+  const emitter = new Emitter<Events>()
+  let calls = 0
+  emitter.addListener('leave', () => calls++)
+  emitter.emit('leave')
+  emitter.emit('leave')
+  t.is(calls, 2)
+})
+
+// For the runner, which tells its audience without `emit`
+
+class Audible extends Emitter<Events> {
+  get heard(): typeof this.audience {
+    return this.audience
+  }
+}
+
+test('the audience of an event has one who calls each listener, and is undefined where nobody listens', (t) => {
+  const emitter = new Audible()
+  const names: string[] = []
+  t.is(emitter.heard.greet, undefined)
+  emitter.on('greet', (name) => names.push(name))
+  t.is(emitter.heard.greet?.length, 1)
+  t.is(emitter.heard.leave, undefined)
+  for (const tell of emitter.heard.greet ?? []) tell('Ada')
+  t.deepEqual(names, ['Ada'])
+})
+
+const leaving: Record<string, (emitter: Audible) => unknown> = {
+  'off with the listener': (emitter) => emitter.off('greet', silent),
+  'off with the event': (emitter) => emitter.off('greet'),
+  'removeAllListeners with the event': (emitter) => emitter.removeAllListeners('greet'),
+  removeAllListeners: (emitter) => emitter.removeAllListeners(),
+  'having been called once': (emitter) => emitter.off('greet', silent).once('greet', silent).emit('greet', 'Ada'),
+}
+
+for (const [how, leave] of Object.entries(leaving)) {
+  test(`the audience is undefined again after ${how}`, (t) => {
+    const emitter = new Audible()
+    emitter.on('greet', silent)
+    t.is(emitter.heard.greet?.length, 1)
+    leave(emitter)
+    t.is(emitter.heard.greet, undefined)
+  })
+}
+
+test('removeAllListeners with an event leaves the audience of the others', (t) => {
+  const emitter = new Audible()
+  emitter.on('greet', silent).on('leave', other).removeAllListeners('greet')
+  t.is(emitter.heard.leave?.length, 1)
+  t.is(emitter.listenerCount('leave'), 1)
+})

@@ -168,6 +168,23 @@ test('a signal known only by its shape aborts the task’s too', async (t) => {
   t.is(context.signal.reason, 'shaped')
 })
 
+test('the runner’s signal is asked for when the task first reads its own, and never again', async (t) => {
+  const {signal} = new AbortController()
+  let reads = 0
+  const context = {
+    index: 0,
+    get signal() {
+      reads++
+      return signal
+    },
+  }
+  const counts = await call(
+    made((given) => [reads, given.signal && reads, given.signal && reads, given.signal.aborted, reads]).entry,
+    context,
+  )
+  t.deepEqual(counts, [0, 1, 1, false, 1])
+})
+
 test('contexts of two calls both hear of an abort', async (t) => {
   const {entry, abort} = made((context) => context.signal)
   const task = taken(entry)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import {Fifo} from '../../src/fifo.js'
+import {withProperty} from './globals.js'
 
 function drained<V>(fifo: Fifo<V>): V[] {
   const items: V[] = []
@@ -60,4 +61,44 @@ test('a line that grows while it shrinks keeps order and size', (t) => {
     [...left, ...drained(fifo)],
     Array.from({length: 1000}, (_, number) => number),
   )
+})
+
+/** How many items a body copies from an array to a shorter one. */
+function copiedDuring(body: () => void): number {
+  let copied = 0
+  const {slice} = Array.prototype
+  function counting(this: unknown[], ...range: [start?: number, end?: number]): unknown[] {
+    const part = slice.apply(this, range)
+    copied += part.length
+    return part
+  }
+  withProperty(Array.prototype, 'slice', counting, body)
+  return copied
+}
+
+test('a line gives the places of those who left back, and moves each of the others once at most', (t) => {
+  const fifo = new Fifo<number>()
+  for (let item = 0; item < 4000; item++) fifo.push(item)
+  const copied = copiedDuring(() => {
+    for (let count = 0; count < 3000; count++) fifo.shift()
+  })
+  t.true(copied > 0)
+  t.true(copied <= 4000, `${copied} were moved`)
+  t.deepEqual(
+    drained(fifo),
+    Array.from({length: 1000}, (_, index) => 3000 + index),
+  )
+})
+
+test('a line that always holds a few moves fewer than leave it', (t) => {
+  const fifo = new Fifo<number>()
+  for (let item = 0; item < 5; item++) fifo.push(item)
+  const copied = copiedDuring(() => {
+    for (let item = 0; item < 4000; item++) {
+      fifo.push(item)
+      fifo.shift()
+    }
+  })
+  t.true(copied > 0)
+  t.true(copied < 4000, `${copied} were moved`)
 })

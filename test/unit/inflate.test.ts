@@ -164,7 +164,7 @@ test('a callback that returns nothing to read fails its object with a TypeError'
   const [error] = await inflate(['object'], () => 5 as never, {yieldExceptions: true}).toArray()
   const {cause} = error as unknown as ConcurrentError
   t.true(cause instanceof TypeError)
-  t.regex((cause as TypeError).message, /must be an iterable.*; got 5$/)
+  t.regex((cause as TypeError).message, /^what awaitables\(\) returns must be an iterable.*; got 5$/)
 })
 
 test('a part that is no awaitable fails its object with the error that says so', async (t) => {

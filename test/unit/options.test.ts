@@ -463,6 +463,15 @@ test('a signal whose listeners cannot be removed is refused with a TypeError', (
   t.throws(() => make({signal: {aborted: false, addEventListener: () => {}}}), {instanceOf: TypeError})
 })
 
+test('a signal that cannot be listened to is refused with a TypeError', (t) => {
+  t.throws(() => make({signal: {aborted: false, removeEventListener: () => {}}}), {instanceOf: TypeError})
+})
+
+test('a function is no signal, whatever it has', (t) => {
+  const signal = Object.assign(() => {}, {aborted: false, addEventListener: () => {}, removeEventListener: () => {}})
+  t.throws(() => make({signal}), {instanceOf: TypeError, message: /^signal must be an AbortSignal; got /})
+})
+
 test('a limit that is refused changes nothing', (t) => {
   const limited = new ConcurrentRunner([], {limit: 3})
   t.throws(() => {

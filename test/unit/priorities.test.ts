@@ -212,8 +212,6 @@ for (const [seed, range] of [
 
 // Cost, counted and not timed
 
-const million = 1_000_000
-
 /** Counts how often its links and its place are looked at. */
 class Counted implements Ranked {
   static visits = 0
@@ -255,44 +253,63 @@ function visits(body: () => void): number {
   return Counted.visits
 }
 
-test('with 1,000,000 of one priority waiting, each step looks at a handful of entries', (t) => {
-  const priorities = new Priorities<Counted>()
-  const entries = Array.from({length: million}, () => new Counted(0))
-  t.true(visits(() => entries.forEach((entry) => priorities.push(entry))) <= 4 * million)
-  const middle = entries[million / 2]
-  t.true(visits(() => middle && priorities.remove(middle)) <= 8)
-  t.true(visits(() => middle && priorities.push(middle)) <= 8)
-  let first: Counted | undefined
-  t.true(visits(() => (first = priorities.shift())) <= 8)
-  t.true(visits(() => first && priorities.putBack(first)) <= 8)
-  t.true(visits(() => void Array.from({length: million}, () => priorities.shift())) <= 8 * million)
-  t.is(priorities.size, 0)
+const shown = (count: number): string => count.toLocaleString('en')
+/** Levels of a heap of so many. */
+const depthOf = (count: number): number => Math.ceil(Math.log2(count))
+
+const sameCost = test.macro({
+  title: (_, count: number) => `with ${shown(count)} of one priority waiting, each step looks at a handful of entries`,
+  exec: (t, count: number) => {
+    const priorities = new Priorities<Counted>()
+    const entries = Array.from({length: count}, () => new Counted(0))
+    t.true(visits(() => entries.forEach((entry) => priorities.push(entry))) <= 4 * count)
+    const middle = entries[count / 2]
+    t.true(visits(() => middle && priorities.remove(middle)) <= 8)
+    t.true(visits(() => middle && priorities.push(middle)) <= 8)
+    let first: Counted | undefined
+    t.true(visits(() => (first = priorities.shift())) <= 8)
+    t.true(visits(() => first && priorities.putBack(first)) <= 8)
+    t.true(visits(() => void Array.from({length: count}, () => priorities.shift())) <= 8 * count)
+    t.is(priorities.size, 0)
+  },
 })
 
-test('with 1,000,000 different priorities waiting, each step compares some 20 pairs', (t) => {
-  let looks = 0
-  // In place of a number, what counts each time that it is compared.
-  const counting = (value: number): number => {
-    const priority: object = {
-      valueOf: () => {
-        looks++
-        return value
-      },
+const logarithmicCost = test.macro({
+  title: (_, count: number) =>
+    `with ${shown(count)} different priorities waiting, each step compares some ${depthOf(count)} pairs`,
+  exec: (t, count: number) => {
+    const most = depthOf(count) + 1
+
+    let looks = 0
+    // In place of a number, what counts each time that it is compared.
+    const counting = (value: number): number => {
+      const priority: object = {
+        valueOf: () => {
+          looks++
+          return value
+        },
+      }
+      return priority as unknown as number
     }
-    return priority as unknown as number
-  }
-  const priorities = new Priorities<Item>()
-  for (let number = 0; number < million - 1000; number++) priorities.push(new Item(number, ''))
-  for (let number = 0; number < 1000; number++) {
-    looks = 0
-    priorities.push(new Item(counting(million + number), '')) // to the very top
-    if (looks > 2 * 21) t.fail(`${looks} looks for push ${number}`)
-  }
-  t.is(priorities.size, million)
-  for (let number = 0; number < 1000; number++) {
-    looks = 0
-    priorities.shift()
-    if (looks > 4 * 21) t.fail(`${looks} looks for shift ${number}`)
-  }
-  t.is(priorities.size, million - 1000)
+    const priorities = new Priorities<Item>()
+    for (let number = 0; number < count - 1000; number++) priorities.push(new Item(number, ''))
+    for (let number = 0; number < 1000; number++) {
+      looks = 0
+      priorities.push(new Item(counting(count + number), '')) // to the very top
+      if (looks > 2 * most) t.fail(`${looks} looks for push ${number}`)
+    }
+    t.is(priorities.size, count)
+    for (let number = 0; number < 1000; number++) {
+      looks = 0
+      priorities.shift()
+      if (looks > 4 * most) t.fail(`${looks} looks for shift ${number}`)
+    }
+    t.is(priorities.size, count - 1000)
+  },
 })
+
+// Fewer than a million too, for `npm run mutation`, which cannot wait for a million each time.
+for (const count of [10_000, 1_000_000]) {
+  test(sameCost, count)
+  test(logarithmicCost, count)
+}

@@ -9,6 +9,11 @@ test('in Node the cores are those that Node tells', (t) => {
   t.is(availableCores(), availableParallelism())
 })
 
+test('it is asked of node:os', (t) => {
+  const process = {getBuiltinModule: (id: string) => (id === 'node:os' ? {availableParallelism: () => 7} : {})}
+  t.is(withProperty(globalThis, 'process', process, availableCores), 7)
+})
+
 test('without Node the cores are those that the navigator tells', (t) => {
   const cores = withProperty(globalThis, 'process', undefined, () =>
     withProperty(globalThis, 'navigator', {hardwareConcurrency: 6}, availableCores),
@@ -129,6 +134,22 @@ test('in Node a reported error is an uncaught exception, once, and the code that
     console.log('goes on')
   `)
   t.is(stdout, 'goes on\nuncaught nobody’s\n')
+})
+
+test('where there is no async context to keep there is no scope', (t) => {
+  const {stdout, stderr} = runInChild(`
+    const silent = [undefined, {}, {getBuiltinModule: () => undefined}, {getBuiltinModule: () => ({})}]
+    const {process} = globalThis
+    for (const [index, value] of silent.entries()) {
+      const {asyncScope} = await import('./src/runtime.js?' + index) // one of its own, which has not looked yet
+      Object.defineProperty(globalThis, 'process', {value, configurable: true})
+      const scope = asyncScope()
+      Object.defineProperty(globalThis, 'process', {value: process, configurable: true})
+      console.log(index, scope)
+    }
+  `)
+  t.is(stderr, '')
+  t.is(stdout, '0 undefined\n1 undefined\n2 undefined\n3 undefined\n')
 })
 
 test('an async scope keeps what AsyncLocalStorage held when it was made, for as many calls as one likes', (t) => {

@@ -56,6 +56,16 @@ test('a callback taken back twice does not make others deaf that have come since
   abort()
 })
 
+test('a callback taken back twice leaves those who have come since on one listener', (t) => {
+  const {signal} = made()
+  const takeBack = onAbort(signal, () => t.fail())
+  takeBack()
+  onAbort(signal, () => {})
+  takeBack()
+  onAbort(signal, () => {})
+  t.is(getEventListeners(signal, 'abort').length, 1)
+})
+
 function made(): {signal: AbortSignal; abort: () => void} {
   const controller = new AbortController()
   return {signal: controller.signal, abort: () => controller.abort()}

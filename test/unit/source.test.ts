@@ -675,6 +675,8 @@ test('of what was never opened, an iterator or a collection must be closed, and 
     iteratorToClose(() => []),
     undefined,
   )
+  t.is(iteratorToClose(undefined), undefined)
+  t.is(iteratorToClose(Object.assign(() => [], {next: () => {}})), undefined)
   t.is(iteratorToClose(new Map()), undefined)
   t.is(iteratorToClose(Object.assign(new Map(), {next: 5})), undefined)
 })

@@ -270,3 +270,22 @@ test('what an asynchronous disposal rejects with is given back', async (t) => {
   const disposal = discard({[Symbol.asyncDispose]: () => Promise.reject(cause)})
   t.is(await t.throwsAsync(async () => disposal), cause)
 })
+
+test('a native promise is heard as early as by its own then, whether it fulfils or rejects', async (t) => {
+  const heard: string[] = []
+  const hear = (promise: Promise<string>): void => {
+    whenSettled(
+      promise,
+      (value) => heard.push(value),
+      (reason) => heard.push(String(reason)),
+    )
+    void promise.then(
+      () => heard.push('then'),
+      () => heard.push('then'),
+    )
+  }
+  hear(Promise.resolve('fulfilled'))
+  hear(Promise.reject('rejected'))
+  await new Promise(setImmediate)
+  t.deepEqual(heard, ['fulfilled', 'then', 'rejected', 'then'])
+})

@@ -1,0 +1,64 @@
+/** The tests without any mutant: they must pass, and tell which mutants each of them comes by. */
+import type {Mutant} from './mutants.js'
+import type {Chosen, Order} from './protocol.js'
+import {attempt, type Ended, type Trial} from './trial.js'
+import type {Workshop} from './workshop.js'
+
+export interface Baseline {
+  readonly tests: number
+  readonly seconds: number
+  /** Which tests to run for a mutant: none if no test comes by it. */
+  orderFor(mutant: Mutant): Order | undefined
+}
+
+export async function baseline(shop: Workshop): Promise<Baseline> {
+  const trial = await attempt(shop, {})
+  assertPassed(trial, 'in one process')
+  // Backwards as well: a test that needs another before it would fail, or pass, for no reason of a mutant's.
+  const backwards = trial.ended.map(chosen).toReversed()
+  assertPassed(await attempt(shop, {tests: backwards}), 'in one process backwards')
+  const {ended, loading} = trial
+  const seconds = ended.reduce((sum, {ms}) => sum + ms, 0) / 1000
+  const hitsOf = (id: string): number => (loading[id] ?? 0) + ended.reduce((sum, {hits}) => sum + (hits[id] ?? 0), 0)
+  return {
+    tests: ended.length,
+    seconds,
+    orderFor: ({id, file}) => {
+      const isStatic = (loading[id] ?? 0) > 0
+      const isReached = ended.some(({hits}) => (hits[id] ?? 0) > 0)
+      if (!isStatic && !isReached) return undefined
+      // The unit tests of the file always: what is done once in a process is hit by one test, and told by another.
+      const covering = ended.filter(
+        ({test, hits}) => isStatic || (hits[id] ?? 0) > 0 || test.file === unitTestsOf(file),
+      )
+      const tests = covering.toSorted((a, b) => rank(a, file, id) - rank(b, file, id)).map(chosen)
+      return {tests, hitLimit: hitsOf(id) * 100 + 10_000}
+    },
+  }
+}
+
+/** The unit tests of the mutant's own file come first; otherwise what is quick, and the model last. */
+function rank({test, ms, hits}: Ended, file: string, id: string): number {
+  const isModel = test.file.endsWith('model-runs.ts')
+  return ms + ((hits[id] ?? 0) > 0 ? 0 : 1e8) + (isModel ? 1e7 : test.file === unitTestsOf(file) && ms < 300 ? 0 : 1e4)
+}
+
+function unitTestsOf(file: string): string {
+  return file.replace(/^src\/(.*)\.ts$/, 'test/unit/$1.test.ts')
+}
+
+/** A test has many times what it took, and a bit for a machine that is busy. */
+function chosen({test, ms}: Ended): Chosen {
+  return {...test, patience: Math.ceil(2000 + ms + Math.min(ms * 20, 10_000))}
+}
+
+function assertPassed({code, ended, last, errors}: Trial, how: string): void {
+  const failed = ended.find(({failure}) => failure !== null)
+  if (failed)
+    throw new Error(`Without a mutant a test fails ${how}: ${failed.test.file} › ${failed.title}\n${failed.failure}`)
+  if (code !== 0)
+    throw new Error(
+      `Without a mutant the tests end with ${code} ${how}, after ${last?.file} › ${last?.title}\n${errors}`,
+    )
+  if (ended.length === 0) throw new Error('There are no tests')
+}

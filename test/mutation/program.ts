@@ -1,0 +1,96 @@
+/** Runs in a process of its own, bundled with all tests and the library: runs the tests that it is told to. */
+import {existsSync, readFileSync, rmSync, writeSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+// @ts-expect-error -- made when the program is bundled
+import {files as made} from 'files-of-tests'
+import {attempt, collect, type Test} from '../runtimes/harness.js'
+import {Limit} from './limit.js'
+import {type Chosen, type Line, type Order, variable} from './protocol.js'
+
+type Hits = Record<string, number>
+
+/** What the switches in the library look at. */
+interface Switchboard {
+  currentTestId?: string | undefined
+  mutantCoverage?: {static: Hits; perTest: Record<string, Hits>}
+  hitCount?: number
+  hitLimit?: number
+}
+
+const files = made as Readonly<Record<string, () => Promise<unknown>>>
+const order = JSON.parse(process.env[variable] ?? '{}') as Order
+// oxlint-disable-next-line eslint/no-underscore-dangle -- Stryker's name
+const board: Switchboard = ((globalThis as {__stryker__?: Switchboard}).__stryker__ ??= {})
+const loaded = new Map<string, readonly Test[]>()
+/** With hundreds of thousands of tasks, about time and not about what comes out: many seconds for each mutant. */
+const heavy = /starve the event loop|overflow no stack|with 1,000,000/
+const childHits = join(tmpdir(), `aio-tasks-hits-${process.pid}.json`)
+
+function tell(line: Line): void {
+  writeSync(3, `${JSON.stringify(line)}\n`)
+}
+
+async function testsOf(file: string): Promise<readonly Test[]> {
+  const tests = loaded.get(file) ?? (await collect(files[file] ?? (() => Promise.reject(new Error(`no ${file}`)))))
+  loaded.set(file, tests)
+  return tests
+}
+
+async function everything(): Promise<Chosen[]> {
+  const chosen: Chosen[] = []
+  for (const file of Object.keys(files))
+    for (const [at, {title}] of (await testsOf(file)).entries())
+      if (!heavy.test(title)) chosen.push({file, at, patience: 60_000})
+  return chosen
+}
+
+/** Whether the test passed. */
+async function run({file, at, patience}: Chosen): Promise<boolean> {
+  const test = (await testsOf(file))[at]
+  if (test === undefined) throw new Error(`${file} has no test ${at}`)
+  const id = `${file}:${at}`
+  tell({kind: 'begins', test: {file, at}, title: test.title})
+  board.currentTestId = id
+  const startedAt = process.hrtime.bigint() // tests stop the other clock
+  const failure = (await attempt(test, new Limit(patience))) ?? null
+  const ms = Number(process.hrtime.bigint() - startedAt) / 1e6
+  board.currentTestId = undefined
+  const hits = {...board.mutantCoverage?.perTest[id], ...takeChildHits()}
+  tell({kind: 'ended', test: {file, at}, ms, failure, hits: order.tests === undefined ? hits : {}})
+  return failure === null
+}
+
+/** What the programs came by that a test has started. */
+function takeChildHits(): Hits {
+  if (!existsSync(childHits)) return {}
+  const hits: Hits = {}
+  for (const line of readFileSync(childHits, 'utf8').split('\n'))
+    if (line !== '') Object.assign(hits, JSON.parse(line) as Hits)
+  rmSync(childHits)
+  return hits
+}
+
+function end(code: number): never {
+  const {mutantCoverage, hitCount = 0} = board
+  const isEndless = order.hitLimit !== undefined && hitCount > order.hitLimit
+  tell({kind: 'over', loading: order.tests === undefined ? (mutantCoverage?.static ?? {}) : {}, isEndless})
+  process.exit(code)
+}
+
+// A test that waits for what will never come has failed, and nothing need be waited for.
+process.on('beforeExit', () => end(1))
+if (order.hitLimit !== undefined) Object.assign(board, {hitCount: 0, hitLimit: order.hitLimit})
+if (order.tests === undefined) {
+  const hook = new URL('../mutation/child-hits.mjs', import.meta.url).href
+  Object.assign(process.env, {NODE_OPTIONS: `--import=${hook}`, AIO_TASKS_HITS: childHits})
+}
+let failures = 0
+for (const test of order.tests ?? (await everything())) {
+  if (await run(test)) continue
+  failures++
+  if (order.tests !== undefined) break
+}
+// What the last test has left behind may still fail.
+for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+end(failures === 0 ? 0 : 1)

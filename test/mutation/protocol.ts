@@ -1,0 +1,39 @@
+/** What the program of the tests is asked for, and what it answers: on file descriptor 3, as lines of JSON. */
+
+/** The variable of the environment that says what to run. */
+export const variable = 'AIO_TASKS_MUTATION'
+
+/** A test by its file and its place in it. */
+export interface TestId {
+  readonly file: string
+  readonly at: number
+}
+
+export interface Chosen extends TestId {
+  /** Milliseconds that it may take. */
+  readonly patience: number
+}
+
+export interface Order {
+  /** In this order, until one fails; otherwise all there are. */
+  readonly tests?: readonly Chosen[]
+  /** Of which mutant more than so many hits are an endless loop. */
+  readonly hitLimit?: number
+}
+
+export type Line =
+  | {readonly kind: 'begins'; readonly test: TestId; readonly title: string}
+  | {
+      readonly kind: 'ended'
+      readonly test: TestId
+      readonly ms: number
+      readonly failure: string | null
+      /** How often the test came by which mutant. */
+      readonly hits: Readonly<Record<string, number>>
+    }
+  | {
+      readonly kind: 'over'
+      /** Mutants that code outside of any test came by: what a module does when it is loaded. */
+      readonly loading: Readonly<Record<string, number>>
+      readonly isEndless: boolean
+    }

@@ -1,0 +1,12 @@
+import {Random} from '../helpers/random.js'
+
+/** So many items chosen at random, the same ones for the same seed, and in their order. */
+export function sample<V>(items: readonly V[], count: number, seed: number): V[] {
+  const random = new Random(seed)
+  return items
+    .map((item, at) => ({item, at, rank: random.fraction()}))
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, count)
+    .sort((a, b) => a.at - b.at)
+    .map(({item}) => item)
+}
