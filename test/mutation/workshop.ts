@@ -9,6 +9,7 @@ import type {Instrumented} from './mutants.js'
 /** They look at what is written and not at what it does, or take long: the model's runs come in fewer. */
 const others = new Set([
   'test/architecture.test.ts',
+  'test/docs.test.ts',
   'test/readme.test.ts',
   'test/types.test.ts',
   'test/model/leaks.test.ts',
