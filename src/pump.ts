@@ -165,7 +165,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
         this.#letLoopTurn()
         break
       }
-      const task = this.#held === nothing && this.#gate === undefined ? this.#reader.pull() : this.#next()
+      const task = this.#held === nothing ? this.#pull() : this.#takeHeld()
       if (task === nothing) break
       if (this.#isChanged && this.#isFull()) {
         this.#held = task
@@ -307,20 +307,22 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
     return this.#isPaused || !this.#slots.hasFree || this.#results.isFull
   }
 
-  /** The task to start next, or `nothing`: then one may come later. */
-  #next(): Task<T> | typeof nothing {
-    const held = this.#held
-    if (held === nothing) return this.#isAdmitted() ? this.#reader.pull() : nothing
-    this.#held = nothing
-    return held
+  /** The next task of the source, or `nothing`: then one may come later. */
+  #pull(): Task<T> | typeof nothing {
+    return this.#gate === undefined || this.#isAdmitted(this.#gate) ? this.#reader.pull() : nothing
   }
 
-  #isAdmitted(): boolean {
-    if (this.#gate === undefined) return true
-    if (this.#reader.isPulling || !this.#gate.letsThrough()) return false
+  #isAdmitted(gate: Gate): boolean {
+    if (this.#reader.isPulling || !gate.letsThrough()) return false
     if (!this.#isFull()) return true
-    this.#gate.giveBack() // the gate itself has changed what may start
+    gate.giveBack() // the gate itself has changed what may start
     return false
+  }
+
+  #takeHeld(): Task<T> | typeof nothing {
+    const held = this.#held
+    this.#held = nothing
+    return held
   }
 
   /** Starts a task that has been pulled. */

@@ -48,12 +48,10 @@ export class Results<R> {
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (this.#takers.size > 0) {
-      if (this.#isDiscarding || (!this.#isOrdered && this.#size === 0 && !this.#isHeld)) {
-        this.#takers.shift()?.resolve({value: result, done: false})
-        return
-      }
-    } else if (this.#isDiscarding) return
+    if (this.#isDiscarding) {
+      if (this.#takers.size > 0) this.#takers.shift()?.resolve({value: result, done: false})
+      return
+    }
     const place = this.#isOrdered ? index : this.#tail
     while (place - this.#head > this.#mask) this.#grow()
     this.#ring[place & this.#mask] = result

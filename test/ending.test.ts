@@ -482,10 +482,13 @@ test('a disposal that throws or rejects goes to the error event, and the others 
   const rejecting = Object.assign(() => 1, {[Symbol.asyncDispose]: async () => throwBoom()})
   const runner = concurrent([one, bad, rejecting, disposable(log, 'c')], {limit: 1, highWaterMark: 0})
   const events = record(runner)
+  const messages: string[] = []
+  runner.on('error', ({message}) => messages.push(message))
   await runner.next()
   await runner.return()
   await runner.drained
   t.deepEqual(log, ['c'])
+  t.deepEqual(new Set(messages), new Set(['Disposing of a task that will not run failed: Error: boom']))
   t.deepEqual(events, ['start 0', 'result 0 1', 'error - boom', 'error - boom', 'drain'])
 })
 

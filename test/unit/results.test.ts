@@ -282,3 +282,14 @@ test('what nobody needs is never full', (t) => {
   results.discard()
   t.false(results.isFull)
 })
+
+test('in order: a result that fills a gap takes nothing from those behind it, also when room is made for more', async (t) => {
+  const results = inOrder()
+  results.put('c', 20)
+  results.put('a', 0)
+  results.put('d', 40)
+  for (let index = 1; index < 20; index++) results.put('b', index)
+  for (let index = 21; index < 40; index++) results.put('b', index)
+  const log = await settled(take(results, 41))
+  t.deepEqual([log[0], log[20], log[40], log.length], ['1: a', '21: c', '41: d', 41])
+})

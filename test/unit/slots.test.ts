@@ -172,3 +172,23 @@ test('a timer that is stopped is cleared, and stopping twice or without one does
     t.is(timers.size, 0)
   })
 })
+
+test('once nothing runs, 1024 slots are kept for later, and the rest is let go', (t) => {
+  const slots = new Slots(Infinity, new Owner())
+  const takeMany = (): Slot[] => Array.from({length: 1500}, (_, index) => slots.take(new Context(index)))
+  const first = takeMany()
+  for (const slot of first) slots.release(slot)
+  const known = new Set(first)
+  t.is(takeMany().filter((slot) => known.has(slot)).length, 1024)
+})
+
+test('a slot that was let go is not heard of again, and those that are kept are', (t) => {
+  const slots = new Slots(Infinity, new Owner())
+  const first = Array.from({length: 1100}, (_, index) => slots.take(new Context(index)))
+  for (const slot of first) slots.release(slot)
+  const kept = slots.take(new Context(0))
+  for (const slot of first) slot.context ??= new Context(0) // as if a task ran in each
+  slots.abort('over')
+  t.is(first.filter(({context}) => context?.signal.aborted).length, 1024)
+  t.is(kept.context?.signal.reason, 'over')
+})
