@@ -158,7 +158,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
     let left = mostAtOnce
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
       if (left-- === 0) {
-        this.#rest(queueMicrotask)
+        this.#rest((wake) => void Promise.resolve().then(wake))
         break
       }
       if (this.#pace.isDue()) {
@@ -301,7 +301,7 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
     this.#mayStart = this.#isOpen && !this.#isPaused && !this.#isResting
   }
 
-  /** Whether no task may start, though one might have when it was asked for. */
+  /** Whether no task may start, though one might have when it was asked for. A change is heeded with that. */
   #isFull(): boolean {
     this.#isChanged = false
     return this.#isPaused || !this.#slots.hasFree || this.#results.isFull
@@ -426,14 +426,14 @@ export class Pump<T> implements SlotOwner, SourceSink<Task<T>>, GateOwner, Dispo
     })
   }
 
-  /** A held task waits until it can start; one of a queue waits there, for any runner. */
+  /** A held task waits here until it can start; one that comes right from a queue waits there, for any runner. */
   #setAside(): void {
     const held = this.#held
     if (held === nothing) return
     handleRejection(held)
-    const toReturn = this.#isResting ? undefined : receiptOf(held) // a rest is short
-    if (toReturn === undefined) return
+    if (this.#isResting || !this.#reader.isPrompt) return // a rest is short
     this.#held = nothing
-    toReturn.returned()
+    this.#gate?.giveBack() // the next pull is in place of this one
+    receiptOf(held)?.returned()
   }
 }

@@ -5,7 +5,7 @@ import {Fifo} from './fifo.js'
 import {checkTask, resolvePush, resolveQueue} from './options.js'
 import {Priorities} from './priorities.js'
 import {nextTurn} from './runtime.js'
-import {nothing, type Prompt, takeNow} from './source.js'
+import {nothing, takeNow} from './source.js'
 import {handleRejection, refused} from './tasks.js'
 import type {PushOptions, QueueOptions, Task} from './types.js'
 
@@ -19,9 +19,9 @@ type Taker<T> = DeferredPromise<IteratorResult<Task<T>, undefined>> & {
  * one. Give it to one or more runners; each task runs once, in whichever has a free slot.
  *
  * Every promise it hands out settles: a task's with that task's own result or error, or with the reason
- * why it will not run. A task waits until a runner takes it; what a runner has taken when it ends, and
- * could not start, goes back to the front for the next one. A promise that nobody awaits never becomes an
- * unhandled rejection: the runner's `error` event tells of failures.
+ * why it will not run. A task waits until a runner takes it; what a runner has taken and cannot start, as it is
+ * paused, full or at its end, goes back to where it stood, for any runner. A promise that nobody awaits never
+ * becomes an unhandled rejection: the runner's `error` event tells of failures.
  *
  * @typeParam T What the tasks give. With `unknown`, the default, each push has a type of its own.
  * @example
@@ -101,7 +101,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     handleRejection(task)
     if (this.#state === 'closed') return refused(closedError())
     if (signal?.aborted) return refused(signal.reason)
-    if (this.#waiting.size >= this.#capacity)
+    // Who was let through has a place, also if a task has come back since.
+    if (this.#waiting.size >= this.#capacity && this.#admitted === 0)
       return refused(new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError'))
     const entry = new Entry(task, priority, signal, this.#owner)
     if (this.#admitted > 0) this.#admitted--
@@ -202,16 +203,16 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
       const entry = hasEnded ? undefined : this.#waiting.shift()
       return entry ? this.#take(entry) : nothing
     }
-    const iterator: AsyncIterator<Task<T>, undefined> & Prompt<Task<T>> = {
-      [takeNow]: take,
-      next: () => {
-        const task = take()
-        if (task !== nothing) return Promise.resolve({done: false, value: task})
-        if (hasEnded || this.#state === 'closed') return Promise.resolve({done: true, value: undefined})
-        const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
-        this.#takers.push(taker)
-        return taker.promise
-      },
+    const next = (): Promise<IteratorResult<Task<T>, undefined>> => {
+      const task = take()
+      if (task !== nothing) return Promise.resolve({done: false, value: task})
+      if (hasEnded || this.#state === 'closed') return Promise.resolve({done: true, value: undefined})
+      const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
+      this.#takers.push(taker)
+      return taker.promise
+    }
+    const iterator: AsyncIterator<Task<T>, undefined> = {
+      next: Object.assign(next, {[takeNow]: take}),
       // Also while `next` waits: an empty queue keeps no runner from ending.
       return: async () => {
         hasEnded = true

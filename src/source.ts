@@ -20,7 +20,10 @@ export interface SourceSink<I> {
 /** What `pull` returns when there is no item now: one will arrive, or the source is over. */
 export const nothing: unique symbol = Symbol('nothing')
 
-/** An async iterator may have this method, which gives an item that is there already: that saves promises. */
+/**
+ * The `next` of a queue's iterator has this method, which gives an item that is there already: that saves promises.
+ * Whoever puts a `next` of their own in its place is asked alone.
+ */
 export const takeNow: unique symbol = Symbol('takeNow')
 
 export interface Prompt<I> {
@@ -37,8 +40,8 @@ export class SourceReader<I> {
   #source: Items<I> | undefined
   /** Let go of once over. */
   #iterator: Iterator<I> | AsyncIterator<I> | undefined
-  /** The iterator again, if it may have an item already. */
-  #prompt: Prompt<I> | undefined
+  /** Of an iterator that may have an item already. */
+  #takeNow: (() => I | typeof nothing) | undefined
   #isAsync = false
   #isPulling = false
   /** In the midst of a call of the source's code, when a generator cannot be closed: it is closed after it. */
@@ -56,6 +59,11 @@ export class SourceReader<I> {
   /** Whether the source is an async one. Known once opened. */
   get isAsync(): boolean {
     return this.#isAsync
+  }
+
+  /** Whether the source is a queue as it is, which may get its items back. */
+  get isPrompt(): boolean {
+    return this.#takeNow !== undefined
   }
 
   /** Whether an item has been asked for and is not here yet. There is never more than one. */
@@ -79,7 +87,7 @@ export class SourceReader<I> {
       handleRejections(source)
       this.#isAsync = isAsyncIterable(source)
       this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-      if (takeNow in this.#iterator) this.#prompt = this.#iterator as Prompt<I>
+      this.#takeNow = (this.#iterator.next as Partial<Prompt<I>> | undefined)?.[takeNow]
       this.#state = 'open'
     } catch (cause) {
       this.#fail(cause)
@@ -90,7 +98,7 @@ export class SourceReader<I> {
   /** The next item, or `nothing`: then it arrives later, or the sink has been told why there is none. */
   pull(): I | typeof nothing {
     if (this.#state !== 'open' || this.#isPulling) return nothing
-    const item = this.#prompt === undefined ? nothing : this.#prompt[takeNow]()
+    const item = this.#takeNow === undefined ? nothing : this.#takeNow()
     if (item !== nothing) return item
     this.#isPulling = true
     this.#isCalling = true
@@ -166,7 +174,7 @@ export class SourceReader<I> {
 
   #end(): void {
     this.#state = 'over'
-    this.#iterator = this.#prompt = undefined
+    this.#iterator = this.#takeNow = undefined
   }
 
   /** Closes what could not be closed while its own code was being called. */

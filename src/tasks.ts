@@ -87,7 +87,7 @@ export interface Receipt {
   rejected(reason: unknown): void
   /** It takes no slot any more. After a timeout that may be long after it was rejected. */
   released(): void
-  /** It was not called, and will not be. */
+  /** The runner has not called it, and will not. */
   returned(): void
 }
 

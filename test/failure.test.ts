@@ -555,19 +555,32 @@ test('a timed-out task keeps its slot until it settles: the limit is never excee
   t.deepEqual(log.slice(2), ['start 1', 'result 1 a', 'drain'])
 })
 
-test('a timeout that lets ordered results through makes room for the next task, though its own slot stays taken', async (t) => {
-  const source = async function* () {
-    yield () => never()
-    yield a
-    await turn()
-    yield a // which has to wait for room
-  }
-  const runner = concurrent(source, {limit: 3, highWaterMark: 1, ordered: true, timeout: 20, yieldExceptions: true})
-  const results = [runner.next(), runner.next(), runner.next()]
-  const values = (await Promise.all(results)).map(({value}) => (value instanceof Error ? 'timeout' : value))
-  t.deepEqual(values, ['timeout', 'a', 'a'])
-  await runner.return()
-})
+test.serial(
+  'a timeout that lets ordered results through makes room for the next task, though its own slot stays taken',
+  async (t) => {
+    const timers: Array<() => void> = []
+    const {setTimeout} = globalThis
+    globalThis.setTimeout = ((onTimeout: () => void) => timers.push(onTimeout)) as unknown as typeof setTimeout
+    t.teardown(() => {
+      globalThis.setTimeout = setTimeout
+    })
+    let pulled = 0
+    const source = async function* () {
+      for (const task of [() => never(), a, a]) {
+        pulled++
+        yield task
+      }
+    }
+    const runner = concurrent(source, {limit: 3, highWaterMark: 1, ordered: true, timeout: 1, yieldExceptions: true})
+    const results = [runner.next(), runner.next(), runner.next()]
+    while (pulled < 3) await turn()
+    t.is(runner.stats.started, 2) // the third has to wait for room
+    timers[0]?.()
+    const values = (await Promise.all(results)).map(({value}) => (value instanceof Error ? 'timeout' : value))
+    t.deepEqual(values, ['timeout', 'a', 'a'])
+    await runner.return()
+  },
+)
 
 test('what a task does after its timeout changes nothing: one outcome', async (t) => {
   for (const settle of ['resolve', 'reject'] as const) {

@@ -2,7 +2,14 @@
 import {AsyncLocalStorage} from 'node:async_hooks'
 import {getEventListeners} from 'node:events'
 import test from 'ava'
-import {ConcurrentExecutionError, ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../src/index.js'
+import {
+  ConcurrentExecutionError,
+  ConcurrentRunner,
+  type Task,
+  type TaskContext,
+  type TaskFunction,
+  TaskQueue,
+} from '../src/index.js'
 import {
   caught,
   consume,
@@ -739,6 +746,83 @@ test('a paused runner holds nothing: what it was waiting for can be cleared, out
   runner.resume()
   await Promise.all(pushes)
   t.deepEqual(log, ['high', 'low'])
+})
+
+test('who was let through by room() may push, also when a task has come back meanwhile', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  const runner = serve(queue, {limit: 1})
+  await turn()
+  runner.pause()
+  const pushes: Array<Promise<number>> = []
+  for (const number of [1, 2]) {
+    await queue.room()
+    pushes.push(queue.push(() => number))
+  }
+  t.is(await standing(queue.push(() => 3)), 'rejected: QuotaExceededError')
+  runner.resume()
+  t.deepEqual(await Promise.all(pushes), [1, 2])
+})
+
+test('a task that comes back leaves its pull what ready() has granted', async (t) => {
+  let permits = 1
+  const granted: Array<() => void> = []
+  class Gated extends ConcurrentRunner<unknown> {
+    protected override async ready(): Promise<void> {
+      while (permits === 0) await new Promise<void>((resolve) => granted.push(resolve))
+      permits--
+    }
+  }
+  const queue = new TaskQueue()
+  const runner = new Gated(queue)
+  void runner.run()
+  await turn()
+  runner.pause()
+  const push = queue.push(() => 'a')
+  await turn()
+  runner.resume()
+  t.is(await push, 'a')
+})
+
+test('an iterator made of a queue’s own is asked by its own next()', async (t) => {
+  const queue = new TaskQueue()
+  const pushes = [1, 2, 3].map((number) => queue.push(() => number))
+  queue.close()
+  let seen = 0
+  const source = {
+    [Symbol.asyncIterator]() {
+      const iterator = queue[Symbol.asyncIterator]()
+      return {
+        ...iterator,
+        next: async () => {
+          const result = await iterator.next()
+          if (!result.done) seen++
+          return result
+        },
+      }
+    },
+  }
+  await new ConcurrentRunner(source).run()
+  t.is(seen, 3)
+  t.deepEqual(await Promise.all(pushes), [1, 2, 3])
+})
+
+test('what a generator has taken from a queue stays with its runner', async (t) => {
+  const queue = new TaskQueue()
+  const first = async function* (): AsyncGenerator<TaskFunction<unknown>> {
+    for await (const task of queue) {
+      yield task as TaskFunction<unknown>
+      return
+    }
+  }
+  const runner = new ConcurrentRunner(first(), {limit: 1})
+  const running = runner.run()
+  await turn()
+  runner.pause()
+  const push = queue.push(() => 'a')
+  await turn()
+  runner.resume()
+  t.is((await running).started, 1)
+  t.is(await push, 'a')
 })
 
 test('what comes back may make the queue longer than its capacity', async (t) => {

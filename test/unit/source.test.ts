@@ -694,14 +694,18 @@ test('an async iterator that has an item already may give it at once, and is ask
   const items = ['a', 'b']
   const calls: string[] = []
   const prompt = {
-    [takeNow]: () => {
-      calls.push('takeNow')
-      return items.shift() ?? nothing
-    },
-    next: async () => {
-      calls.push('next')
-      return {done: true as const, value: undefined}
-    },
+    next: Object.assign(
+      async () => {
+        calls.push('next')
+        return {done: true as const, value: undefined}
+      },
+      {
+        [takeNow]: () => {
+          calls.push('takeNow')
+          return items.shift() ?? nothing
+        },
+      },
+    ),
     [Symbol.asyncIterator]: () => prompt,
   }
   const {reader, log} = opened<string>(prompt)
