@@ -564,16 +564,17 @@ test.serial(
     t.teardown(() => {
       globalThis.setTimeout = setTimeout
     })
-    let pulled = 0
+    const third = pDefer<void>()
     const source = async function* () {
-      for (const task of [() => never(), a, a]) {
-        pulled++
-        yield task
-      }
+      yield () => never()
+      yield a
+      third.resolve()
+      yield a
     }
     const runner = concurrent(source, {limit: 3, highWaterMark: 1, ordered: true, timeout: 1, yieldExceptions: true})
     const results = [runner.next(), runner.next(), runner.next()]
-    while (pulled < 3) await turn()
+    await third.promise
+    await turn()
     t.is(runner.stats.started, 2) // the third has to wait for room
     timers[0]?.()
     const values = (await Promise.all(results)).map(({value}) => (value instanceof Error ? 'timeout' : value))

@@ -768,7 +768,7 @@ test('a task that comes back leaves its pull what ready() has granted', async (t
   const granted: Array<() => void> = []
   class Gated extends ConcurrentRunner<unknown> {
     protected override async ready(): Promise<void> {
-      while (permits === 0) await new Promise<void>((resolve) => granted.push(resolve))
+      if (permits === 0) await new Promise<void>((resolve) => granted.push(resolve))
       permits--
     }
   }

@@ -76,7 +76,8 @@ class Check {
       if (probe.isPulling) probe.wasPulling = true
     }
     probe.onExhausted = () => this.#model.finish('exhausted')
-    probe.mayPull = () => this.#mayStart && this.#runner.pass()
+    // A task may go back to a queue, and leaves its pass to the next pull: it is used up by the start.
+    probe.mayPull = () => this.#mayStart && (source.isDirect || this.#runner.pass())
     // A queue calls its tasks a tick after they have started.
     this.#items.mayCall = () => this.#model.outcome === undefined || this.#runner.isExecuting || source.kind === 'queue'
     if (options.signal === 'aborted') this.#controller.abort('signalled')
@@ -232,6 +233,8 @@ class Check {
     this.#world.say(`start ${index}`)
     if (!model.isRunning) this.#world.problem(`task ${index} starts after the end`)
     if (!this.#mayStart) this.#world.problem(`task ${index} starts when none may`)
+    if (this.#scenario.source.isDirect && !this.#runner.pass())
+      this.#world.problem(`task ${index} starts though ready() has not let it through`)
     const {live} = this.#items
     if (!this.#scenario.options.releaseOnTimeout && live >= model.limit)
       this.#world.problem(`task ${index} starts while ${live} run`)

@@ -4,6 +4,7 @@ import {ReadableStream} from 'node:stream/web'
 import type {Arbitrary} from 'fast-check'
 import * as fc from 'fast-check'
 import {type Source, type Task, type TaskFunction, TaskQueue} from '../../src/index.js'
+import {nothing, takeNow} from '../../src/source.js'
 import {record} from './arbitraries.js'
 import type {Inside} from './places.js'
 import type {Items, Value} from './tasks.js'
@@ -26,10 +27,18 @@ export const sourceKinds = [
 
 export type SourceKind = (typeof sourceKinds)[number]
 
+/** `next` of an iterator that may have an item already, as a queue's has. */
+interface Prompt<I> {
+  (): Promise<IteratorResult<I, undefined>>
+  [takeNow]?: (() => I | typeof nothing) | undefined
+}
+
 export interface SourcePlan {
   readonly kind: SourceKind
   /** Behind a function that is called when the run starts. */
   readonly isFactory: boolean
+  /** A queue is read as it is, and not by an iterator around it. */
+  readonly isDirect: boolean
   /** What an async source does before each item. */
   readonly latency: 'none' | 'tick' | 'step'
   /** At this item it throws; at -1 its function does. */
@@ -44,6 +53,7 @@ export function sourcePlan(kind: SourceKind): Arbitrary<SourcePlan> {
   return record({
     kind: fc.constant(kind),
     isFactory: kind === 'queue' ? fc.constant(false) : fc.oneof(fc.constant(false), fc.boolean()),
+    isDirect: kind === 'queue' ? fc.boolean() : fc.constant(false),
     latency: fc.constantFrom('none', 'tick', 'step'),
     failsAt: fc.oneof({weight: 8, arbitrary: place}, {weight: kind === 'queue' ? 0 : 1, arbitrary: fc.constant(-1)}),
     stallsAt: place,
@@ -344,7 +354,9 @@ class SourceBuilder {
     return {
       [Symbol.asyncIterator]: () => {
         const iterator = iterable[Symbol.asyncIterator]()
-        const watched: AsyncIterator<Task<Value>> = {next: () => iterator.next()}
+        const next: Prompt<Task<Value>> = () => iterator.next()
+        if (this.#plan.isDirect) next[takeNow] = (iterator.next as Prompt<Task<Value>>)[takeNow]
+        const watched: AsyncIterator<Task<Value>> = {next}
         watched.return = () => iterator.return?.() ?? Promise.resolve({done: true, value: undefined})
         return this.#opened(watched)
       },
@@ -394,7 +406,17 @@ class SourceBuilder {
         throw error
       }
     }
-    Object.assign(iterator, {next: watchedNext}, giveBack && {return: watchedReturn})
+    const take = (iterator.next as Prompt<Task<Value>>)[takeNow]
+    const watchedTake = take && {
+      [takeNow]: (): unknown => {
+        const item = take()
+        if (item === nothing) return item
+        probe.pull()
+        probe.pulled({done: false})
+        return item
+      },
+    }
+    Object.assign(iterator, {next: Object.assign(watchedNext, watchedTake)}, giveBack && {return: watchedReturn})
     return iterator
   }
 }
