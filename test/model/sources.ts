@@ -7,7 +7,7 @@ import {type Source, type Task, type TaskFunction, TaskQueue} from '../../src/in
 import {nothing, takeNow} from '../../src/source.js'
 import {record} from './arbitraries.js'
 import type {Inside} from './places.js'
-import type {Items, Value} from './tasks.js'
+import type {Item, Items, Value} from './tasks.js'
 import type {World} from './world.js'
 
 export const sourceKinds = [
@@ -213,10 +213,23 @@ class SourceBuilder {
 
   #filled(): TaskQueue<Value> {
     const queue = (this.#queue = new TaskQueue<Value>())
-    for (const {index} of this.#tools.items.all)
-      this.#tools.hand('push()', queue.push(this.#tools.items.make(index, true)))
-    queue.close()
+    const {items, hand} = this.#tools
+    const push = ({index}: Item): void => hand('push()', queue.push(items.make(index, true)))
+    if (this.#plan.isDirect && this.#plan.latency === 'step') hand('the pushes', this.#pushOneByOne(queue, push))
+    else {
+      for (const item of items.all) push(item)
+      queue.close()
+    }
     return queue
+  }
+
+  async #pushOneByOne(queue: TaskQueue<Value>, push: (item: Item) => void): Promise<void> {
+    const {items, world} = this.#tools
+    for (const item of items.all) {
+      await world.step(`push ${item.index}`)
+      push(item)
+    }
+    queue.close()
   }
 
   /** What happens before the item of this index comes; it may throw. */
