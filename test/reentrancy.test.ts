@@ -341,3 +341,54 @@ test('an execute that throws before it has looked at a promise leaves no unhandl
   })
   t.deepEqual(reasons, [])
 })
+
+test.serial(
+  'a promise that a synchronous source gives while it pauses the run may reject before its turn comes',
+  async (t) => {
+    const runner = concurrent<number, true>(
+      function* () {
+        runner.pause()
+        yield Promise.reject(boom)
+        yield () => 2
+      },
+      {yieldExceptions: true},
+    )
+    const reasons = await unhandledDuring(async () => {
+      void runner.next().catch(() => {})
+      await turn()
+      t.is(runner.stats.started, 0)
+    })
+    t.deepEqual(reasons, [])
+    runner.resume()
+    t.deepEqual(await runner.toArray(), [2])
+  },
+)
+
+test('a source that lowers the limit, and with it the mark, while it gives a task: the task waits', async (t) => {
+  let isLowered = false
+  const runner = concurrent(
+    function* () {
+      yield async () => 1
+      isLowered = true
+      yield async () => 2
+      runner.limit = 1
+      yield async () => 3
+    },
+    {limit: 2},
+  )
+  await runner.next()
+  await turn()
+  t.true(isLowered)
+  t.true(runner.stats.started - 1 <= 1 + 1, 'what is on its way is within limit and mark')
+  t.deepEqual(await runner.toArray(), [2, 3])
+})
+
+test('a listener that ends the run over an item that is no task: the drain comes after that item is disposed of', async (t) => {
+  const log: string[] = []
+  const item = {[Symbol.dispose]: () => log.push('disposed')}
+  const runner = concurrent([item as unknown as () => number], {yieldExceptions: true})
+  runner.on('error', () => runner.abort('over'))
+  runner.on('drain', () => log.push('drain'))
+  await runner.run().catch(() => {})
+  t.deepEqual(log, ['disposed', 'drain'])
+})
