@@ -18,7 +18,7 @@ test('every TypeScript snippet of the README compiles on its own', async (t) => 
   await Promise.all(
     snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), `${code}\nexport {}\n`)),
   )
-  const paths = {'aio-tasks': [join(root, 'src/index.ts')]}
+  const paths = {'aio-tasks': [join(root, 'src/index.ts')], 'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')]}
   const compilerOptions = {paths, noEmit: true, isolatedDeclarations: false, declaration: false, noUnusedLocals: false}
   const config = {extends: join(root, 'tsconfig.json'), compilerOptions, include: ['*.ts'], exclude: []}
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
