@@ -30,8 +30,9 @@ function work<D, R>(
   queue: Queue,
   handler: JobHandler<D, R>,
   limit = 5,
+  options: Partial<WorkerTasksOptions> = {},
 ): ConcurrentRunner<R, true> {
-  const jobs = workerTasks(queue.name, handler, {connection: redis.connection, concurrency: limit})
+  const jobs = workerTasks(queue.name, handler, {connection: redis.connection, concurrency: limit, ...options})
   const runner = new ConcurrentRunner(jobs, {limit, yieldExceptions: true})
   const running = runner.run()
   t.teardown(async () => {
