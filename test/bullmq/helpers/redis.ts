@@ -44,7 +44,9 @@ export class RedisServer {
     this.#port ||= await freePort()
     const always = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction']
     const args = ['--bind', this.host, '--port', `${this.#port}`, '--dir', this.#folder, '--aof-load-truncated', 'yes']
-    this.#process = spawn('redis-server', [...args, ...always], {stdio: 'ignore'})
+    const child = spawn('redis-server', [...args, ...always], {stdio: 'ignore'})
+    this.#process = child
+    process.once('exit', () => child.kill('SIGKILL')) // also when a test has gone wrong
     const client = new Redis({...this.connection, maxRetriesPerRequest: null})
     client.on('error', () => {})
     await client.ping()
