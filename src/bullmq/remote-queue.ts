@@ -2,10 +2,10 @@
 import type {Queue, QueueEvents} from 'bullmq'
 import {nextTurn} from '../runtime.js'
 import {onAbort} from '../signals.js'
+import {cut, lasting, patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {checkData, RemoteJobError} from './errors.js'
 import type {ResolvedRemote} from './options.js'
-import {patiently} from './patience.js'
 import {RemoteJob} from './remote-job.js'
 import {isTransient} from './transient.js'
 
@@ -66,10 +66,8 @@ export class RemoteQueue<D, R> {
     this.#isClosed = true
     clearInterval(this.#timer)
     const parts = [this.#events, this.#queue].filter((part) => part !== undefined)
-    if (await patiently(Promise.allSettled(parts.map((part) => part.close())))) return
-    // Redis is gone: cut the connections, so that whatever waits for an answer ends.
-    const backends = parts.map((part) => part.getBackend())
-    await patiently(Promise.allSettled(backends.flatMap((backend) => [backend.close(true), backend.disconnect()])))
+    const closed = Promise.allSettled(parts.map((part) => part.close()))
+    if (!(await patiently(closed))) for (const part of parts) cut(part.getBackend())
   }
 
   report(error: unknown): void {
@@ -169,8 +167,7 @@ export class RemoteQueue<D, R> {
   async #connect(): Promise<Link> {
     try {
       const {queue: queueName, connection, prefix, onError, checkInterval} = this.#options
-      // Commands wait for Redis to come back; a client that was given keeps its own options.
-      const options = {...prefix, connection: isClient(connection) ? connection : {...connection, ...endless}}
+      const options = {...prefix, connection: lasting(connection)}
       const queue = (this.#queue ??= new bullmq.Queue(queueName, {...options, skipMetasUpdate: true}))
       if (onError && queue.listenerCount('error') === 0) queue.on('error', onError)
       // Events are read from an entry of our own, that is from before the first job: not from `$`, whenever that is.
@@ -272,12 +269,6 @@ export class RemoteQueue<D, R> {
     }
     job.reject(new RemoteJobError({jobId: id, data, failedReason, remoteStack, attemptsMade}))
   }
-}
-
-const endless = {maxRetriesPerRequest: null}
-
-function isClient(connection: object): boolean {
-  return typeof (connection as {duplicate?: unknown}).duplicate === 'function'
 }
 
 /** 0: not finished; 1: completed, with the result as JSON; 2: failed, with the reason; -1: not there. */

@@ -4,9 +4,9 @@ import pDefer, {type DeferredPromise} from 'p-defer'
 import {onAbort} from '../signals.js'
 import {handleRejection} from '../tasks.js'
 import type {Task, TaskContext, TaskFunction} from '../types.js'
+import {patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {checkResult, toError} from './errors.js'
-import {patiently} from './patience.js'
 import type {JobHandler} from './types.js'
 
 /** Whom a job tells what becomes of it. */

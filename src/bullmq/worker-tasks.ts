@@ -5,11 +5,19 @@ import {Fifo} from '../fifo.js'
 import {checkFunction} from '../options.js'
 import {onAbort} from '../signals.js'
 import type {Task} from '../types.js'
+import {cut, lasting, patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {type ResolvedWorker, resolveWorker} from './options.js'
-import {patiently} from './patience.js'
 import {TakenJob, type TakenJobOwner} from './taken-job.js'
 import type {JobHandler, WorkerTasks, WorkerTasksOptions} from './types.js'
+
+/** BullMQ's own, whose timers can be stopped when its `close()` waits for a Redis that is gone. */
+class StoppableWorker<D, R> extends bullmq.Worker<D, R> {
+  stop(): void {
+    void this.lockManager.close()
+    cut(this.getBackend())
+  }
+}
 
 type Result<R> = IteratorResult<Task<R>, undefined>
 
@@ -48,7 +56,7 @@ export function workerTasks<D = unknown, R = unknown>(
 class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
   readonly #handler: JobHandler<D, R>
   readonly #options: ResolvedWorker
-  #worker: Worker<D, R> | undefined
+  #worker: StoppableWorker<D, R> | undefined
   #hasStarted = false
   /** Jobs that BullMQ has handed over and that are not over. */
   readonly #taken = new Set<TakenJob<D, R>>()
@@ -109,11 +117,11 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
     if (this.isClosing) this.#settle()
   }
 
-  #make(): Worker<D, R> {
+  #make(): StoppableWorker<D, R> {
     const {queue, connection, prefix, concurrency, workerOptions, onError} = this.#options
-    const options = {...workerOptions, ...prefix, connection, concurrency, autorun: false}
+    const options = {...workerOptions, ...prefix, connection: lasting(connection), concurrency, autorun: false}
     // BullMQ gives a signal to a function of three parameters only.
-    const worker = new bullmq.Worker<D, R>(queue, (job, _token, signal) => this.#take(job, signal), options)
+    const worker = new StoppableWorker<D, R>(queue, (job, _token, signal) => this.#take(job, signal), options)
     if (onError) worker.on('error', onError)
     worker.on('lockRenewalFailed', (ids) => {
       for (const taken of this.#taken) if (ids.includes(taken.job.id ?? '')) taken.lose()
@@ -179,15 +187,12 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
     this.#dismiss()
   }
 
-  async #closeWorker(worker: Worker<D, R>): Promise<void> {
+  async #closeWorker(worker: StoppableWorker<D, R>): Promise<void> {
     const closed = worker.close() // comes first, or else what is given back would be taken again
     for (let parked = this.#nextParked(); parked; parked = this.#nextParked()) void parked.giveBack()
     this.#settle()
     await this.#quiet.promise
-    if (await patiently(closed)) return
-    // Redis is gone: cut the connections, so that whatever waits for an answer ends.
-    const backend = worker.getBackend()
-    await patiently(Promise.allSettled([backend.close(true), backend.disconnect()]))
+    if (!(await patiently(closed))) worker.stop()
   }
 
   /** Nobody who waits for a job gets one. */
