@@ -67,7 +67,8 @@ export interface WorkerTasksOptions extends PlaceOptions {
  *
  * @param job BullMQ's own: `job.data`, `job.attemptsMade`, `job.updateProgress()` and so on.
  * @param signal Aborts when the run ends in any but a graceful way, when the task overruns the runner's `timeout`,
- * and when the job's lock is lost, so that another worker may be running it.
+ * when the job's lock is lost, so that another worker may be running it, and by `worker.cancelJob()`. It is made for a
+ * handler that names it: one with exactly one parameter gets none.
  * @returns The job's result, which must be JSON; `undefined` becomes `null`.
  */
 export type JobHandler<D, R> = (job: Job<D, R>, signal: AbortSignal) => R | PromiseLike<R>

@@ -1,5 +1,5 @@
 /** A source of tasks for one machine: takes jobs from a queue, by BullMQ's own worker. */
-import type {Worker} from 'bullmq'
+import type {Job, Worker} from 'bullmq'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {Fifo} from '../fifo.js'
 import {checkFunction} from '../options.js'
@@ -11,9 +11,23 @@ import {type ResolvedWorker, resolveWorker} from './options.js'
 import {TakenJob, type TakenJobOwner} from './taken-job.js'
 import type {JobHandler, WorkerTasks, WorkerTasksOptions} from './types.js'
 
-/** BullMQ's own, whose timers can be stopped when its `close()` waits for a Redis that is gone. */
-class StoppableWorker<D, R> extends bullmq.Worker<D, R> {
-  stop(): void {
+/** BullMQ's own, which cancels jobs by the signals that their tasks have, and ends where `close()` waits for ever. */
+class SourceWorker<D, R> extends bullmq.Worker<D, R> {
+  /** The jobs that it has handed over, and that are not over. */
+  taken: ReadonlySet<TakenJob<D, R>> = new Set()
+
+  override cancelJob(id: string, reason?: string): boolean {
+    const wanted = [...this.taken].filter(({job}) => job.id === id)
+    for (const taken of wanted) taken.cancel(reason)
+    return wanted.length > 0
+  }
+
+  override cancelAllJobs(reason?: string): void {
+    for (const taken of this.taken) taken.cancel(reason)
+  }
+
+  /** Closes by force. */
+  end(): void {
     void this.lockManager.close()
     cut(this.getBackend())
   }
@@ -56,7 +70,7 @@ export function workerTasks<D = unknown, R = unknown>(
 class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
   readonly #handler: JobHandler<D, R>
   readonly #options: ResolvedWorker
-  #worker: StoppableWorker<D, R> | undefined
+  #worker: SourceWorker<D, R> | undefined
   #hasStarted = false
   /** Jobs that BullMQ has handed over and that are not over. */
   readonly #taken = new Set<TakenJob<D, R>>()
@@ -117,11 +131,12 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
     if (this.isClosing) this.#settle()
   }
 
-  #make(): StoppableWorker<D, R> {
+  #make(): SourceWorker<D, R> {
     const {queue, connection, prefix, concurrency, workerOptions, onError} = this.#options
     const options = {...workerOptions, ...prefix, connection: lasting(connection), concurrency, autorun: false}
-    // BullMQ gives a signal to a function of three parameters only.
-    const worker = new StoppableWorker<D, R>(queue, (job, _token, signal) => this.#take(job, signal), options)
+    // With fewer than three parameters: for those, BullMQ makes a signal for each job.
+    const worker = new SourceWorker<D, R>(queue, (job) => this.#take(job), options)
+    worker.taken = this.#taken
     if (onError) worker.on('error', onError)
     worker.on('lockRenewalFailed', (ids) => {
       for (const taken of this.#taken) if (ids.includes(taken.job.id ?? '')) taken.lose()
@@ -142,10 +157,10 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
   }
 
   /** BullMQ has a job: for whoever waits, or to wait itself. */
-  #take(job: TakenJob<D, R>['job'], signal: AbortSignal | undefined): Promise<R> {
+  #take(job: Job<D, R>): Promise<R> {
     // The same job once more: the first time, it lost its lock, and nobody noticed.
     for (const taken of this.#taken) if (taken.job.id === job.id) taken.lose()
-    const taken = new TakenJob(job, signal, this.#handler, this)
+    const taken = new TakenJob(job, this.#handler, this)
     this.#taken.add(taken)
     if (this.#isClosing) {
       void taken.giveBack() // it was on its way
@@ -187,12 +202,12 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
     this.#dismiss()
   }
 
-  async #closeWorker(worker: StoppableWorker<D, R>): Promise<void> {
+  async #closeWorker(worker: SourceWorker<D, R>): Promise<void> {
     const closed = worker.close() // comes first, or else what is given back would be taken again
     for (let parked = this.#nextParked(); parked; parked = this.#nextParked()) void parked.giveBack()
     this.#settle()
     await this.#quiet.promise
-    if (!(await patiently(closed))) worker.stop()
+    if (!(await patiently(closed))) worker.end()
   }
 
   /** Nobody who waits for a job gets one. */

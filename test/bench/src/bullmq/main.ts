@@ -1,0 +1,57 @@
+/**
+ * Measures both sources beside bare BullMQ, in interleaved rounds of one run: `npm run bench:bullmq -- [--rounds N]`.
+ * A ratio is of rates: 1 is as fast as bare BullMQ, 0.5 takes twice as long.
+ */
+import {parseArgs} from 'node:util'
+import {machine} from '../machine.js'
+import {summarise} from '../stats.js'
+import {version} from './engine.js'
+import {measureProducers} from './producers.js'
+import {RedisServer} from './redis.js'
+import {measureWorkers} from './workers.js'
+
+const {values: options} = parseArgs({
+  options: {rounds: {type: 'string', default: '9'}, jobs: {type: 'string', default: '5000'}},
+})
+const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
+if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
+
+/** One that does all jobs in its own way; gives the milliseconds that took. */
+export type Attempt = () => Promise<number>
+
+const {cpu, cores, system, load} = machine()
+console.log(`BullMQ ${version}, ${await RedisServer.version()}, AOF every second`)
+console.log(`Node ${process.versions.node}, ${system}, ${cpu}, ${cores} cores, load ${load}`)
+console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)
+
+const redis = await RedisServer.start()
+try {
+  await compare('worker, limit 50, no-op', measureWorkers(redis, jobs, 0))
+  await compare('worker, limit 50, 1 ms', measureWorkers(redis, jobs, 1))
+  await compare('worker, limit 50, signal', measureWorkers(redis, jobs, 0, true))
+  await compare('producer, limit 500', await measureProducers(redis, jobs))
+} finally {
+  await redis.end()
+}
+
+async function compare(title: string, {ours, bare, end}: {ours: Attempt; bare: Attempt; end?: () => Promise<void>}) {
+  for (const warm of [ours, bare]) await warm()
+  const times: Array<readonly [ours: number, bare: number]> = []
+  for (let round = 0; round < rounds; round++) {
+    globalThis.gc?.()
+    if (round % 2 === 0) {
+      const first = await ours()
+      times.push([first, await bare()])
+    } else {
+      const first = await bare()
+      times.push([await ours(), first])
+    }
+  }
+  await end?.()
+  const ratio = summarise(times.map(([our, other]) => other / our))
+  const [ms, bareMs] = [summarise(times.map(([our]) => our)), summarise(times.map(([, other]) => other))]
+  console.log(
+    `${title.padEnd(26)} ${ratio.median.toFixed(2)} of bare BullMQ (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})` +
+      `   ${ms.median.toFixed(0)} ms beside ${bareMs.median.toFixed(0)} ms`,
+  )
+}
