@@ -39,7 +39,7 @@ try {
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), JSON.stringify({name: 'consumer', private: true, type: 'module'}))
   const {devDependencies} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    devDependencies: {typescript: string}
+    devDependencies: Record<'typescript' | 'bullmq' | 'ioredis' | '@types/node', string>
   }
   const typescript = `typescript@${devDependencies.typescript}`
   run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename), typescript], project)
@@ -92,7 +92,41 @@ try {
   run(join(project, 'node_modules/.bin/tsc'), ['-p', project], project)
   assert.equal(run('node', ['consumer.js'], project), 'A0\n')
 
-  console.log(`${filename}: ${paths.length} files; import, require and TypeScript consumer work`)
+  // Past one machine: without its optional peer it says what to install, and with it, it works.
+  const isMissed = '/aio-tasks\\/bullmq needs the package bullmq, .* npm install bullmq/.test(error.message)'
+  writeFileSync(
+    join(project, 'missing.cjs'),
+    `try {
+       require('aio-tasks/bullmq')
+     } catch (error) {
+       console.log(${isMissed})
+     }
+     import('aio-tasks/bullmq').catch((error) => console.log(${isMissed}))`,
+  )
+  assert.equal(run('node', ['--no-warnings', 'missing.cjs'], project), 'true\ntrue\n')
+
+  const peers = (['bullmq', 'ioredis', '@types/node'] as const).map((name) => `${name}@${devDependencies[name]}`)
+  run('npm', ['install', '--no-audit', '--no-fund', ...peers], project)
+  writeFileSync(
+    join(project, 'cluster.ts'),
+    `import {ConcurrentRunner} from 'aio-tasks'
+     import {RemoteJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'
+     const connection = {host: '127.0.0.1', port: 6379}
+     const tasks = remoteTasks<{n: number}, string>([{n: 1}], {queue: 'q', connection, jobId: ({n}) => 'n' + n.toFixed()})
+     const jobs = workerTasks('q', (job: {data: {n: number}}, signal) => signal.aborted ? '' : job.data.n.toFixed(), {connection})
+     export const run = () => new ConcurrentRunner(jobs, {limit: 4}).on('result', (value) => value.toUpperCase())
+     // @ts-expect-error a result is a string, and no number
+     export const wrong = async (): Promise<number[]> => new ConcurrentRunner(tasks).toArray()
+     console.log(typeof RemoteJobError, typeof run().drained.then)`,
+  )
+  const compilerOptions = {target: 'ES2022', module: 'NodeNext', types: ['node'], strict: true, skipLibCheck: true}
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({compilerOptions, files: ['cluster.ts']}))
+  run(join(project, 'node_modules/.bin/tsc'), ['-p', project], project)
+  assert.equal(run('node', ['cluster.js'], project), 'function function\n')
+  writeFileSync(join(project, 'cluster.cjs'), `console.log(Object.keys(require('aio-tasks/bullmq')).join())`)
+  assert.equal(run('node', ['--no-warnings', 'cluster.cjs'], project), 'RemoteJobError,remoteTasks,workerTasks\n')
+
+  console.log(`${filename}: ${paths.length} files; import, require and TypeScript consumer work, aio-tasks/bullmq too`)
 } finally {
   rmSync(folder, {recursive: true, force: true})
 }
