@@ -41,5 +41,5 @@ for await (const line of runner) {
   }
   const {cause} = line
   process.exitCode = 1
-  console.error(cause instanceof RemoteJobError ? `${cause.data}: ${cause.failedReason}` : line.message)
+  console.error(cause instanceof RemoteJobError ? `${String(cause.data)}: ${cause.failedReason}` : line.message)
 }

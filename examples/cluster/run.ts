@@ -41,9 +41,10 @@ if (producer.stdout !== null)
     workers[0]?.kill('SIGKILL')
   }
 
-const exits = workers.map((worker) => worker.exitCode ?? worker.signalCode ?? once(worker, 'exit'))
-for (const worker of workers) worker.kill('SIGTERM')
-await Promise.all(exits)
+for (const worker of workers) {
+  worker.kill('SIGTERM')
+  if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit')
+}
 redis.kill('SIGKILL')
 await once(redis, 'exit')
 rmSync(data, {recursive: true})

@@ -2,13 +2,13 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {checkIterable, isAsyncIterable, iteratorToClose} from '../source.js'
 import {refused} from '../tasks.js'
-import type {Task, TaskFunction} from '../types.js'
+import type {TaskFunction} from '../types.js'
 import {resolveRemote} from './options.js'
 import {RemoteQueue} from './remote-queue.js'
 import type {RemoteTasksOptions} from './types.js'
 
 type Jobs<D> = Iterable<D> | AsyncIterable<D>
-type Result<R> = IteratorResult<Task<R>, undefined>
+type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
 /**
  * A source of tasks for a runner: each hands one job to a queue, and its result is the job's, which a worker
@@ -32,13 +32,13 @@ type Result<R> = IteratorResult<Task<R>, undefined>
 export function remoteTasks<D, R = unknown>(
   jobs: Jobs<D>,
   options: RemoteTasksOptions<D>,
-): AsyncIterableIterator<Task<R>, undefined> {
+): AsyncIterableIterator<TaskFunction<R>, undefined> {
   checkIterable('jobs', jobs, 'an iterable or an async iterable')
   return new RemoteSource<D, R>(jobs, new RemoteQueue<D, R>(resolveRemote(options)))
 }
 
 // Written by hand and not as a generator: a generator could not be closed while it waits for an item.
-class RemoteSource<D, R> implements AsyncIterableIterator<Task<R>, undefined> {
+class RemoteSource<D, R> implements AsyncIterableIterator<TaskFunction<R>, undefined> {
   readonly #jobs: Jobs<D>
   readonly #queue: RemoteQueue<D, R>
   #iterator: Iterator<D> | AsyncIterator<D> | undefined
@@ -106,7 +106,7 @@ class RemoteSource<D, R> implements AsyncIterableIterator<Task<R>, undefined> {
     this.#pulls.delete(pull)
   }
 
-  #task(data: D): Task<R> {
+  #task(data: D): TaskFunction<R> {
     const index = this.#index++
     this.#tasks++
     // However often it is called, it is one job: to try again is BullMQ's.

@@ -4,7 +4,7 @@ import pDefer, {type DeferredPromise} from 'p-defer'
 import {Context} from '../context.js'
 import {onAbort} from '../signals.js'
 import {handleRejection} from '../tasks.js'
-import type {Task, TaskContext, TaskFunction} from '../types.js'
+import type {TaskContext, TaskFunction} from '../types.js'
 import {patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {checkResult, toError} from './errors.js'
@@ -47,7 +47,7 @@ export class TakenJob<D, R> {
   }
 
   /** The job as a task of a runner, which gives it back when it is disposed of without being called. */
-  task(): Task<R> {
+  task(): TaskFunction<R> {
     const run: TaskFunction<R> & Partial<AsyncDisposable> = (context) => (this.#result ??= this.#run(context))
     run[Symbol.asyncDispose] = () => this.giveBack()
     return run

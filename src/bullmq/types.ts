@@ -1,6 +1,6 @@
 /** The vocabulary of the sub-path. Types only: nothing here runs. */
 import type {ConnectionOptions, Job, JobsOptions, Worker, WorkerOptions} from 'bullmq'
-import type {Task} from '../types.js'
+import type {TaskFunction} from '../types.js'
 
 /** Where both sides find each other. */
 export interface PlaceOptions {
@@ -74,7 +74,7 @@ export interface WorkerTasksOptions extends PlaceOptions {
 export type JobHandler<D, R> = (job: Job<D, R>, signal: AbortSignal) => R | PromiseLike<R>
 
 /** A source of tasks, each of which runs one job. */
-export interface WorkerTasks<D, R> extends AsyncIterableIterator<Task<R>, undefined> {
+export interface WorkerTasks<D, R> extends AsyncIterableIterator<TaskFunction<R>, undefined> {
   /** BullMQ's worker, for its events and figures. Made when first read, or at the first `next()`. */
   readonly worker: Worker<D, R>
 }

@@ -4,7 +4,7 @@ import pDefer, {type DeferredPromise} from 'p-defer'
 import {Fifo} from '../fifo.js'
 import {checkFunction} from '../options.js'
 import {onAbort} from '../signals.js'
-import type {Task} from '../types.js'
+import type {TaskFunction} from '../types.js'
 import {cut, lasting, patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {type ResolvedWorker, resolveWorker} from './options.js'
@@ -33,7 +33,7 @@ class SourceWorker<D, R> extends bullmq.Worker<D, R> {
   }
 }
 
-type Result<R> = IteratorResult<Task<R>, undefined>
+type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
 /**
  * A source of tasks for a runner: each runs one job of the queue, and hands in what comes of it. Run as many of

@@ -210,10 +210,10 @@ test('a client that was given stays open, on both sides', async (t) => {
   t.teardown(() => connection.disconnect())
   const worker = new ConcurrentRunner(workerTasks<number, number>(queue.name, ({data}) => data, {connection}))
   const working = worker.run()
-  const results = await new ConcurrentRunner(
-    remoteTasks<number, number>([1, 2], {queue: queue.name, connection}),
-  ).toArray()
-  t.deepEqual(results.sort(), [1, 2])
+  const results = await new ConcurrentRunner(remoteTasks<number, number>([1, 2], {queue: queue.name, connection}), {
+    ordered: true,
+  }).toArray()
+  t.deepEqual(results, [1, 2])
   await worker.stop()
   await working
   t.is(await connection.ping(), 'PONG')

@@ -16,8 +16,8 @@ const both = [
 ] as const
 
 const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorConstructor, message: string]> = [
-  ...both.map((each) => [remote, ...each] as const),
-  ...both.map((each) => [worker, ...each] as const),
+  ...both.map(([wrong, type, message]) => [remote, wrong, type, message] as const),
+  ...both.map(([wrong, type, message]) => [worker, wrong, type, message] as const),
   [
     (jobs) => remoteTasks(jobs, {queue: 'q', connection}),
     5,

@@ -365,7 +365,7 @@ test('the global concurrency holds across three workers', async (t) => {
   t.is(most, 4)
   t.true(
     took.every((number) => number > 0),
-    `${took}`,
+    took.join(),
   )
 })
 
