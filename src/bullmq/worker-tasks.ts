@@ -96,10 +96,15 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
     return this.#isClosing
   }
 
-  async next(): Promise<Result<R>> {
-    if (!this.#hasStarted) this.#start()
+  next(): Promise<Result<R>> {
+    try {
+      if (!this.#hasStarted) this.#start()
+    } catch (error) {
+      void this.#close()
+      return Promise.reject(error)
+    }
     const parked = this.#nextParked()
-    if (parked !== undefined) return {done: false, value: parked.task()}
+    if (parked !== undefined) return Promise.resolve({done: false, value: parked.task()})
     if (this.#isClosing) return this.#ended()
     const waiter = pDefer<Result<R>>()
     this.#waiting.push(waiter)

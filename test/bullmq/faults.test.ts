@@ -122,13 +122,13 @@ test('events that are trimmed away before they are read: all results, by looking
   await new Program(t, 'worker', {queue: queue.name, port: redis.port, limit: 50, ms: 1}).ready()
   const client = redis.client(t)
   // Nothing hears of events here, as they are gone at once; the jobs are there.
-  let isOver = false
+  const over = new AbortController()
   const trimming = (async () => {
-    while (!isOver) await client.xtrim(queue.toKey('events'), 'MAXLEN', 0)
+    while (!over.signal.aborted) await client.xtrim(queue.toKey('events'), 'MAXLEN', 0)
   })()
   const producer = new Producer(queue, range(500), {checkInterval: 100})
   await producer.ended
-  isOver = true
+  over.abort()
   await trimming
   assertComplete(t, producer.results, 500)
 })

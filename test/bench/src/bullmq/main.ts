@@ -4,8 +4,9 @@
  */
 import {parseArgs} from 'node:util'
 import {machine} from '../machine.js'
-import {summarise} from '../stats.js'
+import {type Summary, summarise} from '../stats.js'
 import {version} from './engine.js'
+import type {Attempt, Cost} from './meter.js'
 import {measureProducers} from './producers.js'
 import {RedisServer} from './redis.js'
 import {measureWorkers} from './workers.js'
@@ -16,10 +17,6 @@ const {values: options} = parseArgs({
 const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
 if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
 
-/** One that does all jobs in its own way; gives the milliseconds that took. */
-export type Attempt = () => Promise<number>
-
-const {cpu, cores, system, load} = machine()
 console.log(`BullMQ ${version}, ${await RedisServer.version()}, AOF every second`)
 console.log(`Node ${process.versions.node}, ${system}, ${cpu}, ${cores} cores, load ${load}`)
 console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)
@@ -36,22 +33,27 @@ try {
 
 async function compare(title: string, {ours, bare, end}: {ours: Attempt; bare: Attempt; end?: () => Promise<void>}) {
   for (const warm of [ours, bare]) await warm()
-  const times: Array<readonly [ours: number, bare: number]> = []
+  const costs: Array<readonly [ours: Cost, bare: Cost]> = []
   for (let round = 0; round < rounds; round++) {
     globalThis.gc?.()
     if (round % 2 === 0) {
       const first = await ours()
-      times.push([first, await bare()])
+      costs.push([first, await bare()])
     } else {
       const first = await bare()
-      times.push([await ours(), first])
+      costs.push([await ours(), first])
     }
   }
   await end?.()
-  const ratio = summarise(times.map(([our, other]) => other / our))
-  const [ms, bareMs] = [summarise(times.map(([our]) => our)), summarise(times.map(([, other]) => other))]
+  const ratio = summarise(costs.map(([our, other]) => other.ms / our.ms))
+  const cpuRatio = summarise(costs.map(([our, other]) => other.cpu / our.cpu))
+  const [ms, bareMs] = [summarise(costs.map(([our]) => our.ms)), summarise(costs.map(([, other]) => other.ms))]
   console.log(
-    `${title.padEnd(26)} ${ratio.median.toFixed(2)} of bare BullMQ (${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})` +
-      `   ${ms.median.toFixed(0)} ms beside ${bareMs.median.toFixed(0)} ms`,
+    `${title.padEnd(26)} ${show(ratio)} of bare BullMQ; by processor time ${show(cpuRatio)}; ` +
+      `${ms.median.toFixed(0)} ms beside ${bareMs.median.toFixed(0)} ms`,
   )
+}
+
+function show({median, low, high}: Summary): string {
+  return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
 }

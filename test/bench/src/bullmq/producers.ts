@@ -5,7 +5,7 @@ import {fileURLToPath} from 'node:url'
 import {remoteTasks} from '../../../../dist/bullmq/index.js'
 import {ConcurrentRunner} from '../../../../dist/index.js'
 import {Queue, QueueEvents} from './engine.js'
-import type {Attempt} from './main.js'
+import {type Attempt, type Cost, meter} from './meter.js'
 import type {RedisServer} from './redis.js'
 
 const limit = 500
@@ -22,17 +22,17 @@ export async function measureProducers(
   await once(worker.stdout, 'data') // it is ready
   return {ours, bare, end}
 
-  async function ours(): Promise<number> {
-    const start = performance.now()
+  async function ours(): Promise<Cost> {
+    const cost = meter()
     const tasks = remoteTasks<number, number>(Array(jobs).keys(), {queue: name, connection, jobOptions})
     let sum = 0
     for await (const result of new ConcurrentRunner(tasks, {limit})) sum += result
-    return check(sum, start)
+    return check(sum, cost)
   }
 
   /** What one would write without the library: batches as large as the limit. */
-  async function bare(): Promise<number> {
-    const start = performance.now()
+  async function bare(): Promise<Cost> {
+    const cost = meter()
     const queue = new Queue<number, number>(name, {connection})
     const events = new QueueEvents(name, {connection})
     queue.setMaxListeners(limit) // waitUntilFinished adds one a job
@@ -44,12 +44,12 @@ export async function measureProducers(
       for (const result of results) sum += result
     }
     await Promise.all([queue.close(), events.close()])
-    return check(sum, start)
+    return check(sum, cost)
   }
 
-  function check(sum: number, start: number): number {
+  function check(sum: number, cost: () => Cost): Cost {
     if (sum !== jobs * (jobs - 1)) throw new Error(`the results add up to ${sum}`)
-    return performance.now() - start
+    return cost()
   }
 
   async function end(): Promise<void> {

@@ -3,7 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {workerTasks} from '../../../../dist/bullmq/index.js'
 import {ConcurrentRunner} from '../../../../dist/index.js'
 import {Queue, Worker} from './engine.js'
-import type {Attempt} from './main.js'
+import {type Attempt, type Cost, meter} from './meter.js'
 import type {RedisServer} from './redis.js'
 
 const concurrency = 50
@@ -37,12 +37,12 @@ export function measureWorkers(
   }
 
   /** From when a worker is made until the last job has been handed in. */
-  async function timed(start: (name: string, count: () => void) => Promise<() => Promise<unknown>>): Promise<number> {
+  async function timed(start: (name: string, count: () => void) => Promise<() => Promise<unknown>>): Promise<Cost> {
     const name = `workers-${Math.random()}`
     const queue = new Queue(name, {connection})
     await queue.addBulk(Array.from({length: jobs}, (_, data) => ({name: 'task', data})))
     let completed = 0
-    const startedAt = performance.now()
+    const cost = meter()
     let close: (() => Promise<unknown>) | undefined
     await new Promise<void>((resolve, reject) => {
       const count = (): void => {
@@ -53,7 +53,7 @@ export function measureWorkers(
         return undefined
       }, reject)
     })
-    const elapsed = performance.now() - startedAt
+    const elapsed = cost()
     await close?.()
     await queue.obliterate({force: true})
     await queue.close()
