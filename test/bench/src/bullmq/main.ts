@@ -17,6 +17,7 @@ const {values: options} = parseArgs({
 const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
 if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
 
+const {cpu, cores, system, load} = machine()
 console.log(`BullMQ ${version}, ${await RedisServer.version()}, AOF every second`)
 console.log(`Node ${process.versions.node}, ${system}, ${cpu}, ${cores} cores, load ${load}`)
 console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)

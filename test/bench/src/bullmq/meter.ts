@@ -17,5 +17,3 @@ export function meter(): () => Cost {
     return {ms: performance.now() - start, cpu: (user + system) / 1000}
   }
 }
-
-const {cpu, cores, system, load} = machine()
