@@ -74,6 +74,8 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
   #hasStarted = false
   /** Jobs that BullMQ has handed over and that are not over. */
   readonly #taken = new Set<TakenJob<D, R>>()
+  /** The same by their ids, of which each should be here once. */
+  readonly #latest = new Map<string, TakenJob<D, R>>()
   /** Those among them that nobody has asked for yet; those over are skipped. Empty while somebody waits. */
   readonly #parked = new Fifo<TakenJob<D, R>>()
   readonly #waiting = new Fifo<DeferredPromise<Result<R>>>()
@@ -133,6 +135,8 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
 
   over(taken: TakenJob<D, R>): void {
     this.#taken.delete(taken)
+    const id = taken.job.id ?? ''
+    if (this.#latest.get(id) === taken) this.#latest.delete(id)
     if (this.isClosing) this.#settle()
   }
 
@@ -163,10 +167,11 @@ class WorkerSource<D, R> implements WorkerTasks<D, R>, TakenJobOwner {
 
   /** BullMQ has a job: for whoever waits, or to wait itself. */
   #take(job: Job<D, R>): Promise<R> {
-    // The same job once more: the first time, it lost its lock, and nobody noticed.
-    for (const taken of this.#taken) if (taken.job.id === job.id) taken.lose()
+    const id = job.id ?? ''
+    this.#latest.get(id)?.lose() // its lock, and nobody noticed: here is the same job once more
     const taken = new TakenJob(job, this.#handler, this)
     this.#taken.add(taken)
+    this.#latest.set(id, taken)
     if (this.#isClosing) {
       void taken.giveBack() // it was on its way
       return taken.outcome
