@@ -13,7 +13,7 @@ const codes = new Set([
 ])
 const names = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError', 'ConnectionClosedError'])
 const messages =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|Connection is closed|Stream isn't writeable|Command timed out)\b/
+  /^(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|Connection is closed|Stream isn't writeable|Command timed out)\b/
 
 export function isTransient(error: unknown): boolean {
   const {code, name, message} = error as NodeJS.ErrnoException
