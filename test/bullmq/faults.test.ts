@@ -63,7 +63,7 @@ function noteReruns(t: ExecutionContext, programs: readonly Program[], count: nu
 
 test('kill -9 of one of three workers half-way: all results, and only what it was running runs twice', async (t) => {
   const queue = queueOf(t, redis)
-  const workers = await threeWorkers(t, {queue: queue.name, port: redis.port, ms: 20})
+  const workers = await threeWorkers(t, {queue: queue.name, port: redis.port, ms: 100})
   const producer = new Producer(queue, range(1500))
   await producer.got(750)
   t.deepEqual(await workers[0]?.kill('SIGKILL'), {status: null, signal: 'SIGKILL'})
