@@ -4,12 +4,15 @@ import type {ConnectionOptions, IQueueBackend} from 'bullmq'
 /** Milliseconds. A restart of Redis takes less; BullMQ itself would wait for ever. */
 const patience = 5000
 
+const endless = {maxRetriesPerRequest: null}
+
 /**
  * With commands that wait until Redis is back, however long that takes: a result that could not be handed in would
  * be worked for once more. A client that was given keeps its own options.
  */
 export function lasting(connection: ConnectionOptions): ConnectionOptions {
-  return typeof connection['duplicate'] === 'function' ? connection : {...connection, maxRetriesPerRequest: null}
+  const isClient = typeof (connection as {duplicate?: unknown}).duplicate === 'function'
+  return isClient ? connection : {...connection, ...endless}
 }
 
 /** Waits for `work`, but not for ever. Resolves with whether it was waited for; rejects as `work` does meanwhile. */
