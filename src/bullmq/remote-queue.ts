@@ -1,7 +1,6 @@
 /** Hands jobs in, and finds out what became of each: by events and, for those that no event tells of, by looking. */
 import type {Queue, QueueEvents} from 'bullmq'
 import {nextTurn} from '../runtime.js'
-import {onAbort} from '../signals.js'
 import {cut, lasting, patiently} from './connection.js'
 import {bullmq} from './engine.js'
 import {checkData, RemoteJobError} from './errors.js'
@@ -25,12 +24,13 @@ export class RemoteQueue<D, R> {
   readonly #options: ResolvedRemote<D>
   /** The jobs whose outcome is open, by id. */
   readonly #jobs = new Map<string, RemoteJob<D, R>>()
-  /** Those among them that go to Redis together, once this turn of the event loop is over. */
+  /** Those among them that go to Redis together next. */
   #batch: Array<RemoteJob<D, R>> = []
   #queue: Queue | undefined
   #events: QueueEvents | undefined
   #opening: Promise<Link> | undefined
   #timer: ReturnType<typeof setInterval> | undefined
+  #isSending = false
   #isChecking = false
   #isClosed = false
 
@@ -78,12 +78,13 @@ export class RemoteQueue<D, R> {
   #result(job: RemoteJob<D, R>, signal: AbortSignal): Promise<R> {
     const {timeout} = this.#options
     return new Promise<R>((resolve, reject) => {
-      const ignoreSignal = onAbort(signal, () => settle(() => reject(signal.reason)))
+      const onAbort = (): void => settle(() => reject(signal.reason))
+      signal.addEventListener('abort', onAbort)
       const onTimeout = (): void =>
         reject(new DOMException(`Job ${job.id} gave no result within ${timeout} ms`, 'TimeoutError'))
       const timer = timeout === undefined ? undefined : setTimeout(() => settle(onTimeout), timeout)
       const settle = (how: () => void): void => {
-        ignoreSignal()
+        signal.removeEventListener('abort', onAbort)
         clearTimeout(timer)
         how()
       }
@@ -96,14 +97,21 @@ export class RemoteQueue<D, R> {
 
   // Handing in
 
-  /** In one batch with all that are handed in in this turn: that takes a fraction of the time. */
+  /** In one batch with all that are handed in in this turn, or until the last batch is there: that costs a fraction. */
   #add(job: RemoteJob<D, R>): void {
-    if (this.#batch.push(job) > 1) return
-    nextTurn(() => {
+    this.#batch.push(job)
+    if (this.#isSending) return
+    this.#isSending = true
+    nextTurn(() => void this.#sendBatches())
+  }
+
+  async #sendBatches(): Promise<void> {
+    while (this.#batch.length > 0) {
       const batch = this.#batch.filter((each) => this.#jobs.get(each.id) === each)
       this.#batch = []
-      if (batch.length > 0) void this.#send(batch)
-    })
+      if (batch.length > 0) await this.#send(batch)
+    }
+    this.#isSending = false
   }
 
   #send(batch: ReadonlyArray<RemoteJob<D, R>>): Promise<void> {
