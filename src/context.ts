@@ -18,6 +18,11 @@ export class Context implements TaskContext {
     return this.#controller.signal
   }
 
+  /** Why its signal has aborted, if it has; the signal itself need not be made for that. */
+  get aborted(): {readonly reason: unknown} | undefined {
+    return this.#aborted
+  }
+
   abort(reason: unknown): void {
     this.#aborted ??= {reason}
     this.#controller?.abort(reason)

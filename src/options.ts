@@ -5,7 +5,7 @@ import {isThenable} from './tasks.js'
 import type {PushOptions, QueueOptions, RunnerOptions, StopOptions} from './types.js'
 
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
-const longestDelay = 2 ** 31 - 1
+export const longestDelay: number = 2 ** 31 - 1
 
 /** A run's options with every default filled in. */
 export interface ResolvedOptions {
@@ -127,7 +127,7 @@ function checkBoolean(name: string, value: boolean | undefined): boolean {
 }
 
 // By shape and not by class: signals come from other realms and polyfills too.
-function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
+export function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined) return undefined
   if (
     typeof signal !== 'object' ||
@@ -139,17 +139,17 @@ function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal
   return signal
 }
 
-function checkObject(name: string, value: unknown): void {
+export function checkObject(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TypeError(`${name} must be an object; got ${describe(value)}`)
 }
 
-function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
+export function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
   if (!fits(value)) throw new RangeError(`${name} must be ${expected}; got ${describe(value)}`)
   return value
 }
 
-function isCount(value: number, least: number): boolean {
+export function isCount(value: number, least: number): boolean {
   return Number.isSafeInteger(value) && value >= least
 }

@@ -249,7 +249,7 @@ export function checkSource(name: string, source: unknown): void {
     checkIterable(name, source, 'an iterable, an async iterable or a function that returns one')
 }
 
-function checkIterable(name: string, value: unknown, expected: string): void {
+export function checkIterable(name: string, value: unknown, expected: string): void {
   const isIterable =
     typeof value === 'object' &&
     value !== null &&

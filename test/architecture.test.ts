@@ -104,6 +104,31 @@ test('only runner.ts knows emitter.ts', (t) => {
   )
 })
 
+test('only src/bullmq knows BullMQ, and loads it in one place', (t) => {
+  const importers = importersOf((from) => /^(bullmq|ioredis)(\/|$)/.test(from))
+  t.true(importers.length > 0)
+  for (const name of importers) t.regex(name, /^bullmq\//)
+  for (const {name, imports} of rooms)
+    t.true(
+      imports.every(({from, isType}) => from !== 'bullmq' || isType),
+      `${name} imports types of BullMQ only`,
+    )
+  t.deepEqual(
+    rooms.filter(({code}) => /\brequire\(/.test(code)).map(({name}) => name),
+    ['bullmq/engine.ts'],
+  )
+})
+
+test('the core never imports src/bullmq', (t) => {
+  for (const {name} of rooms.filter(({name: each}) => !each.startsWith('bullmq/')))
+    t.deepEqual(
+      targets(name).filter((next) => next.startsWith('bullmq/')),
+      [],
+      name,
+    )
+  t.true(targets('bullmq/worker-tasks.ts').includes('fifo.ts'))
+})
+
 test('nothing imports from Node, so that the core runs in browsers', (t) => {
   t.deepEqual(
     importersOf((from) => from.startsWith('node:')),

@@ -57,6 +57,9 @@ export async function readmeSnippets(): Promise<Snippet[]> {
   return blocks('README.md', await readFile(join(root, 'README.md'), 'utf8'))
 }
 
+/** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
+export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
+
 /** The examples of doc comments in `src`, made programs by importing everything that the library exports. */
 export async function docExamples(): Promise<Snippet[]> {
   const index = await readFile(join(root, 'src/index.ts'), 'utf8')
@@ -93,7 +96,7 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'aio-tasks-snippets-')))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = {
-    paths: {'aio-tasks': [join(root, 'src/index.ts')]},
+    paths: {'aio-tasks': [join(root, 'src/index.ts')], 'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')]},
     noEmit: true,
     isolatedDeclarations: false,
     declaration: false,

@@ -3,6 +3,7 @@
  * Node, bundlers, TypeScript old and new, an editor. Run by `npm run test:package`.
  */
 import {bundles} from './bundles.js'
+import {cluster} from './cluster.js'
 import {definitions} from './definitions.js'
 import {loads} from './loads.js'
 import {makeProject} from './project.js'
@@ -12,7 +13,7 @@ import {types} from './types.js'
 
 const project = makeProject()
 try {
-  for (const check of [tarball, loads, shakes, bundles, types, definitions])
+  for (const check of [tarball, loads, shakes, bundles, types, definitions, cluster])
     for (const seen of await check(project)) console.log(`✔ ${seen}`)
 } finally {
   project.remove()

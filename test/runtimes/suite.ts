@@ -5,8 +5,8 @@ import {fileURLToPath} from 'node:url'
 /** The project's folder. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Not the library's: examples are programs for Node, and the rest has packages of its own. */
-const others = new Set(['bench', 'examples', 'node_modules', 'runtimes'])
+/** Not the core's: examples are programs for Node, and the rest has packages or a server of its own. */
+const others = new Set(['bench', 'bullmq', 'examples', 'node_modules', 'runtimes'])
 
 /** The files that go to every runtime, as paths in the project. */
 export function testFiles(): string[] {

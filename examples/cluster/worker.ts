@@ -1,0 +1,36 @@
+/**
+ * Takes files from the queue and answers with the line that sha256sum has for each. Run as many of these as you like,
+ * on every machine that sees the files: `npx tsx examples/cluster/worker.ts`
+ */
+import {createHash} from 'node:crypto'
+import {createReadStream} from 'node:fs'
+import {pipeline} from 'node:stream/promises'
+import {ConcurrentRunner} from 'aio-tasks'
+import {workerTasks} from 'aio-tasks/bullmq'
+import type {Job} from 'bullmq'
+
+const {REDIS_HOST: host = '127.0.0.1', REDIS_PORT = '6379', LIMIT = '8'} = process.env
+const limit = Number(LIMIT)
+
+/** What a job is for: a path is a string of bytes, as a name need not be valid UTF-8. */
+async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(Buffer.from(path, 'latin1')), hash, {signal})
+  const name = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
+  return `${name === path ? '' : '\\'}${hash.digest('hex')}  ${name}\n`
+}
+
+const jobs = workerTasks<string, string>('checksums', checksum, {
+  connection: {host, port: Number(REDIS_PORT)},
+  concurrency: limit,
+  // What a worker that is killed was doing is done by others within 7.5 seconds; the defaults are a minute.
+  workerOptions: {lockDuration: 5000, stalledInterval: 2500},
+})
+const runner = new ConcurrentRunner(jobs, {limit, yieldExceptions: true})
+runner.on('error', ({message}) => console.error(message))
+
+// Finishes what it has begun, and gives back what it has not: nothing is lost, and nothing done twice.
+const stop = () => void runner.stop({timeout: 10_000})
+process.once('SIGINT', stop).once('SIGTERM', stop)
+const {succeeded} = await runner.run()
+console.error(`${succeeded} files`)

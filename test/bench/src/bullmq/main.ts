@@ -1,0 +1,60 @@
+/**
+ * Measures both sources beside bare BullMQ, in interleaved rounds of one run: `npm run bench:bullmq -- [--rounds N]`.
+ * A ratio is of rates: 1 is as fast as bare BullMQ, 0.5 takes twice as long.
+ */
+import {parseArgs} from 'node:util'
+import {machine} from '../machine.js'
+import {type Summary, summarise} from '../stats.js'
+import {version} from './engine.js'
+import type {Attempt, Cost} from './meter.js'
+import {measureProducers} from './producers.js'
+import {RedisServer} from './redis.js'
+import {measureWorkers} from './workers.js'
+
+const {values: options} = parseArgs({
+  options: {rounds: {type: 'string', default: '9'}, jobs: {type: 'string', default: '5000'}},
+})
+const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
+if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
+
+const {cpu, cores, system, load} = machine()
+console.log(`BullMQ ${version}, ${await RedisServer.version()}, AOF every second`)
+console.log(`Node ${process.versions.node}, ${system}, ${cpu}, ${cores} cores, load ${load}`)
+console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)
+
+const redis = await RedisServer.start()
+try {
+  await compare('worker, limit 50, no-op', measureWorkers(redis, jobs, 0))
+  await compare('worker, limit 50, 1 ms', measureWorkers(redis, jobs, 1))
+  await compare('worker, limit 50, signal', measureWorkers(redis, jobs, 0, true))
+  await compare('producer, limit 500', await measureProducers(redis, jobs))
+} finally {
+  await redis.end()
+}
+
+async function compare(title: string, {ours, bare, end}: {ours: Attempt; bare: Attempt; end?: () => Promise<void>}) {
+  for (const warm of [ours, bare]) await warm()
+  const costs: Array<readonly [ours: Cost, bare: Cost]> = []
+  for (let round = 0; round < rounds; round++) {
+    globalThis.gc?.()
+    if (round % 2 === 0) {
+      const first = await ours()
+      costs.push([first, await bare()])
+    } else {
+      const first = await bare()
+      costs.push([await ours(), first])
+    }
+  }
+  await end?.()
+  const ratio = summarise(costs.map(([our, other]) => other.ms / our.ms))
+  const cpuRatio = summarise(costs.map(([our, other]) => other.cpu / our.cpu))
+  const [ms, bareMs] = [summarise(costs.map(([our]) => our.ms)), summarise(costs.map(([, other]) => other.ms))]
+  console.log(
+    `${title.padEnd(26)} ${show(ratio)} of bare BullMQ; by processor time ${show(cpuRatio)}; ` +
+      `${ms.median.toFixed(0)} ms beside ${bareMs.median.toFixed(0)} ms`,
+  )
+}
+
+function show({median, low, high}: Summary): string {
+  return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+}

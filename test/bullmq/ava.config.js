@@ -1,0 +1,8 @@
+/** For the tests that need a Redis: `npm run test:bullmq`. */
+export default {
+  files: ['test/bullmq/**/*.test.ts'],
+  extensions: {ts: 'module'},
+  nodeArguments: ['--import=tsx'],
+  workerThreads: false,
+  timeout: '2m',
+}

@@ -1,0 +1,28 @@
+/** A queue of the test's own, seen from outside by BullMQ itself. */
+import {Queue} from 'bullmq'
+import type {RedisServer} from './redis.js'
+
+let count = 0
+
+export function queueOf(t: {teardown(fn: () => unknown): void}, redis: RedisServer): Queue {
+  const queue = new Queue(`queue-${process.pid}-${count++}`, {connection: redis.connection})
+  queue.on('error', () => {})
+  t.teardown(() => queue.close())
+  return queue
+}
+
+/** The jobs in each state, without the states in which there is none. */
+export async function countsOf(queue: Queue): Promise<Record<string, number>> {
+  const counts = await queue.getJobCounts()
+  return Object.fromEntries(Object.entries(counts).filter(([, number]) => number > 0))
+}
+
+/** Waits until something holds; the test's timeout ends it. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+/** The numbers from 0. */
+export function range(length: number): number[] {
+  return Array.from({length}, (_, index) => index)
+}
