@@ -2,7 +2,7 @@
 import {describe} from '../errors.js'
 import {isThenable} from '../tasks.js'
 
-/** What is known of a job that failed. */
+/** What is known of a job that failed: the fields of {@link RemoteJobError}, where they are explained. */
 export interface RemoteJobErrorDetails {
   readonly jobId: string
   readonly data: unknown
@@ -11,9 +11,19 @@ export interface RemoteJobErrorDetails {
   readonly attemptsMade: number | undefined
 }
 
-/** A job failed on its worker, and is not tried again. */
+/**
+ * A job failed on its worker, and is not tried again. It is the `cause` of the task's `ConcurrentExecutionError`.
+ *
+ * @example
+ * ```ts
+ * for await (const result of concurrent(remoteTasks(paths, {queue: 'images', connection}), {yieldExceptions: true}))
+ *   if (result instanceof ConcurrentError && result.cause instanceof RemoteJobError)
+ *     console.log(result.cause.jobId, result.cause.attemptsMade, result.cause.remoteStack)
+ * ```
+ */
 export class RemoteJobError extends Error {
   override name = 'RemoteJobError'
+  /** The job's id in the queue: what `jobId` gave, or a random UUID. */
   readonly jobId: string
   /** What the job was handed in with. */
   readonly data: unknown

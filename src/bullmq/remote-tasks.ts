@@ -25,7 +25,7 @@ type Result<R> = IteratorResult<TaskFunction<R>, undefined>
  * @throws TypeError or RangeError if an argument is wrong.
  * @example
  * ```ts
- * const sizes = remoteTasks<{path: string}, number>(paths, {queue: 'images', connection})
+ * const sizes = remoteTasks<string, number>(paths, {queue: 'images', connection})
  * for await (const size of new ConcurrentRunner(sizes, {limit: 500})) console.log(size)
  * ```
  */

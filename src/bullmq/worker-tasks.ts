@@ -51,7 +51,8 @@ type Result<R> = IteratorResult<TaskFunction<R>, undefined>
  * @throws TypeError or RangeError if an argument is wrong.
  * @example
  * ```ts
- * const jobs = workerTasks('images', (job, signal) => resize(job.data.path, signal), {connection, concurrency: 20})
+ * const handler = (job: Job<{path: string}>, signal: AbortSignal) => resize(job.data.path, signal)
+ * const jobs = workerTasks('images', handler, {connection, concurrency: 20})
  * const runner = new ConcurrentRunner(jobs, {limit: 20, yieldExceptions: true})
  * process.once('SIGTERM', () => runner.stop({timeout: 10_000}))
  * await runner.run()

@@ -39,6 +39,10 @@ declare global {
   const runner: ConcurrentRunner<string>
   const queue: TaskQueue
   const socket: import('node:events').EventEmitter
+  const paths: readonly string[]
+  const connection: import('bullmq').ConnectionOptions
+  const resize: (path: string, signal: AbortSignal) => Promise<string>
+  type Job<D> = import('bullmq').Job<D>
   const load: (url: string, init?: object) => Promise<string>
   const answer: (message: unknown) => Promise<string>
   const linksOf: (page: string) => Promise<readonly string[]>
@@ -67,14 +71,18 @@ export async function docExamples(): Promise<Snippet[]> {
   const values = [...index.matchAll(/^export \{(.+)\} from/gm)].flatMap(([, names = '']) => names.split(', '))
   const typed = [...index.matchAll(/^export type \{(.+)\} from/gm)].flatMap(([, names = '']) => names.split(', '))
   for (const [, name = ''] of types.matchAll(/^export (?:type|interface) (\w+)/gm)) typed.push(name)
-  const head = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
+  const own = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
 
-  const names = (await readdir(join(root, 'src'))).filter((name) => name.endsWith('.ts'))
+  const remote = `${own}import {RemoteJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'; `
+
+  const all = await readdir(join(root, 'src'), {recursive: true})
+  const names = all.filter((name) => name.endsWith('.ts'))
   const found: Snippet[] = []
   for (const name of names) {
     const text = await readFile(join(root, 'src', name), 'utf8')
     const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
     const examples = blocks(`src/${name}`, comments.replaceAll(/^\s*\* ?/gm, ''))
+    const head = name.startsWith('bullmq/') ? remote : own
     found.push(...examples.map(({place, code}) => ({place, code: head + code})))
   }
   return found
