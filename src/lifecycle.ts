@@ -114,7 +114,13 @@ export class Lifecycle {
     }
     this.#state = State.Running
     this.#signal = signal
-    if (signal !== undefined) this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
+    if (signal === undefined) return true
+    try {
+      this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
+    } catch (cause) {
+      this.abort(cause) // no AbortSignal after all
+      return false
+    }
     return true
   }
 

@@ -28,8 +28,8 @@ function hear(signal: AbortSignal): Hearing {
     for (const callback of callbacks) callback()
   }
   const hearing = {callbacks, listener}
-  hearings.set(signal, hearing)
   signal.addEventListener('abort', listener)
+  hearings.set(signal, hearing)
   return hearing
 }
 

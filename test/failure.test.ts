@@ -526,6 +526,23 @@ test('a function that also has a then() is called as a function', async (t) => {
   t.deepEqual(await concurrent<string>([both]).toArray(), ['called'])
 })
 
+test('a signal that cannot be listened to ends the run with what it threw', async (t) => {
+  const removeEventListener = (): void => {}
+  const signal = {
+    aborted: false,
+    addEventListener: () => fails({} as never),
+    removeEventListener,
+  } as unknown as AbortSignal
+  for (const consume of [
+    (runner: ConcurrentRunner<string>) => runner.next(),
+    (runner: ConcurrentRunner<string>) => runner.run(),
+  ]) {
+    const runner = concurrent([a], {signal})
+    t.is(await caught(consume(runner)), boom)
+    t.is((await runner.drained).started, 0)
+  }
+})
+
 // Timeouts
 
 const isTimeout = (error: unknown): boolean =>
