@@ -533,12 +533,12 @@ test('a signal that cannot be listened to ends the run with what it threw', asyn
     addEventListener: () => fails({} as never),
     removeEventListener,
   } as unknown as AbortSignal
-  for (const consume of [
+  for (const begin of [
     (runner: ConcurrentRunner<string>) => runner.next(),
     (runner: ConcurrentRunner<string>) => runner.run(),
   ]) {
     const runner = concurrent([a], {signal})
-    t.is(await caught(consume(runner)), boom)
+    t.is(await caught(begin(runner)), boom)
     t.is((await runner.drained).started, 0)
   }
 })
@@ -575,9 +575,12 @@ test('a timed-out task keeps its slot until it settles: the limit is never excee
 test.serial(
   'a timeout that lets ordered results through makes room for the next task, though its own slot stays taken',
   async (t) => {
+    const timeout = 54_321
     const timers: Array<() => void> = []
     const {setTimeout} = globalThis
-    globalThis.setTimeout = ((onTimeout: () => void) => timers.push(onTimeout)) as unknown as typeof setTimeout
+    const captured = (callback: () => void, ms?: number): unknown =>
+      ms === timeout ? timers.push(callback) : setTimeout(callback, ms)
+    globalThis.setTimeout = captured as typeof setTimeout
     t.teardown(() => {
       globalThis.setTimeout = setTimeout
     })
@@ -588,7 +591,7 @@ test.serial(
       third.resolve()
       yield a
     }
-    const runner = concurrent(source, {limit: 3, highWaterMark: 1, ordered: true, timeout: 1, yieldExceptions: true})
+    const runner = concurrent(source, {limit: 3, highWaterMark: 1, ordered: true, timeout, yieldExceptions: true})
     const results = [runner.next(), runner.next(), runner.next()]
     await third.promise
     await turn()
