@@ -1126,3 +1126,20 @@ test('a failure that the caller caught leaves the process alone', async (t) => {
   t.is(errors, '')
   t.is(code, 0)
 })
+
+test('the reasons that the library makes say what happened', async (t) => {
+  const reasonOf = async (end: (runner: ConcurrentRunner<never>) => unknown): Promise<string> => {
+    let reason: unknown
+    const runner = concurrent<never>([
+      ({signal}) => new Promise((_, reject) => (signal.onabort = () => reject(signal.reason))),
+    ])
+    runner.on('error', ({cause}) => (reason = cause))
+    void runner.next().catch(() => {})
+    await end(runner)
+    await runner.drained
+    return String(reason)
+  }
+  t.is(await reasonOf((runner) => runner.return()), 'AbortError: The consumer has left the run')
+  t.is(await reasonOf((runner) => runner.abort()), 'AbortError: The run was aborted')
+  t.is(await reasonOf((runner) => runner.stop({timeout: 1})), 'TimeoutError: stop() took longer than 1 ms')
+})
