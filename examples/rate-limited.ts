@@ -27,10 +27,10 @@ function* requests() {
 
 if (process.argv[1] === import.meta.filename) {
   const rate = Number(process.argv[2] ?? 10)
+  const began = performance.now() // before the limiter's first second does
   const limiter = new RateLimiter({tokensPerInterval: rate, interval: 'second'})
   const runner = new RateLimitedRunner(requests(), {limit: 4, limiter})
 
-  const began = performance.now()
   const starts = new Map<number, number>()
   runner.on('start', () => {
     const second = Math.floor((performance.now() - began) / 1000)
