@@ -26,7 +26,7 @@ export const nothing: unique symbol = Symbol('nothing')
  */
 export const takeNow: unique symbol = Symbol('takeNow')
 
-export interface Prompt<I> {
+interface Prompt<I> {
   [takeNow](): I | typeof nothing
 }
 

@@ -392,3 +392,28 @@ test('a listener that ends the run over an item that is no task: the drain comes
   await runner.run().catch(() => {})
   t.deepEqual(log, ['disposed', 'drain'])
 })
+
+test('a function that cannot be read, given by a source that pauses the run, is called like any other', async (t) => {
+  const fails = (): never => {
+    throw boom
+  }
+  const hostile = new Proxy(() => 1, {get: (_target, key) => (key === 'then' ? undefined : fails())})
+  for (const isAsync of [false, true]) {
+    const source = function* (): Generator<() => number> {
+      runner.pause()
+      yield hostile
+      yield () => 2
+    }
+    const asyncSource = async function* (): AsyncGenerator<() => number> {
+      yield* source()
+    }
+    const runner: ConcurrentRunner<number, true> = concurrent<number, true>(isAsync ? asyncSource : source, {
+      yieldExceptions: true,
+    })
+    const results = runner.toArray()
+    await turn()
+    t.is(runner.stats.started, 0)
+    runner.resume()
+    t.is((await results).length, 2)
+  }
+})
