@@ -413,3 +413,25 @@ test('ready is given a signal that aborts when the run ends in any but a gracefu
   t.is(await t.throwsAsync(first), reason)
   t.is(seen?.reason, reason)
 })
+
+test('a ready() that rejects after stop() is told of, and fails nothing: what runs is delivered', async (t) => {
+  const answers = [pDefer<void>(), pDefer<void>()] as const
+  let asked = 0
+  class Gated extends ConcurrentRunner<string> {
+    protected override async ready(): Promise<void> {
+      await answers[asked++]?.promise
+    }
+  }
+  const task = pDefer<string>()
+  const runner = new Gated([() => task.promise, () => 'never started'])
+  const log = record(runner)
+  const results = runner.toArray()
+  answers[0].resolve()
+  await turn()
+  void runner.stop()
+  answers[1].reject(boom)
+  await turn()
+  task.resolve('a')
+  t.deepEqual(await results, ['a'])
+  t.deepEqual(log, ['start 0', 'error - boom', 'result 0 a', 'drain'])
+})
