@@ -1,13 +1,19 @@
-/** What a task is told when it is called; its signal costs nothing until it is read. */
+/** What a task gets when it is called. */
+import {onAbort} from './platform/shared-listener.js'
 import type {TaskContext} from './types.js'
 
+/** Its signal is made when it is first read: an `AbortController` costs more than a whole run of a task. */
 export class Context implements TaskContext {
   readonly index: number
+  readonly item: unknown
+  readonly attempt: number
   #controller: AbortController | undefined
   #aborted: {readonly reason: unknown} | undefined
 
-  constructor(index: number) {
+  constructor(index: number, item: unknown, attempt: number) {
     this.index = index
+    this.item = item
+    this.attempt = attempt
   }
 
   get signal(): AbortSignal {
@@ -18,13 +24,44 @@ export class Context implements TaskContext {
     return this.#controller.signal
   }
 
-  /** Why its signal has aborted, if it has; the signal itself need not be made for that. */
+  /** Why the signal has aborted, if it has; the signal need not be made for that. */
   get aborted(): {readonly reason: unknown} | undefined {
     return this.#aborted
   }
 
   abort(reason: unknown): void {
-    this.#aborted ??= {reason}
+    if (this.#aborted) return
+    this.#aborted = {reason}
     this.#controller?.abort(reason)
+  }
+}
+
+/**
+ * The context of a pushed task that somebody else than the runner calls, whose signal aborts with the push's own too. Not
+ * by `AbortSignal.any`: that leaves traces on a signal that lives longer.
+ */
+export class LinkedContext extends Context {
+  readonly #context: TaskContext
+  #ignore: (() => void) | undefined
+  #isLinked = false
+
+  constructor(context: TaskContext) {
+    super(context.index, context.item, context.attempt)
+    this.#context = context
+  }
+
+  override get signal(): AbortSignal {
+    if (!this.#isLinked) {
+      this.#isLinked = true
+      const {signal} = this.#context
+      if (signal.aborted) this.abort(signal.reason)
+      else this.#ignore = onAbort(signal, () => this.abort(signal.reason))
+    }
+    return super.signal
+  }
+
+  /** Nobody waits for the signal any more. */
+  unlink(): void {
+    this.#ignore?.()
   }
 }

@@ -2,7 +2,7 @@
 import {type ConcurrentError, ConcurrentExecutionError} from './errors.js'
 import {checkFunction} from './options.js'
 import {ConcurrentRunner} from './runner.js'
-import {checkSource} from './source.js'
+import {checkSource} from './iterable.js'
 import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
 
 /**

@@ -1,14 +1,17 @@
-/** Takes a run through its states, and ends it in the one order that holds however it ends. */
+/** Takes a run through its states, counts what is pending, and ends the run in the one order that holds however it ends. */
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {nextTurn} from './runtime.js'
-import {onAbort} from './signals.js'
-import {isThenable, whenSettled} from './tasks.js'
+import {nextTurn} from './platform/runtime.js'
+import {onAbort} from './platform/shared-listener.js'
+import {isThenable, whenSettled} from './task.js'
 import type {RunnerState, RunnerStats} from './types.js'
 
 /** The states in their order; a run never goes back. */
 const states = ['idle', 'running', 'finishing', 'closing', 'drained'] as const
 const State = {Idle: 0, Running: 1, Finishing: 2, Closing: 3, Drained: 4} as const
 type State = (typeof State)[keyof typeof State]
+
+/** A chain of causes is followed no further: it may be a circle. */
+const longestChain = 16
 
 /** Why a run ended that did not end gracefully. */
 export interface Outcome {
@@ -17,103 +20,149 @@ export interface Outcome {
   readonly reason: unknown
 }
 
-/** What moves the tasks, as far as ending it goes. */
-export interface Work {
+/** Whose life this is: does what a transition demands. */
+export interface LifecycleHost {
+  /** The run has ended in any but a graceful way: nothing starts any more, and running tasks are told why. */
+  halt(outcome: Outcome): void
+  /** Whether the source is in the middle of producing an item. */
   readonly isPulling: boolean
-  readonly isIdle: boolean
-  /** No more pulls and starts. */
-  shut(): void
-  /** Nothing is delivered any more, and running tasks are told why. */
-  halt(reason: unknown): void
-  /** The source cleans up. */
-  close(onClosed: () => void): void
-}
-
-/** Where results wait, as far as ending it goes. */
-export interface Waiting {
-  readonly size: number
-  readonly isAwaited: boolean
-  clear(): void
-  end(failure?: {readonly error: unknown}): void
-}
-
-/** Who wants to know. */
-export interface LifecycleOwner {
-  stats(): RunnerStats
-  /** Releases what a subclass holds. */
+  /** No more items are wanted: the source cleans up. */
+  closeSource(onClosed: () => void): void
+  /** The consumer hears how the run ended, behind the results that still wait. */
+  surface(failure: {readonly error: unknown} | undefined): void
+  /** Running tasks are waited for no longer: the consumer hears that they failed. */
+  giveUp(reason: unknown): void
+  /** Nothing runs any more: releases what a subclass holds. */
   cleanup(reason: unknown): PromiseLike<void> | void
   cleanupFailed(cause: unknown): void
-  drained(stats: RunnerStats): void
+  /** The run is over. Returns its final counts. */
+  drained(): RunnerStats
 }
 
 export class Lifecycle {
-  readonly #work: Work
-  readonly #waiting: Waiting
-  readonly #owner: LifecycleOwner
-  readonly #drained: DeferredPromise<RunnerStats> = pDefer()
-  /** Resolves when the consumer has been let know how the run ended. */
-  readonly #surfaced: DeferredPromise<void> = pDefer()
-  #hasSurfaced = false
+  readonly #host: LifecycleHost
   #state: State = State.Idle
-  /** Decided once, by whatever ended the run first; `undefined` for a graceful end. */
+  /** Decided once, by what ended the run first; `undefined` for a graceful end. */
   #outcome: Outcome | undefined
-  #source: 'unclosed' | 'closing' | 'closed' = 'unclosed'
-  /** The source was closed while producing an item, and the event loop has turned since. */
-  #isOverdue = false
-  #isCleaning = false
-  /** The consumer left before it was told how the run ended: it is owed no error any more. */
-  #isLeft = false
+  /** What must finish before the run drains: the source, each task, each disposal, listeners that are being called. */
+  #pending = 0
+  /** Those pending tasks whose outcome was told early. Only `drained` waits for them. */
+  #late = 0
+  #source: 'open' | 'closing' | 'closed' = 'open'
+  #hasCleanedUp = false
+  #hasSurfaced = false
+  /** The consumer left before it heard how the run ended: it gets no error any more. */
+  #hasLeft = false
   #hasAborted = false
-  /** Listeners that are being told something. */
-  #holds = 0
-  #signal: AbortSignal | undefined
+  #signalReason: unknown
+  #stats: RunnerStats | undefined
+  #drained: DeferredPromise<RunnerStats> | undefined
+  #over: DeferredPromise<void> | undefined
+  #surfaced: DeferredPromise<void> | undefined
   #controller: AbortController | undefined
   #ignoreSignal: (() => void) | undefined
   #deadline: {readonly at: number; readonly timer: ReturnType<typeof setTimeout>} | undefined
 
-  constructor(work: Work, waiting: Waiting, owner: LifecycleOwner) {
-    this.#work = work
-    this.#waiting = waiting
-    this.#owner = owner
+  constructor(host: LifecycleHost) {
+    this.#host = host
   }
 
   get state(): RunnerState {
     return states[this.#state]
   }
 
-  /** Whether the run has begun and has not drained. */
-  get isUnderWay(): boolean {
-    return this.#state !== State.Idle && this.#state !== State.Drained
+  get isIdle(): boolean {
+    return this.#state === State.Idle
+  }
+
+  /** Whether tasks may still be pulled. */
+  get isOpen(): boolean {
+    return this.#state === State.Running
+  }
+
+  get isDrained(): boolean {
+    return this.#state === State.Drained
   }
 
   get outcome(): Outcome | undefined {
     return this.#outcome
   }
 
-  /** Whether the source has been told to clean up. */
-  get isClosing(): boolean {
-    return this.#source !== 'unclosed'
+  /** The signal of the source: aborts when no more items are wanted. Made when first read. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#source !== 'open') this.#controller.abort(this.#signalReason)
+    }
+    return this.#controller.signal
   }
 
-  /** Resolves with the final counts, just after the owner has been told. */
+  /** Resolves with the final counts when nothing of the run goes on any more. */
   get drained(): Promise<RunnerStats> {
+    this.#drained ??= pDefer()
+    if (this.#stats !== undefined) this.#drained.resolve(this.#stats)
     return this.#drained.promise
   }
 
-  /** Aborts when the run ends in any but a graceful way. Made when first read. */
-  get signal(): AbortSignal {
-    return (this.#controller ??= new AbortController()).signal
+  /** Resolves when nothing goes on any more but tasks whose outcome was told early. */
+  get over(): Promise<void> {
+    this.#over ??= pDefer()
+    if (this.#isOver) this.#over.resolve()
+    return this.#over.promise
   }
 
-  /** From idle to running. `false` if the run has begun already, or the signal has aborted. */
-  start(signal: AbortSignal | undefined): boolean {
+  /** Whether an error only says that what was told to stop has stopped. */
+  isReason(error: unknown): boolean {
+    if (this.#source === 'open') return false
+    try {
+      if ((error as Partial<Error> | undefined)?.name === 'AbortError') return true
+      let cause = error
+      for (let depth = 0; depth < longestChain && cause !== undefined && cause !== null; depth++) {
+        if (cause === this.#signalReason || cause === this.#outcome?.reason) return true
+        cause = (cause as Partial<Error>).cause
+      }
+    } catch {
+      // A hostile getter.
+    }
+    return false
+  }
+
+  /** Whether somebody waits for the run to be over. */
+  get isAwaited(): boolean {
+    return this.#over !== undefined
+  }
+
+  /** One thing more must finish before the run drains. */
+  enter(): void {
+    this.#pending++
+  }
+
+  /** Something has finished. The last to leave a run that has ended drains it. */
+  leave(): void {
+    if (--this.#pending <= this.#late) this.#settle()
+  }
+
+  /** The outcome of a task was told although the task goes on. */
+  toldEarly(): void {
+    this.#late++
+    if (this.#pending <= this.#late) this.#settle()
+  }
+
+  /** A task that was {@link toldEarly} has finished. */
+  leaveLate(): void {
+    this.#late--
+    this.leave()
+  }
+
+  /** From idle to running. Returns `false` if the run has begun already, or its signal has aborted. */
+  begin(signal: AbortSignal | undefined): boolean {
     if (this.#state !== State.Idle) return false
     if (signal?.aborted) {
       this.abort(signal.reason)
       return false
     }
     this.#state = State.Running
-    this.#signal = signal
+    this.enter() // the source
     if (signal === undefined) return true
     try {
       this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
@@ -124,151 +173,158 @@ export class Lifecycle {
     return true
   }
 
-  /** The source has no more tasks: the running ones finish. */
+  /** The source has no more items: the running tasks finish. */
   finish(): void {
-    if (this.#state < State.Finishing) this.#state = State.Finishing
-    this.settle()
+    if (this.#state === State.Running) this.#state = State.Finishing
+    if (this.#source === 'open') {
+      this.#source = 'closed'
+      this.leave()
+    }
   }
 
   /** Nothing more is pulled; the running tasks finish, for at most `timeout` milliseconds. */
-  stop(timeout: number | undefined): void {
+  stop(timeout: number | undefined, reason: unknown = new DOMException('The run was stopped', 'AbortError')): void {
+    if (this.#state === State.Idle) this.enter() // the source, which is closed without having been opened
     if (this.#state < State.Finishing) {
       this.#state = State.Finishing
-      this.#closeSource()
-      this.settle()
+      this.#signalReason = reason
+      this.#closeSource(reason)
     }
-    if (timeout !== undefined && this.#state < State.Drained) this.#abortIn(timeout)
+    if (timeout !== undefined && !this.#isOver) this.#abortIn(timeout)
   }
 
-  /** Ends the run at once. A second call waits no longer for the source to clean up. */
+  /** The run fails: the consumer gets the results that are ready, and then the error. */
+  fail(reason: unknown): void {
+    this.#end({kind: 'failed', reason})
+  }
+
+  /** Ends the run at once. A second call no longer waits for the source's cleanup, nor for running tasks. */
   abort(reason: unknown): void {
     const isSecond = this.#hasAborted
     this.#hasAborted = true
-    if (this.#state < State.Closing) this.end({kind: 'aborted', reason})
-    else if (this.#state === State.Closing && isSecond) this.#giveUp()
-    else if (this.#state === State.Drained && this.#outcome === undefined && this.#waiting.size > 0) {
-      this.#outcome = {kind: 'aborted', reason}
-      this.#waiting.clear()
-      this.#waiting.end({error: reason})
-    }
+    if (this.#state < State.Closing) this.#end({kind: 'aborted', reason})
+    else if (isSecond) this.#giveUp()
   }
 
   /** The consumer leaves. Resolves when the source has cleaned up. */
-  async leave(reason: unknown): Promise<void> {
-    this.end({kind: 'left', reason})
-    this.#waiting.clear()
-    // Unless it is waiting for a result still: somebody else has called `return()` then.
-    if (!this.#waiting.isAwaited) this.#isLeft = true
-    if (this.#hasSurfaced && this.#isLeft) this.#waiting.end()
-    await this.#surfaced.promise
-  }
-
-  /**
-   * Decides how the run ends, if nothing has yet, and stops pulling. Comes before listeners hear why, so
-   * that nothing they do can mask it; `end` follows.
-   */
-  decide(outcome: Outcome): boolean {
-    if (this.#outcome !== undefined) return false
-    this.#outcome = outcome
-    this.#work.shut()
-    return true
-  }
-
-  /** Ends the run in any but a graceful way: as was decided, or else as given. */
-  end(outcome?: Outcome): void {
-    if (this.#state >= State.Closing) return
-    this.#state = State.Closing
-    if (outcome !== undefined) this.decide(outcome)
-    const reason = this.#outcome?.reason
-    if (this.#outcome?.kind !== 'failed') this.#waiting.clear()
-    this.#work.halt(reason)
-    this.#controller?.abort(reason)
-    this.#closeSource()
-    // The end is told once the source has cleaned up; one in the middle of an item is not waited for.
-    if (this.#source === 'closed' || this.#work.isPulling) this.#surface()
-    this.settle()
-  }
-
-  /** While listeners are being told something. The run does not drain before all have heard: `drain` comes last. */
-  hold(): void {
-    this.#holds++
-  }
-
-  /** After {@link hold}. */
-  release(): void {
-    this.#holds--
-    this.settle()
-  }
-
-  /** Heeds the signal when the run has drained, and it is not listened to any more, but results still wait. */
-  heed(): void {
-    if (this.#state === State.Drained && this.#signal?.aborted) this.abort(this.#signal.reason)
-  }
-
-  /** Cleans up and drains, once the run has ended and there is nothing left to wait for. */
-  settle(): void {
-    if (this.#state < State.Finishing || this.#isCleaning || this.#holds > 0 || !this.#work.isIdle) return
-    if (this.#state === State.Finishing && this.#outcome !== undefined) return // `end` is about to be called
-    const isLost = this.#isOverdue && this.#work.isPulling
-    if (this.#source === 'closing' && !isLost) return
-    this.#isCleaning = true
-    const onFailed = (cause: unknown): void => {
-      this.#owner.cleanupFailed(cause)
-      this.#drain()
+  depart(reason: unknown, isAwaited: boolean): Promise<void> {
+    this.#end({kind: 'left', reason})
+    // A consumer that still waits for a result hears how the run ended: somebody else has called `return()`.
+    if (!isAwaited) this.#hasLeft = true
+    if (this.#hasSurfaced) {
+      if (this.#hasLeft) this.#host.surface(undefined)
+      return Promise.resolve()
     }
-    try {
-      const cleaning = this.#owner.cleanup(this.#outcome?.reason)
-      if (isThenable(cleaning)) {
-        whenSettled(cleaning, () => this.#drain(), onFailed)
-        return
-      }
-    } catch (cause) {
-      onFailed(cause)
-      return
-    }
-    this.#drain()
+    this.#surfaced ??= pDefer()
+    return this.#surfaced.promise
   }
 
-  #drain(): void {
-    this.#state = State.Drained
-    this.#ignoreSignal?.()
-    clearTimeout(this.#deadline?.timer)
-    const stats = this.#owner.stats()
-    this.#surface()
-    this.#owner.drained(stats)
-    this.#drained.resolve(stats)
-  }
-
-  #closeSource(): void {
-    if (this.#source !== 'unclosed') return
+  /** No more items are wanted; `reason` is that of the source's signal. */
+  #closeSource(reason: unknown): void {
+    if (this.#source !== 'open') return
     this.#source = 'closing'
-    const {isPulling} = this.#work
-    this.#work.close(() => this.#sourceClosed())
+    const {isPulling} = this.#host
+    this.#host.closeSource(() => {
+      if (this.#source === 'closing') this.#sourceClosed()
+    })
+    this.#controller?.abort(reason)
     if (!isPulling) return
+    // A generator in the middle of its next item is not waited for, unless it comes back within this turn.
+    if (this.#state === State.Closing) this.#surface()
     nextTurn(() => {
-      this.#isOverdue = true
-      this.settle()
+      if (this.#source === 'closing' && this.#host.isPulling) this.#sourceClosed()
     })
   }
 
   #sourceClosed(): void {
     this.#source = 'closed'
     if (this.#state === State.Closing) this.#surface()
-    this.settle()
+    this.leave()
   }
 
-  /** Waits no longer for the source to clean up. */
-  #giveUp(): void {
-    if (this.#source === 'closing') this.#sourceClosed()
+  #end(outcome: Outcome): void {
+    if (this.#state >= State.Closing) return
+    this.enter() // the end itself: everything below comes before the drain
+    if (this.#state === State.Idle) this.enter() // the source, which is closed without having been opened
+    this.#state = State.Closing
+    this.#outcome = outcome
+    this.#host.halt(outcome)
+    this.#signalReason = outcome.reason
+    this.#closeSource(outcome.reason)
+    if (this.#source === 'closed') this.#surface()
+    this.leave()
   }
 
-  /** Lets the consumer know how the run ended, behind the results that are still to be handed over. */
+  get #isOver(): boolean {
+    if (this.#state === State.Drained) return true
+    return this.#state >= State.Finishing && this.#late > 0 && this.#pending <= this.#late
+  }
+
+  /** Nothing is pending, or only tasks whose outcome was told early. */
+  #settle(): void {
+    if (this.#state < State.Finishing) return
+    if (this.#pending > 0) {
+      clearTimeout(this.#deadline?.timer)
+      this.#over?.resolve()
+      return
+    }
+    if (this.#state === State.Drained) return
+    if (this.#hasCleanedUp) this.#drain()
+    else this.#cleanUp()
+  }
+
+  #cleanUp(): void {
+    this.#hasCleanedUp = true
+    this.enter()
+    try {
+      const cleaning = this.#host.cleanup(this.#outcome?.reason)
+      if (isThenable(cleaning)) {
+        whenSettled(
+          cleaning,
+          () => this.leave(),
+          (cause) => this.#cleanupFailed(cause),
+        )
+        return
+      }
+    } catch (cause) {
+      this.#cleanupFailed(cause)
+      return
+    }
+    this.leave()
+  }
+
+  #cleanupFailed(cause: unknown): void {
+    this.#host.cleanupFailed(cause)
+    this.leave()
+  }
+
+  #drain(): void {
+    this.#state = State.Drained
+    this.#ignoreSignal?.()
+    clearTimeout(this.#deadline?.timer)
+    this.#surface()
+    this.#stats = this.#host.drained()
+    this.#over?.resolve()
+    this.#drained?.resolve(this.#stats)
+  }
+
+  /** Lets the consumer know how the run ended, once. */
   #surface(): void {
     if (this.#hasSurfaced) return
     this.#hasSurfaced = true
-    const isRaised = this.#outcome !== undefined && this.#outcome.kind !== 'left' && !this.#isLeft
-    this.#waiting.end(isRaised ? {error: this.#outcome?.reason} : undefined)
-    this.#surfaced.resolve()
+    const isRaised = this.#outcome !== undefined && this.#outcome.kind !== 'left' && !this.#hasLeft
+    this.#host.surface(isRaised ? {error: this.#outcome?.reason} : undefined)
+    this.#surfaced?.resolve()
+  }
+
+  /** Waits no longer for the source to clean up, nor for running tasks. */
+  #giveUp(): void {
+    if (this.#state === State.Drained) return
+    this.enter()
+    this.#surface()
+    if (this.#source === 'closing') this.#sourceClosed()
+    this.#host.giveUp(this.#outcome?.reason)
+    this.leave()
   }
 
   /** Aborts when the running tasks, and the source, have had their time. The earliest deadline counts. */
@@ -278,7 +334,8 @@ export class Lifecycle {
     clearTimeout(this.#deadline?.timer)
     const timer = setTimeout(() => {
       this.abort(new DOMException(`stop() took longer than ${ms} ms`, 'TimeoutError'))
-      this.#giveUp()
+      // Tasks that heed their signal have a turn of the event loop to say how they ended.
+      nextTurn(() => this.#giveUp())
     }, ms)
     this.#deadline = {at, timer}
   }

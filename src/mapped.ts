@@ -1,49 +1,103 @@
 /** Makes a source of tasks from plain items and what to do with each. */
+import {checkSource, handleRejections, isAsyncIterable, openIterator, unopenedIterator} from './iterable.js'
 import {checkFunction} from './options.js'
-import {checkSource, handleRejections, isAsyncIterable, iteratorToClose} from './source.js'
-import type {Items, Source, Task, TaskContext} from './types.js'
+import type {Items, Mapper, Source, TaskContext, TaskFunction} from './types.js'
 
-/** What is done with one item: gets the item and its task's context, and gives the result, or throws. */
-export type Mapper<I, T> = (item: I, context: TaskContext) => T | PromiseLike<T>
+/** Items and what to do with each, of a source that {@link mapped} made. */
+export interface Mapping {
+  readonly items: Iterable<unknown> | AsyncIterable<unknown>
+  readonly mapper: Mapper<unknown, unknown>
+}
 
-/** A source of one task for each item: as lazy as the items, and closed as they would be. */
+/** Under this key a mapped source keeps its parts: the runner reads the items itself, without a function for each. */
+export const mapping: unique symbol = Symbol('mapping')
+
+/**
+ * A source of one task for each item: as lazy as the items, and closed as they would be. `ConcurrentRunner.map` is a
+ * runner over it; this function is for subclasses with options of their own.
+ *
+ * @param items Any iterable or async iterable, or a function that makes one when the run starts.
+ * @param mapper What to do with an item; gets the task's context too.
+ * @throws TypeError if an argument is wrong.
+ */
 export function mapped<I, T>(items: Items<I>, mapper: Mapper<I, T>): Source<T> {
   checkSource('items', items)
   checkFunction('mapper', mapper)
-  return typeof items === 'function' ? (signal) => mappedIterable(items(signal), mapper) : mappedIterable(items, mapper)
+  return typeof items === 'function' ? (signal) => mapIterable(items(signal), mapper) : mapIterable(items, mapper)
 }
 
-function mappedIterable<I, T>(
+/** The parts of a mapped source; `undefined` for any other. */
+export function mappingOf(source: object): Mapping | undefined {
+  return (source as {readonly [mapping]?: Mapping})[mapping]
+}
+
+function mapIterable<I, T>(
   items: Iterable<I> | AsyncIterable<I>,
   mapper: Mapper<I, T>,
-): IterableIterator<Task<T>> | AsyncIterableIterator<Task<T>> {
+): Iterable<TaskFunction<T>> | AsyncIterable<TaskFunction<T>> {
   checkSource('items', items)
   handleRejections(items)
-  let opened: Iterator<I> | AsyncIterator<I> | undefined
+  return isAsyncIterable(items) ? new AsyncMapped(items, mapper) : new SyncMapped(items, mapper)
+}
 
-  const toTask = (result: IteratorResult<I>): IteratorResult<Task<T>> => {
-    if (typeof result !== 'object' || result === null || result.done) return result // the reader knows what to do with it
-    const {value} = result
-    return {done: false, value: (context) => mapper(value, context)}
-  }
-  // Written by hand and not as a generator: a generator could not be closed while it waits for an item.
-  const close = (): IteratorResult<Task<T>> => {
-    const iterator = opened ?? iteratorToClose(items)
-    return (iterator?.return?.() ?? {done: true, value: undefined}) as IteratorResult<Task<T>>
+// Iterators written by hand and not generators: a generator could not be closed while it waits for an item.
+
+class SyncMapped<I, T> implements Iterable<TaskFunction<T>> {
+  readonly [mapping]: {readonly items: Iterable<I>; readonly mapper: Mapper<I, T>}
+
+  constructor(items: Iterable<I>, mapper: Mapper<I, T>) {
+    this[mapping] = {items, mapper}
   }
 
-  if (isAsyncIterable(items)) {
-    const tasks: AsyncIterableIterator<Task<T>> = {
-      next: async () => toTask(await (opened ??= items[Symbol.asyncIterator]()).next()),
-      return: async () => close(),
-      [Symbol.asyncIterator]: () => tasks,
+  [Symbol.iterator](): Iterator<TaskFunction<T>, undefined> {
+    const {items, mapper} = this[mapping]
+    let iterator: Iterator<I> | undefined
+    return {
+      next: () => toTask((iterator ??= items[Symbol.iterator]()).next(), mapper),
+      return: () => {
+        const opened = iterator ?? (unopenedIterator(items) as Iterator<I> | undefined)
+        opened?.return?.()
+        return {done: true, value: undefined}
+      },
     }
-    return tasks
   }
-  const tasks: IterableIterator<Task<T>> = {
-    next: () => toTask(((opened ??= items[Symbol.iterator]()) as Iterator<I>).next()),
-    return: close,
-    [Symbol.iterator]: () => tasks,
+}
+
+class AsyncMapped<I, T> implements AsyncIterable<TaskFunction<T>> {
+  readonly [mapping]: {readonly items: AsyncIterable<I>; readonly mapper: Mapper<I, T>}
+
+  constructor(items: AsyncIterable<I>, mapper: Mapper<I, T>) {
+    this[mapping] = {items, mapper}
   }
-  return tasks
+
+  [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
+    const {items, mapper} = this[mapping]
+    let iterator: Iterator<I> | AsyncIterator<I> | undefined
+    return {
+      next: async () => toTask(await (iterator ??= openIterator(items)).next(), mapper),
+      return: async () => {
+        await (iterator ?? unopenedIterator(items))?.return?.()
+        return {done: true, value: undefined}
+      },
+    }
+  }
+}
+
+function toTask<I, T>(result: IteratorResult<I>, mapper: Mapper<I, T>): IteratorResult<TaskFunction<T>, undefined> {
+  if (result.done) return {done: true, value: undefined}
+  const {value} = result
+  return {done: false, value: (context) => mapper(value, withItem(context, value))}
+}
+
+/** The context of a caller that does not know the item. */
+function withItem<I>(context: TaskContext, item: I): TaskContext<I> {
+  const {index, attempt} = context
+  return {
+    index,
+    item,
+    attempt,
+    get signal() {
+      return context.signal
+    },
+  }
 }

@@ -1,8 +1,8 @@
 /** Checks what the caller gave, once, and fills in the defaults. */
 import {describe} from './errors.js'
-import {availableCores} from './runtime.js'
-import {isThenable} from './tasks.js'
-import type {PushOptions, QueueOptions, RunnerOptions, StopOptions} from './types.js'
+import {availableCores} from './platform/runtime.js'
+import {isThenable} from './task.js'
+import type {PushOptions, QueueOptions, QueueRunOptions, RoomOptions, RunnerOptions, StopOptions} from './types.js'
 
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
@@ -82,14 +82,30 @@ export function resolveQueue(options: QueueOptions = {}): {readonly capacity: nu
 }
 
 /** A push's options with every default filled in. */
-export function resolvePush(options: PushOptions = {}): {
+export function resolvePush(options: PushOptions): {
   readonly priority: number
   readonly signal: AbortSignal | undefined
+  readonly timeout: number | undefined
+  readonly item: unknown
 } {
   checkObject('options', options)
-  const {priority = 0} = options
+  const {priority = 0, item} = options
   checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
-  return {priority, signal: checkSignal('signal', options.signal)}
+  return {priority, signal: checkSignal('signal', options.signal), timeout: checkTimeout(options.timeout), item}
+}
+
+/** The signal of a wait for room. */
+export function resolveRoom(options: RoomOptions = {}): AbortSignal | undefined {
+  checkObject('options', options)
+  return checkSignal('signal', options.signal)
+}
+
+/** The options of a runner that a queue makes. */
+export function resolveQueueRun(options: QueueRunOptions & {yieldExceptions?: unknown} = {}): QueueRunOptions {
+  checkObject('options', options)
+  if (options.yieldExceptions !== undefined)
+    throw new TypeError('yieldExceptions is always true for a runner that a queue makes, and cannot be passed')
+  return options
 }
 
 export function checkTask(task: unknown): void {

@@ -1,25 +1,32 @@
-/** Holds results until a consumer takes them, in order of completion or of the source. */
+/** Holds results until the consumer takes them, in the order of completion or of the source. */
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {Fifo} from './fifo.js'
 
 const empty: unique symbol = Symbol('empty')
 const smallest = 16
+/** A ring of this size or more is given back once it has run empty. */
+const large = 1024
+
+/** Where results go that no `next()` waits for: kept for later, collected by `toArray()`, or dropped by `run()`. */
+type Mode = 'keep' | 'collect' | 'discard'
 
 export class Results<R> {
-  /** How many results may wait before `isFull`. */
+  /** How many results may wait before no more tasks start. */
   highWaterMark: number
   readonly #isOrdered: boolean
+  #mode: Mode = 'keep'
+  #collected: R[] | undefined
   /**
-   * A ring: the place p is at `p & mask`. Places from `#head` up to `#tail` may be in use; without
-   * `ordered` all of them are, with it some are `empty` until their task has settled.
+   * A ring: place p is at `p & mask`. It costs half of a list of objects. Places from `#head` up to `#tail` may be in
+   * use; without `ordered` all of them are, with it some are `empty` until their task has settled.
    */
-  #ring: Array<R | typeof empty> = emptyRing(smallest)
-  #mask = smallest - 1
+  #ring: Array<R | typeof empty> | undefined
+  #mask = -1
   #head = 0
   #tail = 0
   #size = 0
-  readonly #takers = new Fifo<DeferredPromise<IteratorResult<R, undefined>>>()
-  #isDiscarding = false
+  #waiters: Fifo<DeferredPromise<IteratorResult<R, undefined>>> | undefined
+  #waiting = 0
   #isHeld = false
   #hasEnded = false
   #failure: {readonly error: unknown} | undefined
@@ -36,53 +43,62 @@ export class Results<R> {
 
   /** Whether a consumer is waiting for a result. */
   get isAwaited(): boolean {
-    return this.#takers.size > 0
+    return this.#waiting > 0
   }
 
   /** Whether so many results wait that no more tasks should start. */
   get isFull(): boolean {
-    if (this.#size < this.highWaterMark || this.#isDiscarding) return false
-    // With a mark of 0 a task starts only for a consumer that has nothing to take.
-    return this.#size > 0 || this.#takers.size === 0
+    return this.#size >= this.highWaterMark && this.#isFull()
   }
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (this.#isDiscarding) {
-      if (this.#takers.size > 0) this.#takers.shift()?.resolve({value: result, done: false})
-      return
+    if (!this.#isOrdered && !this.#isHeld) {
+      // Nothing waits while a consumer does, so this result is the next.
+      if (this.#waiting > 0) return this.#answer(result)
+      if (this.#mode !== 'keep') return this.#consume(result)
     }
     const place = this.#isOrdered ? index : this.#tail
     while (place - this.#head > this.#mask) this.#grow()
-    this.#ring[place & this.#mask] = result
+    ;(this.#ring as Array<R | typeof empty>)[place & this.#mask] = result
     if (place >= this.#tail) this.#tail = place + 1
     this.#size++
-    if (this.#takers.size > 0) this.#serve()
+    if (this.#waiting > 0 || this.#mode !== 'keep') this.#serve()
   }
 
   /** The next result; at the end the failure, once, and then `done`. */
   next(): Promise<IteratorResult<R, undefined>> {
-    if (!this.#isHeld && this.#takers.size === 0) {
+    if (!this.#isHeld && this.#waiting === 0) {
       const result = this.#take()
       if (result !== empty) return Promise.resolve({value: result, done: false})
       if (this.#hasEnded) {
-        const failure = this.#finish()
+        const failure = this.#takeFailure()
         return failure === undefined ? Promise.resolve({value: undefined, done: true}) : Promise.reject(failure.error)
       }
     }
-    const taker = pDefer<IteratorResult<R, undefined>>()
-    this.#takers.push(taker)
-    return taker.promise
+    const waiter = pDefer<IteratorResult<R, undefined>>()
+    this.#waiters ??= new Fifo()
+    this.#waiters.push(waiter)
+    this.#waiting++
+    return waiter.promise
   }
 
-  /** From now on nothing is kept: a result goes to whoever is waiting for one already, or to nobody. */
+  /** From now on a result that no `next()` waits for is dropped. */
   discard(): void {
-    this.#isDiscarding = true
+    this.#mode = 'discard'
     this.#serve()
-    this.clear()
   }
 
-  /** While held, results wait even for a consumer that wants them. */
+  /** From now on a result that no `next()` waits for is put into an array. */
+  collect(): R[] {
+    this.#mode = 'collect'
+    this.#collected = []
+    const collected = this.#collected
+    this.#serve()
+    return collected
+  }
+
+  /** While results are held, a consumer that wants them waits. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld
     this.#serve()
@@ -95,43 +111,70 @@ export class Results<R> {
     this.#serve()
   }
 
-  /** Forgets what waits. */
+  /** Drops what waits. */
   clear(): void {
-    this.#ring = emptyRing(smallest)
-    this.#mask = smallest - 1
+    this.#ring = undefined
+    this.#mask = -1
     this.#head = this.#tail
     this.#size = 0
   }
 
-  #serve(): void {
-    if (this.#isHeld) return
-    while (this.#takers.size > 0) {
-      const result = this.#take()
-      if (result === empty) break
-      this.#takers.shift()?.resolve({value: result, done: false})
-    }
-    if (!this.#hasEnded) return
-    for (let taker = this.#takers.shift(); taker !== undefined; taker = this.#takers.shift()) {
-      const failure = this.#finish()
-      if (failure === undefined) taker.resolve({value: undefined, done: true})
-      else taker.reject(failure.error)
+  /** Drops what waits at `index` of the source and behind it. */
+  clearFrom(index: number): void {
+    for (let place = Math.max(index, this.#head); place < this.#tail; place++) {
+      const at = place & this.#mask
+      if (this.#ring === undefined || this.#ring[at] === empty) continue
+      this.#ring[at] = empty
+      this.#size--
     }
   }
 
-  /** The result whose turn it is, or `empty` if that one is not ready. */
+  #isFull(): boolean {
+    if (this.#mode === 'discard') return false
+    // With a mark of 0 a task starts only for a consumer that has nothing to take.
+    return this.#size > 0 || (this.#waiting === 0 && this.#mode === 'keep')
+  }
+
+  #answer(result: R): void {
+    this.#waiting--
+    this.#waiters?.shift()?.resolve({value: result, done: false})
+  }
+
+  #consume(result: R): void {
+    if (this.#mode === 'collect') this.#collected?.push(result)
+  }
+
+  #serve(): void {
+    if (this.#isHeld) return
+    while (this.#waiting > 0 || this.#mode !== 'keep') {
+      const result = this.#take()
+      if (result === empty) break
+      if (this.#waiting > 0) this.#answer(result)
+      else this.#consume(result)
+    }
+    if (!this.#hasEnded) return
+    for (; this.#waiting > 0; this.#waiting--) {
+      const failure = this.#takeFailure()
+      const waiter = this.#waiters?.shift()
+      if (failure === undefined) waiter?.resolve({value: undefined, done: true})
+      else waiter?.reject(failure.error)
+    }
+  }
+
+  /** The result whose turn it is; `empty` if it is not ready. */
   #take(): R | typeof empty {
+    if (this.#ring === undefined) return empty
     const at = this.#head & this.#mask
     const result = this.#ring[at] as R | typeof empty
     if (result === empty) return empty
     this.#ring[at] = empty
     this.#head++
-    // Gives a large ring back once it has run empty.
-    if (--this.#size === 0 && this.#mask >= 1024) this.clear()
+    if (--this.#size === 0 && this.#mask >= large) this.clear()
     return result
   }
 
   /** The failure, the first time it is asked for. */
-  #finish(): {readonly error: unknown} | undefined {
+  #takeFailure(): {readonly error: unknown} | undefined {
     // After a failure, what is left in the ring waits behind a place that will never be filled.
     if (this.#size > 0) this.clear()
     const failure = this.#failure
@@ -140,15 +183,12 @@ export class Results<R> {
   }
 
   #grow(): void {
-    const ring = emptyRing<R>(this.#ring.length * 2)
+    const ring = new Array<R | typeof empty>(this.#ring === undefined ? smallest : this.#ring.length * 2).fill(empty)
     const mask = ring.length - 1
-    for (let place = this.#head; place < this.#tail; place++)
-      ring[place & mask] = this.#ring[place & this.#mask] as R | typeof empty
+    if (this.#ring !== undefined)
+      for (let place = this.#head; place < this.#tail; place++)
+        ring[place & mask] = this.#ring[place & this.#mask] as R | typeof empty
     this.#ring = ring
     this.#mask = mask
   }
-}
-
-function emptyRing<R>(length: number): Array<R | typeof empty> {
-  return new Array<R | typeof empty>(length).fill(empty)
 }

@@ -1,16 +1,17 @@
-/** The runner: wires pump, results and lifecycle together, offers the hooks, and is what users see. */
+/** The runner, as users and subclasses see it: consuming, controlling, observing, events and hooks. */
 /// <reference lib="esnext.disposable" preserve="true" />
-import {Emitter} from './emitter.js'
-import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
-import {Lifecycle} from './lifecycle.js'
-import {type Mapper, mapped} from './mapped.js'
-import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
-import {Pump} from './pump.js'
-import {Results} from './results.js'
-import {report} from './runtime.js'
-import {handleRejection} from './tasks.js'
+import {Emitter, type ListenerOptions} from './emitter.js'
+import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
+import {mapped} from './mapped.js'
+import {checkLimit, resolveOptions, resolveStop} from './options.js'
+import {reportUncaught} from './platform/runtime.js'
+import {type Hooks, Run, type RunHost} from './run.js'
+import {handleRejection} from './task.js'
 import type {
+  EventArguments,
   Items,
+  Listener,
+  Mapper,
   RunnerEvents,
   RunnerOptions,
   RunnerState,
@@ -21,25 +22,6 @@ import type {
   TaskContext,
   Yielded,
 } from './types.js'
-
-/** A runner as the emitter of its own events. */
-interface OwnEvents<T> {
-  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
-}
-
-/** What a subclass may override, to be compared with. */
-interface Overridable {
-  readonly emit: unknown
-  readonly ready: unknown
-  readonly execute: unknown
-}
-
-type Listeners = ReadonlyArray<(first: unknown, second?: unknown) => void>
-
-interface FrequentAudience {
-  readonly start?: Listeners | undefined
-  readonly result?: Listeners | undefined
-}
 
 /**
  * Runs the tasks of a source, at most `limit` at once. It is an async iterator over the results as
@@ -66,17 +48,12 @@ interface FrequentAudience {
  * ```
  */
 export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
-  extends Emitter<RunnerEvents<T> & Events>
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
-  readonly #options: ResolvedOptions
-  readonly #results: Results<Awaited<T> | ConcurrentError>
-  readonly #pump: Pump<T>
-  // The emitter as the runner itself uses it: types cannot follow a map that subclasses extend.
-  readonly #own = this as unknown as OwnEvents<T>
-  #audience: FrequentAudience = this.audience
-  readonly #lifecycle: Lifecycle
-  #run: Promise<RunnerStats> | undefined
+  readonly #run: Run<T>
+  readonly #yieldsExceptions: boolean
+  /** Made for the first listener: a run without listeners does not pay for one. */
+  #emitter: Emitter | undefined
 
   /**
    * Makes a runner, which touches nothing of its source yet.
@@ -87,27 +64,9 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @throws TypeError or RangeError if the source cannot be read or an option is wrong.
    */
   constructor(source: Source<T>, options?: RunnerOptions<Yields>) {
-    super()
-    this.#options = resolveOptions(options)
-    const {limit, highWaterMark, ordered} = this.#options
-    this.#results = new Results(ordered, highWaterMark ?? limit)
-    this.#pump = new Pump(source, this.#results, this.#options, {
-      started: (context) => this.#call(this.#audience.start, context),
-      succeeded: (value, context) => this.#call(this.#audience.result, value, context),
-      failed: (error, context) => this.#fault(error, context),
-      sourceFailed: (cause, index) => this.#sourceFailed(cause, index),
-      cleanupFailed: (what, cause, index) =>
-        this.#report(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index})),
-      gateFailed: (cause, index) => this.#gateFailed(cause, index),
-      exhausted: () => this.#lifecycle.finish(),
-      settled: () => this.#lifecycle.settle(),
-    })
-    this.#lifecycle = new Lifecycle(this.#pump, this.#results, {
-      stats: () => this.stats,
-      cleanup: (reason) => this.cleanup(reason),
-      cleanupFailed: (cause) => this.#fail(hookError('cleanup', cause, this.#pump.index)),
-      drained: (stats) => this.#tell('drain', stats),
-    })
+    const resolved = resolveOptions(options)
+    this.#yieldsExceptions = resolved.yieldExceptions
+    this.#run = new Run<T>(source, resolved, this.#host())
   }
 
   /**
@@ -141,13 +100,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * Rejects, once, with the error that ended the run.
    */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
-    const {isUnderWay} = this.#lifecycle
-    if (!isUnderWay) this.#lifecycle.heed()
-    this.#pump.breathe()
-    const result = this.#results.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
-    if (!isUnderWay) this.#start() // whoever asks while this is called comes after this one
-    this.#pump.fill()
-    return result
+    return this.#run.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
   }
 
   /**
@@ -164,13 +117,13 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    */
   async return<V = undefined>(value?: V | PromiseLike<V>): Promise<IteratorReturnResult<Awaited<V>>> {
     handleRejection(value)
-    await this.#lifecycle.leave(new DOMException('The consumer has left the run', 'AbortError'))
+    await this.#run.depart(new DOMException('The consumer has left the run', 'AbortError'))
     return {done: true, value: (await value) as Awaited<V>}
   }
 
   /** Ends the run as {@link return} does, with `error` as the reason, and rejects with it. */
   async throw(error?: unknown): Promise<IteratorReturnResult<undefined>> {
-    await this.#lifecycle.leave(error)
+    await this.#run.depart(error)
     throw error
   }
 
@@ -190,7 +143,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
-    await this.drained
+    await this.#run.over()
   }
 
   /**
@@ -205,7 +158,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   run(): Promise<RunnerStats> {
-    return (this.#run ??= this.#runAll())
+    return this.#run.all()
   }
 
   /**
@@ -216,15 +169,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * const bodies: string[] = await ConcurrentRunner.map(urls, load, {ordered: true}).toArray()
    * ```
    */
-  async toArray(): Promise<Array<Yielded<T, Yields>>> {
-    const collected: Array<Yielded<T, Yields>> = []
-    try {
-      for (let result = await this.next(); !result.done; result = await this.next()) collected.push(result.value)
-    } catch {
-      // Raised below, once the run has drained.
-    }
-    await this.#ended()
-    return collected
+  toArray(): Promise<Array<Yielded<T, Yields>>> {
+    return this.#run.collect() as Promise<Array<Yielded<T, Yields>>>
   }
 
   // Controlling
@@ -239,12 +185,12 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   pause(): void {
-    this.#pump.isPaused = true
+    this.#run.pause()
   }
 
   /** Goes on after {@link pause}. Does nothing if the run is not paused. */
   resume(): void {
-    this.#pump.isPaused = false
+    this.#run.resume()
   }
 
   /**
@@ -260,8 +206,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   stop(options?: StopOptions): Promise<RunnerStats> {
-    this.#lifecycle.stop(resolveStop(options))
-    return this.drained
+    this.#run.stop(resolveStop(options))
+    return this.#run.over()
   }
 
   /**
@@ -275,7 +221,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   abort(reason: unknown = new DOMException('The run was aborted', 'AbortError')): void {
-    this.#lifecycle.abort(reason)
+    this.#run.abort(reason)
   }
 
   /**
@@ -289,25 +235,23 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   get limit(): number {
-    return this.#pump.limit
+    return this.#run.limit
   }
 
   set limit(limit: number) {
-    const checked = checkLimit(limit)
-    this.#results.highWaterMark = this.#options.highWaterMark ?? checked
-    this.#pump.limit = checked
+    this.#run.limit = checkLimit(limit)
   }
 
   // Observing
 
   /** Where the run stands. See {@link RunnerState}. */
   get state(): RunnerState {
-    return this.#lifecycle.state
+    return this.#run.state
   }
 
   /** Whether {@link pause} was called and {@link resume} not yet. */
   get isPaused(): boolean {
-    return this.#pump.isPaused
+    return this.#run.isPaused
   }
 
   /**
@@ -319,8 +263,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   get stats(): RunnerStats {
-    const {started, succeeded, failed, running} = this.#pump
-    return {started, succeeded, failed, running, waiting: this.#results.size}
+    return this.#run.stats
   }
 
   /**
@@ -335,7 +278,286 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   get drained(): Promise<RunnerStats> {
-    return this.#lifecycle.drained
+    return this.#run.whenDrained
+  }
+
+  // Events
+
+  /**
+   * Calls a listener at each event of that name from now on, in the order in which listeners were added.
+   *
+   * @param event `start`, `retry`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
+   * @param listener Gets the event's arguments. What it throws is reported once, as an uncaught exception, and
+   * changes nothing.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * runner.on('result', (value, {index}) => console.log(index, value)).on('error', (error) => console.error(error))
+   * ```
+   */
+  on<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  on<E extends keyof Events>(event: E, listener: (...args: EventArguments<Events, E>) => void, context?: unknown): this
+  on(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context})
+  }
+
+  /**
+   * The same as {@link on}.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   */
+  addListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  addListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  addListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context})
+  }
+
+  /**
+   * Calls a listener at the next event of that name, and no more. It is taken out before it is called.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * runner.once('error', (error) => console.error('the first failure', error))
+   * ```
+   */
+  once<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  once<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  once(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isOnce: true})
+  }
+
+  /**
+   * Takes a listener out wherever it was added.
+   *
+   * @param event The event's name.
+   * @param listener The one that was added. Default: all of that event.
+   * @param context Only where it was added with that context. Default: any.
+   * @param once Only where it was added by {@link once}. Default: anywhere.
+   * @returns The runner.
+   * @example
+   * ```ts
+   * runner.off('result', log)
+   * ```
+   */
+  off<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener?: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  off<E extends keyof Events>(
+    event: E,
+    listener?: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  off(event: PropertyKey, listener?: Listener<never>, context?: unknown, once?: boolean): this {
+    this.#emitter?.remove(event, listener, {context, isOnce: once})
+    return this
+  }
+
+  /**
+   * The same as {@link off}.
+   *
+   * @param event The event's name.
+   * @param listener The one that was added. Default: all of that event.
+   * @param context Only where it was added with that context. Default: any.
+   * @param once Only where it was added by {@link once}. Default: anywhere.
+   * @returns The runner.
+   */
+  removeListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener?: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  removeListener<E extends keyof Events>(
+    event: E,
+    listener?: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  removeListener(event: PropertyKey, listener?: Listener<never>, context?: unknown, once?: boolean): this {
+    this.#emitter?.remove(event, listener, {context, isOnce: once})
+    return this
+  }
+
+  /**
+   * Takes out all listeners.
+   *
+   * @param event Only those of this event. Default: of every one.
+   * @returns The runner.
+   */
+  removeAllListeners<E extends keyof RunnerEvents<T> | keyof Events>(event?: E): this {
+    if (event === undefined) this.#emitter?.removeAll()
+    else this.#emitter?.remove(event)
+    return this
+  }
+
+  /**
+   * Tells an event: for subclasses with events of their own. What a listener throws is reported, and is not thrown
+   * here.
+   *
+   * @param event The event's name.
+   * @param args What its listeners get.
+   * @returns Whether anybody listens.
+   * @example
+   * ```ts
+   * class Loader extends ConcurrentRunner<string, false, {progress: [bytes: number]}> {
+   *   protected override execute(task: Task<string>, context: TaskContext): string | PromiseLike<string> {
+   *     this.emit('progress', 0)
+   *     return super.execute(task, context)
+   *   }
+   * }
+   * ```
+   */
+  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
+  emit<E extends keyof Events>(event: E, ...args: EventArguments<Events, E>): boolean
+  emit(event: PropertyKey, ...args: unknown[]): boolean {
+    return this.#emitter?.emit(event, args) ?? false
+  }
+
+  /**
+   * The listeners of an event, as they were added and in the order in which they are called.
+   *
+   * @param event The event's name.
+   */
+  listeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  listeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
+  listeners(event: PropertyKey): Listener[] {
+    return this.#emitter?.listeners(event) ?? []
+  }
+
+  /**
+   * How many listeners an event has.
+   *
+   * @param event The event's name.
+   */
+  listenerCount<E extends keyof RunnerEvents<T> | keyof Events>(event: E): number {
+    return this.#emitter?.count(event) ?? 0
+  }
+
+  /** The events that have listeners. */
+  eventNames(): Array<string | symbol> {
+    return this.#emitter?.names() ?? []
+  }
+
+  // Events, as far as only Node's `EventEmitter` has them
+
+  /**
+   * As {@link on}, but the listener is called before those that were added earlier. This and the four methods below
+   * make a runner one of Node's event emitters to TypeScript: `events.once(runner, 'drain')` needs no cast.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * const [stats] = await once(runner, 'drain') // of node:events
+   * ```
+   */
+  prependListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  prependListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  prependListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isFirst: true})
+  }
+
+  /**
+   * As {@link once}, but the listener is called before those that were added earlier.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   */
+  prependOnceListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  prependOnceListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  prependOnceListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isOnce: true, isFirst: true})
+  }
+
+  /**
+   * The same as {@link listeners}: there are no wrappers to be seen.
+   *
+   * @param event The event's name.
+   */
+  rawListeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  rawListeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
+  rawListeners(event: PropertyKey): Listener[] {
+    return this.#emitter?.listeners(event) ?? []
+  }
+
+  /** Always `Infinity`: an event may have any number of listeners, and no warning is printed. */
+  getMaxListeners(): number {
+    return Infinity
+  }
+
+  /**
+   * Changes nothing: an event may have any number of listeners.
+   *
+   * @returns The runner.
+   */
+  setMaxListeners(_count: number): this {
+    return this
+  }
+
+  #listen(event: PropertyKey, listener: Listener<never>, options: ListenerOptions): this {
+    if (this.#emitter === undefined) {
+      this.#emitter = new Emitter(this)
+      this.#run.audience = this.#emitter.audience
+    }
+    this.#emitter.add(event, listener, options)
+    return this
   }
 
   // Hooks for subclasses
@@ -395,7 +617,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   protected shouldRaise(error: ConcurrentError): boolean {
-    return !this.#options.yieldExceptions || error instanceof ConcurrentIteratorError
+    return !this.#yieldsExceptions || error instanceof ConcurrentIteratorError
   }
 
   /**
@@ -415,126 +637,29 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    */
   protected cleanup(_reason: unknown): PromiseLike<void> | void {}
 
-  // Running
-
-  #start(): void {
-    if (!this.#lifecycle.start(this.#options.signal)) return
-    // What is not overridden need not be asked on every task's way.
-    const base: Overridable = ConcurrentRunner.prototype as unknown as Overridable
-    if (this.emit !== base.emit) this.#audience = this.#emitted()
-    this.#pump.open(() => this.#lifecycle.signal, {
-      gate: this.ready === base.ready ? undefined : () => this.ready(this.#lifecycle.signal),
-      execute: this.execute === base.execute ? undefined : (task, context) => this.execute(task, context),
-      audience: this.#audience,
-    })
-  }
-
-  async #runAll(): Promise<RunnerStats> {
-    this.#results.discard()
-    this.#start()
-    this.#pump.fill()
-    return this.#ended()
-  }
-
-  /** The final counts once the run has drained; rejects if it failed or was aborted, which is then told. */
-  async #ended(): Promise<RunnerStats> {
-    const stats = await this.drained
-    const {outcome} = this.#lifecycle
-    if (outcome === undefined || outcome.kind === 'left') return stats
-    this.#results.end()
-    throw outcome.reason
-  }
-
-  // Failing
-
-  /** A task, an item or the source failed: ends the run, or puts the error in its place. */
-  #fault(error: ConcurrentError, context?: TaskContext): void {
-    this.#lifecycle.hold() // the error is told before the run drains, even if the hook that judges it ends the run
-    const raised = this.#lifecycle.outcome === undefined ? this.#raised(error) : undefined
-    const isDecided = raised !== undefined && this.#lifecycle.decide({kind: 'failed', reason: raised})
-    if (raised === undefined && this.#lifecycle.outcome === undefined) this.#results.put(error, error.index)
-    this.#report(error, context)
-    if (isDecided) {
-      if (raised !== error) this.#report(raised)
-      this.#lifecycle.end()
-    }
-    this.#lifecycle.release()
-  }
-
-  /** What an error raises: itself, nothing, or what the hook throws that is to decide it. */
-  #raised(error: ConcurrentError): ConcurrentError | undefined {
-    try {
-      return this.shouldRaise(error) ? error : undefined
-    } catch (cause) {
-      return hookError('shouldRaise', cause, error.index)
-    }
-  }
-
-  #sourceFailed(cause: unknown, index: number): void {
-    const error = new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index})
-    if (!this.#lifecycle.isClosing) {
-      this.#fault(error)
-      this.#lifecycle.finish() // where a subclass goes on without the source
-      return
-    }
-    this.#reportLate(error)
-  }
-
-  /** Emits an error of what was told to stop waiting: it may well have thrown the reason that it was given. */
-  #reportLate(error: ConcurrentError): void {
-    const {outcome} = this.#lifecycle
-    if (outcome === undefined || error.cause !== outcome.reason) this.#report(error)
-  }
-
-  #gateFailed(cause: unknown, index: number): void {
-    const error = hookError('ready', cause, index)
-    if (this.state === 'running') this.#fail(error)
-    else this.#reportLate(error)
-  }
-
-  #fail(error: ConcurrentError): void {
-    const isDecided = this.#lifecycle.decide({kind: 'failed', reason: error})
-    this.#report(error)
-    if (isDecided) this.#lifecycle.end()
-  }
-
-  // Telling
-
-  /** Emits an error. Once the run has drained there is nobody to tell. */
-  #report(error: ConcurrentError, context?: TaskContext): void {
-    if (this.state === 'drained') return
-    if (context === undefined) this.#tell('error', error)
-    else this.#tell('error', error, context)
-  }
-
-  /** Emits an event. Whatever listeners do, the run does not drain before all have heard it. */
-  #tell<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void {
-    this.#lifecycle.hold()
-    try {
-      this.#own.emit(event, ...args)
-    } catch (error) {
-      report(error) // of an `emit` that a subclass overrides
-    }
-    this.#lifecycle.release()
-  }
-
-  /** Tells what happens as often as tasks do: `#tell` for those who are known to listen. */
-  #call(audience: Listeners | undefined, first: unknown, second?: unknown): void {
-    if (audience === undefined) return
-    this.#lifecycle.hold()
-    for (const listener of audience) listener(first, second)
-    this.#lifecycle.release()
-  }
-
-  /** The audience where a subclass overrides `emit`, and wants to be asked. */
-  #emitted(): FrequentAudience {
+  /** The runner, as its run sees it. */
+  #host(): RunHost<T> {
     return {
-      start: [(context) => this.#tell('start', context as TaskContext)],
-      result: [(value, context) => this.#tell('result', value as Awaited<T>, context as TaskContext)],
+      hooks: () => this.#hooks(),
+      shouldRaise: (error) => this.shouldRaise(error),
+      cleanup: (reason) => this.cleanup(reason),
+      emit: (event, ...args) => {
+        try {
+          this.emit(event, ...args)
+        } catch (error) {
+          reportUncaught(error) // of an \`emit\` that a subclass overrides
+        }
+      },
     }
   }
-}
 
-function hookError(hook: string, cause: unknown, index: number): ConcurrentError {
-  return new ConcurrentError(`${hook}() failed: ${describe(cause)}`, {cause, index})
+  #hooks(): Hooks<T> {
+    const {ready, execute, emit} = this
+    const base = ConcurrentRunner.prototype
+    return {
+      ready: ready === base.ready ? undefined : (signal) => this.ready(signal),
+      execute: execute === base.execute ? undefined : (task, context) => this.execute(task, context),
+      hearsEmit: emit !== base.emit,
+    }
+  }
 }

@@ -1,61 +1,57 @@
-/** Counts the slots that running tasks take, and hears how each task settles. */
+/** Counts the slots that running tasks take. A slot tells the run how its task has settled. */
 import type {Context} from './context.js'
-import type {Receipt} from './tasks.js'
+import type {Line} from './deadlines.js'
+import type {QueuedTask} from './task.js'
 
-/** What happens to the tasks in slots. */
-export interface SlotOwner {
+/** Told when the task in a slot settles. */
+export interface SlotHost {
   fulfilled(slot: Slot, value: unknown): void
   rejected(slot: Slot, reason: unknown): void
-  timedOut(slot: Slot): void
 }
 
 /**
- * A place for one running task. Slots are used again and again, and with them their callbacks: a task
- * costs no closure of its own.
+ * A place for one running task. Slots and their two callbacks are used again and again: with callbacks of its own, a
+ * task costs twice as much, and ten times as much at a limit of 100,000.
  */
 export class Slot {
-  /** The task in the slot; `undefined` when there is none, or its outcome has been delivered already. */
+  /** The context of the task in the slot; `undefined` while there is none. */
   context: Context | undefined
-  /** Who wants to know what becomes of the task. */
-  receipt: Receipt | undefined
-  /** Given up while its task goes on. */
+  /** The pushed task that is told how it went, where the source is a TaskQueue. */
+  queued: QueuedTask | undefined
+  /** The outcome of the task has been told already, by a timeout. It keeps its slot until it settles. */
+  isLate = false
+  /** The slot was given up while its task went on, and is never used again. */
   isAbandoned = false
+  /** The line of deadlines in which the slot stands, its place in it and its deadline. Kept by `Deadlines`. */
+  line: Line | undefined
+  previous: Slot | undefined
+  next: Slot | undefined
+  deadline = 0
+  /** Its place among all slots. Kept by `Slots`. */
+  place = 0
   readonly onFulfilled: (value: unknown) => void
   readonly onRejected: (reason: unknown) => void
-  readonly #onTimeout: () => void
-  #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(owner: SlotOwner) {
-    this.onFulfilled = (value) => owner.fulfilled(this, value)
-    this.onRejected = (reason) => owner.rejected(this, reason)
-    this.#onTimeout = () => owner.timedOut(this)
-  }
-
-  startTimer(ms: number): void {
-    this.#timer = setTimeout(this.#onTimeout, ms)
-  }
-
-  stopTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  constructor(host: SlotHost) {
+    this.onFulfilled = (value) => host.fulfilled(this, value)
+    this.onRejected = (reason) => host.rejected(this, reason)
   }
 }
 
-/** Idle slots beyond these are not kept when nothing runs. */
+/** So many slots are kept when no task runs. */
 const mostIdle = 1024
 
 export class Slots {
-  /** How many slots may be taken at once. May be changed at any time; lowering it takes no slot away. */
+  /** How many slots may be taken at once. May change at any time; lowering it takes no slot away. */
   limit: number
-  readonly #owner: SlotOwner
-  /** All slots that hold a task or may soon. */
-  readonly #slots = new Set<Slot>()
+  readonly #host: SlotHost
+  readonly #all: Slot[] = []
   readonly #idle: Slot[] = []
   #taken = 0
 
-  constructor(limit: number, owner: SlotOwner) {
+  constructor(limit: number, host: SlotHost) {
     this.limit = limit
-    this.#owner = owner
+    this.#host = host
   }
 
   get taken(): number {
@@ -67,41 +63,38 @@ export class Slots {
   }
 
   take(context: Context): Slot {
-    const slot = this.#idle.pop() ?? this.#make()
+    const slot = this.#idle.pop() ?? this.#add()
     slot.context = context
     this.#taken++
     return slot
   }
 
-  /** Gives a slot back whose task has settled. */
+  /** Frees the slot of a task that has settled. */
   release(slot: Slot): void {
     slot.context = undefined
     this.#idle.push(slot)
-    if (--this.#taken === 0) this.#trim()
+    if (--this.#taken === 0 && this.#all.length > mostIdle) this.#all.length = this.#idle.length = 0
   }
 
-  /** Takes a slot out of the count whose task goes on. It is never used again. */
+  /** Frees a slot whose task goes on. */
   abandon(slot: Slot): void {
     slot.isAbandoned = true
-    this.#slots.delete(slot)
+    const last = this.#all.pop()
+    if (last !== undefined && last !== slot) {
+      this.#all[slot.place] = last
+      last.place = slot.place
+    }
     this.#taken--
   }
 
-  /** Aborts the signals of all tasks whose outcome is still open. */
-  abort(reason: unknown): void {
-    for (const slot of this.#slots) slot.context?.abort(reason)
+  /** The slots whose tasks have an outcome still to come. */
+  open(): Slot[] {
+    return this.#all.filter((slot) => slot.context !== undefined && !slot.isLate)
   }
 
-  #make(): Slot {
-    const slot = new Slot(this.#owner)
-    this.#slots.add(slot)
+  #add(): Slot {
+    const slot = new Slot(this.#host)
+    slot.place = this.#all.push(slot) - 1
     return slot
-  }
-
-  #trim(): void {
-    while (this.#idle.length > mostIdle) {
-      const slot = this.#idle.pop()
-      if (slot !== undefined) this.#slots.delete(slot)
-    }
   }
 }

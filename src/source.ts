@@ -1,74 +1,98 @@
-/** Reads a source of any kind: one item at a time, and closes it at most once. */
+/** Reads a source of any kind, one item at a time; keeps what was put back; closes the source at most once. */
+import {Fifo} from './fifo.js'
+import {
+  type AnyIterator,
+  checkIterable,
+  checkSource,
+  handleRejections,
+  isAsyncIterable,
+  isCollectionIterator,
+  openIterator,
+  unopenedIterator,
+} from './iterable.js'
 import {describe} from './errors.js'
-import {handleRejection, isThenable, whenSettled} from './tasks.js'
+import {type Mapping, mappingOf} from './mapped.js'
+import {handleRejection, isThenable, type QueuedTask, whenSettled} from './task.js'
 import type {Items} from './types.js'
 
-/** What a reader tells whoever reads. */
-export interface SourceSink<I> {
-  /** An item that was asked for comes only now; the reader may have been closed since. */
-  arrived(item: I): void
-  /** The source has no more items. */
-  exhausted(): void
-  /** The source threw or broke the protocol, and is over. */
-  sourceFailed(cause: unknown): void
-  /** Closing the source went wrong. */
+/** Told what happens at the source that nobody waits for. */
+export interface SourceHost {
+  /** An item has come, or the source is over. */
+  sourceChanged(): void
+  /** Closing the source failed. */
   closeFailed(cause: unknown): void
-  /** A collection that was closed still held this item. */
-  left(item: I): void
+  /** An item will never run, as the source was closed before it came. */
+  leftOver(item: unknown): void
 }
 
-/** What `pull` returns when there is no item now: one will arrive, or the source is over. */
+/** What `pull` returns when there is no item now. */
 export const nothing: unique symbol = Symbol('nothing')
 
-/**
- * The `next` of a queue's iterator has this method, which gives an item that is there already: that saves promises.
- * Whoever puts a `next` of their own in its place is asked alone.
- */
-export const takeNow: unique symbol = Symbol('takeNow')
-
-interface Prompt<I> {
-  [takeNow](): I | typeof nothing
+/** The iterator of a TaskQueue, which gives a task without a promise, at the moment when it can start. */
+export interface DirectIterator {
+  tryTake(): QueuedTask | undefined
+  /** Whether there will be no more tasks. */
+  readonly isOver: boolean
+  /** Calls back, once, when there may be a task or there will be no more. */
+  whenAvailable(callback: () => void): void
 }
 
-/** Advances only. Over is exhausted, failed or closed: no `next()` and no `return()` any more. */
-type State = 'unopened' | 'open' | 'over'
-
-export class SourceReader<I> {
-  readonly #sink: SourceSink<I>
-  #state: State = 'unopened'
-  /** Let go of once opened or closed. */
-  #source: Items<I> | undefined
-  /** Let go of once over. */
-  #iterator: Iterator<I> | AsyncIterator<I> | undefined
-  /** Of an iterator that may have an item already. */
-  #takeNow: (() => I | typeof nothing) | undefined
+export class SourceReader {
+  readonly #host: SourceHost
+  #state: 'unopened' | 'open' | 'over' = 'unopened'
+  /** Why the source is over, where it failed. */
+  #failure: {readonly cause: unknown} | undefined
+  /** Dropped once it is opened or closed. */
+  #source: Items<unknown> | undefined
+  /** Dropped once the source is over. */
+  #iterator: AnyIterator<unknown> | undefined
+  #direct: DirectIterator | undefined
+  #mapping: Mapping | undefined
   #isAsync = false
+  /** The source is an iterator over a collection, such as `map.values()`: promises in it may reject before their turn. */
+  #mayHidePromises = false
   #isPulling = false
-  /** In the midst of a call of the source's code, when a generator cannot be closed: it is closed after it. */
+  /** Inside of the source's own code, when a generator cannot be closed: it is closed afterwards. */
   #isCalling = false
-  /** Set once closing was asked for; called once that is done. */
+  /** Set when closing was asked for; called once that is done. */
   #onClosed: (() => void) | undefined
+  /** Items that were pulled and could not start. */
+  #putBack: Fifo<unknown> | undefined
 
-  constructor(source: Items<I>, sink: SourceSink<I>) {
+  constructor(source: Items<unknown>, host: SourceHost) {
     checkSource('source', source)
     handleRejections(source)
     this.#source = source
-    this.#sink = sink
+    this.#host = host
   }
 
-  /** Whether the source is an async one. Known once opened. */
+  /** Whether the source is an async one. Known once opened, as are the next two. */
   get isAsync(): boolean {
     return this.#isAsync
   }
 
-  /** Whether the source is a queue as it is, which may get its items back. */
-  get isPrompt(): boolean {
-    return this.#takeNow !== undefined
+  /** Whether the items are tasks of a TaskQueue. */
+  get isQueue(): boolean {
+    return this.#direct !== undefined
   }
 
-  /** Whether an item has been asked for and is not here yet. There is never more than one. */
+  /** What to do with an item, where the items are no tasks. */
+  get mapper(): Mapping['mapper'] | undefined {
+    return this.#mapping?.mapper
+  }
+
+  /** Whether an item was asked for and has not come. There is never more than one. */
   get isPulling(): boolean {
     return this.#isPulling
+  }
+
+  /** Whether there will be no more items. */
+  get isOver(): boolean {
+    return this.#state === 'over' && (this.#putBack === undefined || this.#putBack.size === 0)
+  }
+
+  get failure(): {readonly cause: unknown} | undefined {
+    return this.#failure
   }
 
   /** Calls the source if it is a function, and gets its iterator. */
@@ -81,13 +105,14 @@ export class SourceReader<I> {
       if (typeof source === 'function') {
         source = source(signal())
         checkIterable('what the source function returns', source, 'an iterable or an async iterable')
+        handleRejections(source)
       }
-      // A collection's iterator hides promises that are running already.
-      if (isCollectionIterator(source)) source = [...source]
-      handleRejections(source)
+      this.#mapping = mappingOf(source)
+      if (this.#mapping !== undefined) source = this.#mapping.items
       this.#isAsync = isAsyncIterable(source)
-      this.#iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-      this.#takeNow = (this.#iterator.next as Partial<Prompt<I>> | undefined)?.[takeNow]
+      this.#mayHidePromises = isCollectionIterator(source)
+      this.#iterator = openIterator(source)
+      if (this.#mapping === undefined) this.#direct = directOf(this.#iterator)
       this.#state = 'open'
     } catch (cause) {
       this.#fail(cause)
@@ -95,89 +120,117 @@ export class SourceReader<I> {
     this.#called()
   }
 
-  /** The next item, or `nothing`: then it arrives later, or the sink has been told why there is none. */
-  pull(): I | typeof nothing {
+  /** The next item; `nothing` if it comes later, or the source is over. */
+  pull(): unknown {
+    if (this.#putBack !== undefined && this.#putBack.size > 0) return this.#putBack.shift()
     if (this.#state !== 'open' || this.#isPulling) return nothing
-    const item = this.#takeNow === undefined ? nothing : this.#takeNow()
-    if (item !== nothing) return item
+    if (this.#direct !== undefined) return this.#take(this.#direct)
     this.#isPulling = true
     this.#isCalling = true
     try {
-      const result = (this.#iterator as Iterator<I>).next()
+      const result = (this.#iterator as Iterator<unknown>).next()
       if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
       else if (typeof result === 'object' && result !== null && !result.done) {
         const {value} = result
         if (value === undefined) checkSynchronous(result)
         this.#isPulling = false
+        if (this.#mayHidePromises && isThenable(value)) this.#lookThrough()
         if (this.#onClosed === undefined) {
           this.#isCalling = false
           return value
         }
-        this.#sink.arrived(value)
+        this.#host.leftOver(value)
       } else {
         checkResult(result)
         this.#finish()
       }
     } catch (cause) {
-      this.#onRejection(cause)
+      this.#isPulling = false
+      this.#fail(cause)
     }
     this.#called()
     return nothing
   }
 
+  /** Keeps an item that cannot start now. It comes again before all others. */
+  putBack(item: unknown): void {
+    handleRejection(item)
+    this.#putBack ??= new Fifo()
+    this.#putBack.unshift(item)
+  }
+
   /**
-   * Lets the source clean up; not if it is over already, and once at most. An iterator that is still
-   * producing an item is told at once, too: one that can be interrupted then ends early, and an async
-   * generator, which cannot, closes when it comes back.
+   * Lets the source clean up; at most once, and not if it is over. An iterator that is still producing an item is told
+   * at once, too: one that can be interrupted ends early, and an async generator closes when it comes back.
    *
    * @param onClosed Called when that is done, which may be before this returns.
    */
   close(onClosed: () => void): void {
+    for (let left = this.#putBack?.size ?? 0; left > 0; left--) this.#host.leftOver(this.#putBack?.shift())
     if (this.#state === 'over') return onClosed()
     this.#onClosed = onClosed
     if (!this.#isCalling) this.#return(onClosed)
   }
 
-  readonly #onResult = (result: IteratorResult<I>): void => {
-    let item: I
+  #take(direct: DirectIterator): unknown {
+    const task = direct.tryTake()
+    if (task !== undefined) return task
+    if (direct.isOver) this.#finish()
+    else {
+      this.#isPulling = true
+      direct.whenAvailable(this.#onAvailable)
+    }
+    return nothing
+  }
+
+  readonly #onAvailable = (): void => {
+    this.#isPulling = false
+    this.#host.sourceChanged()
+  }
+
+  readonly #onResult = (result: IteratorResult<unknown>): void => {
+    this.#isPulling = false
     try {
       checkResult(result)
-      if (result.done) {
-        this.#finish()
-        return
+      if (result.done) this.#finish()
+      else {
+        const {value} = result
+        if (this.#onClosed === undefined) this.putBack(value)
+        else this.#host.leftOver(value)
       }
-      item = result.value
     } catch (cause) {
-      this.#onRejection(cause)
-      return
+      this.#fail(cause)
     }
-    this.#isPulling = false
-    this.#sink.arrived(item)
+    this.#host.sourceChanged()
   }
 
   readonly #onRejection = (cause: unknown): void => {
     this.#isPulling = false
     this.#fail(cause)
+    this.#host.sourceChanged()
+  }
+
+  /** A collection that has one promise may have more, which run already. One of functions is read as it grows. */
+  #lookThrough(): void {
+    this.#mayHidePromises = false
+    const rest = [...(this.#iterator as IterableIterator<unknown>)]
+    handleRejections(rest)
+    this.#iterator = rest[Symbol.iterator]()
   }
 
   #finish(): void {
     this.#isPulling = false
-    if (this.#state === 'over') return // it has been closed since
-    this.#end()
-    this.#sink.exhausted()
+    this.#state = 'over'
+    this.#iterator = this.#direct = undefined
   }
 
   #fail(cause: unknown): void {
-    this.#end()
-    this.#sink.sourceFailed(cause)
+    // What fails because it was closed is no failure of the run.
+    if (this.#onClosed === undefined) this.#failure = {cause}
+    this.#finish()
   }
 
-  #end(): void {
-    this.#state = 'over'
-    this.#iterator = this.#takeNow = undefined
-  }
-
-  /** Closes what could not be closed while its own code was being called. */
+  /** Closes what could not be closed while its own code was called. */
   #called(): void {
     this.#isCalling = false
     const onClosed = this.#onClosed
@@ -187,78 +240,41 @@ export class SourceReader<I> {
   }
 
   #return(onClosed: () => void): void {
-    const iterator = this.#iterator ?? iteratorToClose(this.#source)
-    this.#end()
-    this.#source = undefined
+    let iterator = this.#iterator
+    const {isPulling} = this
     try {
+      iterator ??= unopenedIterator(this.#source)
+      this.#finish()
+      this.#isPulling = isPulling
+      this.#source = undefined
       const method = iterator?.return
       if (method == null) this.#leave(iterator)
       else {
         const result: unknown = (method as () => unknown).call(iterator)
         if (isThenable(result)) {
           whenSettled(result, onClosed, (cause) => {
-            this.#sink.closeFailed(cause)
+            this.#host.closeFailed(cause)
             onClosed()
           })
           return
         }
       }
     } catch (cause) {
-      this.#sink.closeFailed(cause)
+      this.#host.closeFailed(cause)
     }
     onClosed()
   }
 
   /** Hands over what is left in a collection. Other iterators without `return` may go on for ever. */
-  #leave(iterator: Iterator<I> | AsyncIterator<I> | undefined): void {
-    if (isCollectionIterator(iterator)) for (const item of iterator) this.#sink.left(item)
+  #leave(iterator: AnyIterator<unknown> | undefined): void {
+    if (isCollectionIterator(iterator)) for (const item of iterator) this.#host.leftOver(item)
   }
 }
 
-// By tag and not by class: collections come from other realms too.
-const collectionIterators = new Set(['[object Array Iterator]', '[object Set Iterator]', '[object Map Iterator]'])
-
-function isCollectionIterator(value: unknown): value is IterableIterator<never> {
-  return collectionIterators.has(tagOf(value))
-}
-
-function isSet(value: unknown): value is Set<unknown> {
-  return tagOf(value) === '[object Set]'
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value)
-}
-
-/** What of an unopened source must be closed: an iterator that is its own iterable, such as a generator, or a collection. */
-export function iteratorToClose<I>(source: Items<I> | undefined): Iterator<I> | AsyncIterator<I> | undefined {
-  if (typeof source !== 'object') return undefined
-  if (Array.isArray(source) || isSet(source)) return source[Symbol.iterator]() as Iterator<I>
-  return 'next' in source && typeof source.next === 'function' ? (source as unknown as Iterator<I>) : undefined
-}
-
-/** A collection's promises are running already, and may reject long before they are pulled. */
-export function handleRejections(source: unknown): void {
-  if (Array.isArray(source)) for (let index = 0; index < source.length; index++) handleRejection(source[index])
-  else if (isSet(source)) for (const item of source) handleRejection(item)
-}
-
-/** Throws a `TypeError` unless `source` is something that can be read. */
-export function checkSource(name: string, source: unknown): void {
-  if (typeof source !== 'function')
-    checkIterable(name, source, 'an iterable, an async iterable or a function that returns one')
-}
-
-export function checkIterable(name: string, value: unknown, expected: string): void {
-  const isIterable =
-    typeof value === 'object' &&
-    value !== null &&
-    (isAsyncIterable(value) || typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
-  if (!isIterable) throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
-}
-
-export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {
-  return typeof (source as Partial<AsyncIterable<I>>)[Symbol.asyncIterator] === 'function'
+/** The iterator of a TaskQueue, unless somebody has put a `next` of their own into it. */
+function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
+  const direct = iterator as Partial<DirectIterator>
+  return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next') ? (direct as DirectIterator) : undefined
 }
 
 function checkResult(result: unknown): void {

@@ -9,7 +9,7 @@ import type {ConcurrentError} from './errors.js'
  * const task = ({index, signal}: TaskContext) => fetch(urls[index] ?? '', {signal})
  * ```
  */
-export interface TaskContext {
+export interface TaskContext<Item = unknown> {
   /** The task's place in its source, counted from 0. */
   readonly index: number
   /**
@@ -17,6 +17,10 @@ export interface TaskContext {
    * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read.
    */
   readonly signal: AbortSignal
+  /** What `map` or `push({item})` had in hand; else `undefined`. */
+  readonly item: Item
+  /** Which attempt this is, counted from 1. Each attempt has a context of its own. */
+  readonly attempt: number
 }
 
 /**
@@ -78,6 +82,16 @@ export type Source<T> = Items<Task<T>>
  * ```
  */
 export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T> | ConcurrentError : Awaited<T>
+
+/**
+ * What is done with one item: gets the item and its task's context, and gives the result, or throws.
+ *
+ * @example
+ * ```ts
+ * const mapper: Mapper<string, string> = (url, {signal}) => load(url, {signal})
+ * ```
+ */
+export type Mapper<I, T> = (item: I, context: TaskContext<I>) => T | PromiseLike<T>
 
 /**
  * How a run behaves. Every option may be left out or be `undefined`.
@@ -146,6 +160,47 @@ export interface PushOptions {
   readonly priority?: number | undefined
   /** Takes the task out of the queue when it aborts or, if it is running already, aborts its `context.signal`. */
   readonly signal?: AbortSignal | undefined
+  /** Milliseconds that the task may run, in place of the runner's `timeout`; > 0 and ≤ 2147483647, or `Infinity`. */
+  readonly timeout?: number | undefined
+  /** What the task is about: given to it as `context.item`, to errors, and to `queue.waiting`. */
+  readonly item?: unknown
+}
+
+/**
+ * How a runner behaves that a queue makes. Its `yieldExceptions` is always `true`.
+ *
+ * @example
+ * ```ts
+ * const options: QueueRunOptions = {limit: 10, timeout: 30_000}
+ * ```
+ */
+export type QueueRunOptions = Omit<RunnerOptions<true>, 'yieldExceptions'>
+
+/**
+ * How `room` waits.
+ *
+ * @example
+ * ```ts
+ * const push = await queue.room({signal: AbortSignal.timeout(1000)})
+ * ```
+ */
+export interface RoomOptions {
+  /** Gives up waiting when it aborts. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * A task that waits in a queue.
+ *
+ * @example
+ * ```ts
+ * const urgent = queue.waiting.filter(({priority}: WaitingTask) => priority > 0)
+ * ```
+ */
+export interface WaitingTask {
+  /** What was pushed with the task. */
+  readonly item: unknown
+  readonly priority: number
 }
 
 /**
@@ -201,8 +256,27 @@ export interface RunnerStats {
 }
 
 /**
+ * Why a task is tried again, and when.
+ *
+ * @example
+ * ```ts
+ * runner.on('retry', ({index}, {error, attempt, delay}: RetryInfo) =>
+ *   console.log(`${index} failed ${attempt} times, again in ${delay} ms`, error),
+ * )
+ * ```
+ */
+export interface RetryInfo {
+  /** What the attempt threw or rejected with: the raw value, not wrapped. */
+  readonly error: unknown
+  /** Which attempt has failed, counted from 1. */
+  readonly attempt: number
+  /** Milliseconds until the task may start again. */
+  readonly delay: number
+}
+
+/**
  * The events of a runner and what their listeners get. Every `start` is followed by exactly one `result` or
- * `error` with the same context.
+ * `error` with the same `index`.
  *
  * @example
  * ```ts
@@ -213,8 +287,10 @@ export interface RunnerStats {
  * ```
  */
 export type RunnerEvents<T> = {
-  /** A task is about to be called. */
+  /** A task is about to be called for the first time. */
   start: [context: TaskContext]
+  /** An attempt has failed, and the task will be tried again. */
+  retry: [context: TaskContext, info: RetryInfo]
   /** A task succeeded, whether or not anybody consumes its result. */
   result: [value: Awaited<T>, context: TaskContext]
   /** A task failed; without a context: its item was no task, or the source, its cleanup or a hook failed. */
@@ -222,3 +298,24 @@ export type RunnerEvents<T> = {
   /** The run is over, however it ended: once, and last. */
   drain: [stats: RunnerStats]
 }
+
+/**
+ * What the listeners of an event get: its entry in a map of events, if that is a tuple.
+ *
+ * @example
+ * ```ts
+ * const hear = (...[value, {index}]: EventArguments<RunnerEvents<string>, 'result'>): void => console.log(index, value)
+ * ```
+ */
+export type EventArguments<Events, E extends keyof Events> = Events[E] extends readonly unknown[] ? Events[E] : never
+
+/**
+ * A function that listens to an event, as `listeners()` gives it. Its parameters are compared as those of a method
+ * are, so that a runner is assignable wherever its results are.
+ *
+ * @example
+ * ```ts
+ * const first: Listener<[value: string, context: TaskContext]> | undefined = runner.listeners('result')[0]
+ * ```
+ */
+export type Listener<Args extends readonly unknown[] = unknown[]> = {listen(...args: Args): void}['listen']

@@ -1,0 +1,125 @@
+/** Times tasks out. All tasks with the same timeout stand in one line, in the order of their deadlines, with one timer. */
+import {nextTurn} from './platform/runtime.js'
+import {turnTime} from './event-loop.js'
+import type {Slot} from './slots.js'
+
+export class Deadlines {
+  readonly #host: (slot: Slot, timeout: number) => void
+  readonly #lines = new Map<number, Line>()
+  #usual: Line | undefined
+  #isHolding = true
+
+  /** @param onExpired Called when the task in a slot has had its time. */
+  constructor(onExpired: (slot: Slot, timeout: number) => void) {
+    this.#host = onExpired
+  }
+
+  /** Gives the task in a slot `timeout` milliseconds. `slot.line?.remove(slot)` takes that back. */
+  add(slot: Slot, timeout: number): void {
+    const line = this.#usual?.timeout === timeout ? this.#usual : this.#line(timeout)
+    line.add(slot)
+  }
+
+  /** From now on the timers do not keep the process alive, or do again. */
+  hold(isHolding: boolean): void {
+    this.#isHolding = isHolding
+    for (const line of this.#lines.values()) line.hold(isHolding)
+  }
+
+  #line(timeout: number): Line {
+    let line = this.#lines.get(timeout)
+    if (line === undefined) {
+      const onEmpty = (): void => {
+        this.#lines.delete(timeout)
+        if (this.#usual?.timeout === timeout) this.#usual = undefined
+      }
+      line = new Line(timeout, (slot) => this.#host(slot, timeout), onEmpty)
+      line.hold(this.#isHolding)
+      this.#lines.set(timeout, line)
+    }
+    return (this.#usual = line)
+  }
+}
+
+/** The slots whose tasks have the same timeout: a linked list, so that each leaves in constant time. */
+export class Line {
+  readonly timeout: number
+  readonly #onExpired: (slot: Slot) => void
+  readonly #onEmpty: () => void
+  #first: Slot | undefined
+  #last: Slot | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** The deadline that the timer is for. What the timer says counts, even if the clock says less. */
+  #due = 0
+  #isHolding = true
+  /** An empty line is looked at again after a turn of the event loop: a timer for each task would cost more. */
+  #isChecking = false
+
+  constructor(timeout: number, onExpired: (slot: Slot) => void, onEmpty: () => void) {
+    this.timeout = timeout
+    this.#onExpired = onExpired
+    this.#onEmpty = onEmpty
+  }
+
+  add(slot: Slot): void {
+    slot.deadline = turnTime() + this.timeout
+    slot.line = this
+    slot.previous = this.#last
+    if (this.#last === undefined) this.#first = slot
+    else this.#last.next = slot
+    this.#last = slot
+    if (this.#timer === undefined) this.#arm(slot.deadline, this.timeout)
+  }
+
+  remove(slot: Slot): void {
+    const {previous, next} = slot
+    if (previous === undefined) this.#first = next
+    else previous.next = next
+    if (next === undefined) this.#last = previous
+    else next.previous = previous
+    slot.line = slot.previous = slot.next = undefined
+    if (this.#first === undefined && !this.#isChecking) this.#checkLater()
+  }
+
+  hold(isHolding: boolean): void {
+    this.#isHolding = isHolding
+    if (isHolding) reference(this.#timer, 'ref')
+    else reference(this.#timer, 'unref')
+  }
+
+  #arm(deadline: number, ms: number): void {
+    this.#due = deadline
+    // Looked up at each call, and not once: tests may replace it.
+    this.#timer = setTimeout(this.#fired, ms)
+    if (!this.#isHolding) reference(this.#timer, 'unref')
+  }
+
+  readonly #fired = (): void => {
+    this.#timer = undefined
+    const now = Math.max(performance.now(), this.#due)
+    for (let slot = this.#first; slot !== undefined && slot.deadline <= now; slot = this.#first) {
+      this.remove(slot)
+      this.#onExpired(slot)
+    }
+    // A listener may have started a task, and armed the timer.
+    if (this.#first === undefined || this.#timer !== undefined) return
+    const {deadline} = this.#first
+    this.#arm(deadline, Math.max(1, deadline - performance.now()))
+  }
+
+  #checkLater(): void {
+    this.#isChecking = true
+    nextTurn(() => {
+      this.#isChecking = false
+      if (this.#first !== undefined) return
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#onEmpty()
+    })
+  }
+}
+
+/** Only Node's timers keep a process alive, and can be told not to. */
+function reference(timer: unknown, how: 'ref' | 'unref'): void {
+  if (typeof timer === 'object' && timer !== null && how in timer) (timer as Record<typeof how, () => void>)[how]()
+}

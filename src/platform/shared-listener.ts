@@ -1,0 +1,40 @@
+/** Shares one `abort` listener on a signal among all runs and pushes that wait for it. */
+
+interface Shared {
+  readonly callbacks: Set<() => void>
+  readonly listener: () => void
+}
+
+const sharedListeners = new WeakMap<AbortSignal, Shared>()
+
+/**
+ * Calls back when a signal aborts that has not aborted yet.
+ *
+ * @returns A function that removes the callback. When no callback is left, no listener is left on the signal.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const shared = sharedListeners.get(signal) ?? share(signal)
+  shared.callbacks.add(callback)
+  return () => {
+    shared.callbacks.delete(callback)
+    if (shared.callbacks.size === 0) unshare(signal, shared)
+  }
+}
+
+function share(signal: AbortSignal): Shared {
+  const callbacks = new Set<() => void>()
+  const listener = (): void => {
+    unshare(signal, shared)
+    for (const callback of callbacks) callback()
+  }
+  const shared = {callbacks, listener}
+  signal.addEventListener('abort', listener)
+  sharedListeners.set(signal, shared)
+  return shared
+}
+
+function unshare(signal: AbortSignal, shared: Shared): void {
+  if (sharedListeners.get(signal) !== shared) return // shared anew since
+  sharedListeners.delete(signal)
+  signal.removeEventListener('abort', shared.listener)
+}

@@ -1,0 +1,598 @@
+/** A source to push tasks into, for services that run for as long as they are needed. */
+import pDefer, {type DeferredPromise} from 'p-defer'
+import {ConcurrentError, describe} from '../errors.js'
+import {Fifo} from '../fifo.js'
+import {checkTask, resolvePush, resolveQueue, resolveQueueRun, resolveRoom, resolveStop} from '../options.js'
+import {nextTurn} from '../platform/runtime.js'
+import {onAbort} from '../platform/shared-listener.js'
+import {ConcurrentRunner} from '../runner.js'
+import type {DirectIterator} from '../source.js'
+import {handleRejection, rejectedSilently} from '../task.js'
+import type {
+  PushOptions,
+  QueueOptions,
+  QueueRunOptions,
+  RoomOptions,
+  RunnerOptions,
+  Source,
+  StopOptions,
+  Task,
+  TaskFunction,
+  WaitingTask,
+} from '../types.js'
+import {PriorityQueue} from './priority-queue.js'
+import {type QueueHost, QueuedTask} from './queued-task.js'
+
+/** So many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
+const rejectionsInATurn = 4096
+
+/** Makes a runner over a queue. */
+type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
+
+/** A push that waits for room. */
+interface RoomWaiter<T> extends DeferredPromise<TaskQueue<T>['push']> {
+  isOver: boolean
+}
+
+/**
+ * A source of tasks that are pushed into it: higher priorities first, and first in, first out within one. Each task runs
+ * once, in whichever runner has a free slot first.
+ *
+ * Start a runner with {@link run}, and the queue lives as long as such runners do: when the last of them has ended,
+ * however that came, waiting and later pushes reject. With `new ConcurrentRunner(queue)` the queue outlives its runners,
+ * so that one can replace another; give `yieldExceptions: true` there, or the first task that fails ends the runner.
+ *
+ * Every promise that the queue hands out settles. A promise that nobody awaits never becomes an unhandled rejection: the
+ * runner's `error` event tells of failures.
+ *
+ * @typeParam T What the tasks give. With `unknown`, the default, each push has a type of its own.
+ * @example
+ * ```ts
+ * const queue = new TaskQueue({capacity: 1000})
+ * queue.run({limit: 10}).on('error', (error) => console.error(error.message))
+ * const answer = await queue.push(({signal}) => fetch('https://example.com', {signal}), {priority: 1})
+ * await queue.shutdown()
+ * ```
+ */
+export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
+  readonly #capacity: number
+  readonly #line = new PriorityQueue<QueuedTask>()
+  /** Tasks that were handed out and not called, with the iterator that did so: they come back if it is closed. */
+  readonly #handedOut = new Map<QueuedTask, QueueIterator<T>>()
+  /** Tasks whose pushes are about to reject. */
+  readonly #rejections = new Fifo<{readonly task: QueuedTask; readonly reason: unknown}>()
+  #rejectedInThisTurn = 0
+  /** Tasks that were called and have not settled. */
+  #running = 0
+  #state: 'open' | 'open until idle' | 'closed' = 'open'
+  /** Why pushes reject since the last runner has ended that {@link run} had made. */
+  #abandoned: ConcurrentError | undefined
+  /** The runners that {@link run} has made and that still pull, and the open iterators of others. */
+  readonly #runners = new Set<ConcurrentRunner<T, true>>()
+  #otherReaders = 0
+  /** Who waits for a task, the longest waiting first. */
+  readonly #takers = new Map<QueueIterator<T>, () => void>()
+  #isWaking = false
+  readonly #roomWaiters = new Fifo<RoomWaiter<T>>()
+  /** Places that are kept for those who were told that there is room. */
+  #reservations = 0
+  #idle: DeferredPromise<void> | undefined
+  #isCheckingIdle = false
+  readonly #host: QueueHost = {
+    withdrawn: (task, reason) => {
+      this.#takeOut(task)
+      this.#reject(task, reason)
+    },
+    called: (task) => {
+      this.#takeOut(task)
+      this.#running++
+      this.#changed()
+    },
+    putBack: (task) => {
+      if (!this.#handedOut.delete(task)) return
+      this.#line.putBack(task)
+      this.#wake()
+    },
+    returned: (task) => {
+      this.#running--
+      if (task.state === 'over') this.#changed()
+      else {
+        this.#line.putBack(task)
+        this.#wake()
+      }
+    },
+    released: () => {
+      this.#running--
+      this.#changed()
+    },
+  }
+
+  /**
+   * Makes an empty queue.
+   *
+   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default.
+   * @throws TypeError or RangeError if `capacity` is anything else.
+   */
+  constructor(options?: QueueOptions) {
+    this.#capacity = resolveQueue(options).capacity
+  }
+
+  /** Tasks that wait: that no runner has called. Every task whose push has not settled is counted here or in {@link running}. */
+  get size(): number {
+    return this.#waiting + this.#rejections.size
+  }
+
+  /** Tasks that run. One that has timed out runs until it settles. */
+  get running(): number {
+    return this.#running
+  }
+
+  /**
+   * What waits, as of now: by priority, then by age.
+   *
+   * @example
+   * ```ts
+   * console.log(queue.waiting.map(({item}) => item))
+   * ```
+   */
+  get waiting(): WaitingTask[] {
+    const tasks = [...this.#handedOut.keys(), ...this.#line]
+    tasks.sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)
+    return tasks.map(({item, priority}) => ({item, priority}))
+  }
+
+  /**
+   * Adds a task, which waits until a runner has a free slot for it.
+   *
+   * @param task A function, called when its turn has come in the `AsyncLocalStorage` context of this
+   * push; or a promise.
+   * @param options `priority`: higher goes first, default 0. `signal`: takes the task out of the queue
+   * when it aborts or, if the task is running already, aborts its `context.signal`. `timeout`: milliseconds that it may
+   * run, in place of the runner's. `item`: what it is about, for `context.item`, errors and {@link waiting}.
+   * @returns The task's own result. Rejects with what the task throws; with the signal's reason; with a
+   * `QuotaExceededError` if the queue is full; with an `InvalidStateError` if it is closed; with the
+   * reason given to `clear`; or with a `ConcurrentError` when no runner is left.
+   * @throws TypeError or RangeError if an argument is wrong.
+   * @example
+   * ```ts
+   * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
+   * ```
+   */
+  push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
+    return this.#push(task, options, false)
+  }
+
+  #push<R extends T>(task: Task<R>, options: PushOptions | undefined, isReserved: boolean): Promise<Awaited<R>> {
+    checkTask(task)
+    const details = options && resolvePush(options)
+    handleRejection(task)
+    const refusal = this.#refusal(details?.signal, isReserved)
+    if (refusal !== undefined) return rejectedSilently(refusal.reason)
+    const queued = new QueuedTask(task, this.#host, details)
+    this.#line.push(queued)
+    if (this.#takers.size > 0) this.#wake()
+    return queued.outcome as Promise<Awaited<R>>
+  }
+
+  #refusal(signal: AbortSignal | undefined, isReserved: boolean): {readonly reason: unknown} | undefined {
+    if (this.#abandoned !== undefined) return {reason: this.#abandoned}
+    if (this.#state === 'closed') return {reason: closedError()}
+    if (signal?.aborted) return {reason: signal.reason}
+    if (isReserved || this.#waiting + this.#reservations < this.#capacity) return undefined
+    return {reason: new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError')}
+  }
+
+  /**
+   * Waits until fewer than `capacity` tasks wait, and reserves a place. Those who wait are served in order.
+   *
+   * @param options `signal`: gives up waiting; the promise rejects with its reason.
+   * @returns A promise for a `push` that is never refused, whatever others push, if it is called within that turn of the
+   * event loop; else the place is free for others again. Rejects if the queue is closed.
+   * @throws TypeError if `signal` is no AbortSignal.
+   * @example
+   * ```ts
+   * for (const url of urls) {
+   *   const push = await queue.room()
+   *   void push(() => load(url))
+   * }
+   * ```
+   */
+  room(options?: RoomOptions): Promise<TaskQueue<T>['push']> {
+    const signal = resolveRoom(options)
+    if (this.#abandoned !== undefined) return rejectedSilently(this.#abandoned)
+    if (this.#state === 'closed') return rejectedSilently(closedError())
+    if (signal?.aborted) return rejectedSilently(signal.reason)
+    const waiter: RoomWaiter<T> = {...pDefer<TaskQueue<T>['push']>(), isOver: false}
+    handleRejection(waiter.promise)
+    this.#roomWaiters.push(waiter)
+    if (signal !== undefined) {
+      const stopListening = onAbort(signal, () => {
+        waiter.isOver = true
+        waiter.reject(signal.reason)
+      })
+      waiter.promise.then(stopListening, stopListening)
+    }
+    this.#admit()
+    return waiter.promise
+  }
+
+  /**
+   * Resolves when no task waits and none is running, and what the last one's result set going has pushed
+   * none either: at once, if the queue is idle now. Never rejects.
+   *
+   * @example
+   * ```ts
+   * await queue.onIdle()
+   * console.log('everything that was pushed is done')
+   * ```
+   */
+  onIdle(): Promise<void> {
+    if (this.#isIdle) return Promise.resolve()
+    this.#idle ??= pDefer()
+    return this.#idle.promise
+  }
+
+  /**
+   * Takes out all tasks that have not been called; their pushes reject. Running ones go on.
+   *
+   * @param reason What they reject with. Default: an `AbortError`.
+   * @example
+   * ```ts
+   * queue.clear(new Error('the server goes down'))
+   * queue.close()
+   * ```
+   */
+  clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
+    this.remove(() => true, reason)
+  }
+
+  /**
+   * Takes out the tasks that fit and have not been called; their pushes reject.
+   *
+   * @param predicate Whether a task goes.
+   * @param reason What their pushes reject with. Default: an `AbortError`.
+   * @returns How many were taken out.
+   * @example
+   * ```ts
+   * queue.remove(({item}) => item === url)
+   * ```
+   */
+  remove(
+    predicate: (waiting: WaitingTask) => boolean,
+    reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
+  ): number {
+    const tasks = [...this.#handedOut.keys(), ...this.#line].filter(({item, priority}) => predicate({item, priority}))
+    let removed = 0
+    for (const task of tasks) {
+      if (!task.isUncalled) continue
+      this.#takeOut(task)
+      this.#reject(task, reason)
+      removed++
+    }
+    return removed
+  }
+
+  /**
+   * No more pushes: they reject, and so does who waits for {@link room}. The tasks that wait are still run, and
+   * then the source ends for the runners.
+   */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift()) waiter.reject(closedError())
+    this.#wake()
+  }
+
+  /**
+   * Closes the queue when no task waits and none is running, at once if that is so: for tasks that push
+   * further tasks, and for those who push further ones as soon as they have a task's result.
+   *
+   * @example
+   * ```ts
+   * const visit = async (page: string): Promise<void> => {
+   *   for (const link of await linksOf(page)) void queue.push(() => visit(link))
+   * }
+   * void queue.push(() => visit(url))
+   * queue.closeWhenIdle()
+   * await new ConcurrentRunner(queue, {limit: 4}).run()
+   * ```
+   */
+  closeWhenIdle(): void {
+    if (this.#isIdle) this.close()
+    else if (this.#state === 'open') this.#state = 'open until idle'
+  }
+
+  /**
+   * Makes a runner for this queue, and starts it: its first task starts a microtask later, so that listeners added at
+   * once hear everything. A task that fails does not end it. When the last runner made so pulls no more, however it has
+   * ended, and no other runner is left, waiting and later pushes reject with a `ConcurrentError` that has the reason.
+   *
+   * @param options As for {@link ConcurrentRunner}, but for `yieldExceptions`, which is `true`.
+   * @param Runner A subclass to make. Default: `ConcurrentRunner`.
+   * @returns The runner. The promise of its `run()` is handled.
+   * @throws TypeError or RangeError if an option is wrong.
+   * @example
+   * ```ts
+   * const runner = queue.run({limit: 10, timeout: 30_000})
+   * runner.on('error', (error) => console.error(error.message))
+   * ```
+   */
+  run(options?: QueueRunOptions): ConcurrentRunner<T, true>
+  run<R extends ConcurrentRunner<T, true>>(options: QueueRunOptions | undefined, Runner: RunnerClass<T, R>): R
+  run(
+    options?: QueueRunOptions,
+    Runner: RunnerClass<T, ConcurrentRunner<T, true>> = ConcurrentRunner,
+  ): ConcurrentRunner<T, true> {
+    const source: Source<T> = (signal) => {
+      // It aborts whenever the runner pulls no more, but for the end of the queue itself.
+      signal.addEventListener('abort', () => this.#runnerEnded(runner, signal.reason))
+      return {[Symbol.asyncIterator]: () => this.#iterator(true)}
+    }
+    const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
+    this.#runners.add(runner)
+    const start = async (): Promise<void> => {
+      await Promise.resolve()
+      let reason: unknown
+      try {
+        await runner.run()
+      } catch (error) {
+        reason = error
+      }
+      this.#runnerEnded(runner, reason) // also of one that never opened its source
+    }
+    void start()
+    return runner
+  }
+
+  /**
+   * Ends the service: no more pushes, and what was accepted is finished. Past `timeout` what waits is cleared, and what
+   * runs is aborted.
+   *
+   * @param options `timeout`: milliseconds, from 0 to 2147483647, or `Infinity`. Default: no bound.
+   * @returns A promise that resolves when every push has settled, at the latest a turn of the event loop after
+   * `timeout`, for tasks of runners that {@link run} has made.
+   * @throws TypeError or RangeError if `timeout` is wrong.
+   * @example
+   * ```ts
+   * process.once('SIGTERM', () => void queue.shutdown({timeout: 10_000}))
+   * ```
+   */
+  async shutdown(options?: StopOptions): Promise<void> {
+    const timeout = resolveStop(options)
+    this.close()
+    const idle = this.onIdle()
+    if (timeout === undefined) return idle
+    const runners = [...this.#runners]
+    const timer = setTimeout(() => {
+      const reason = new DOMException(`shutdown() took longer than ${timeout} ms`, 'TimeoutError')
+      this.clear(reason)
+      for (const runner of runners) runner.abort(reason)
+      // Those who heed their signal have a turn of the event loop to say how they ended.
+      nextTurn(() => {
+        for (const runner of runners) runner.abort(reason)
+        this.#idle?.resolve()
+      })
+    }, timeout)
+    await idle
+    clearTimeout(timer)
+  }
+
+  /** An iterator for one reader. A runner calls this itself. Several readers share the tasks. */
+  [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
+    return this.#iterator(false)
+  }
+
+  #iterator(isOwn: boolean): AsyncIterator<TaskFunction<T>, undefined> {
+    if (!isOwn) this.#otherReaders++
+    const iterator: QueueIterator<T> = new QueueIterator<T>({
+      tryTake: () => {
+        const task = this.#line.shift()
+        if (task === undefined) return undefined
+        task.state = 'taken'
+        this.#running++
+        if (this.#roomWaiters.size > 0) this.#admit()
+        return task
+      },
+      tryHandOut: () => {
+        const task = this.#line.shift()
+        if (task === undefined) return undefined
+        this.#handedOut.set(task, iterator)
+        return task.handOut() as TaskFunction<T>
+      },
+      isOver: () => this.#state === 'closed' && this.#waiting === 0,
+      whenAvailable: (callback) => {
+        this.#takers.set(iterator, callback)
+        if (this.#line.size > 0) this.#wake()
+      },
+      closed: () => {
+        this.#takers.delete(iterator)
+        for (const [task, owner] of this.#handedOut) if (owner === iterator) this.#host.putBack(task)
+        if (isOwn) return
+        this.#otherReaders--
+        this.#abandonIfAlone(undefined)
+      },
+    })
+    return iterator
+  }
+
+  /** Tasks that no runner has called, less those whose pushes are about to reject. */
+  get #waiting(): number {
+    return this.#line.size + this.#handedOut.size
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.size === 0
+  }
+
+  /** Lets those who wait for a task look, a microtask later: what comes first by then goes first. */
+  #wake(): void {
+    if (this.#isWaking) return
+    this.#isWaking = true
+    void Promise.resolve().then(() => {
+      this.#isWaking = false
+      for (const [iterator, callback] of this.#takers) {
+        if (this.#line.size === 0 && this.#state !== 'closed') return
+        this.#takers.delete(iterator)
+        callback()
+      }
+    })
+  }
+
+  /** Takes a task out of where it waits. */
+  #takeOut(task: QueuedTask): void {
+    const {isWaiting} = task
+    task.state = 'taken'
+    if (isWaiting) this.#line.remove(task)
+    else this.#handedOut.delete(task)
+  }
+
+  /** Rejects a push: at once, or a few turns of the event loop later if many are to be rejected. */
+  #reject(task: QueuedTask, reason: unknown): void {
+    if (this.#rejectedInThisTurn++ < rejectionsInATurn) {
+      task.cancel(reason)
+      this.#changed()
+    } else this.#rejections.push({task, reason})
+    if (this.#rejectedInThisTurn === 1) nextTurn(() => this.#rejectMore())
+  }
+
+  #rejectMore(): void {
+    this.#rejectedInThisTurn = 0
+    for (let left = Math.min(rejectionsInATurn, this.#rejections.size); left > 0; left--) {
+      const rejection = this.#rejections.shift()
+      if (rejection) this.#reject(rejection.task, rejection.reason)
+    }
+  }
+
+  /** Fewer tasks wait, or fewer run. */
+  #changed(): void {
+    if (this.#roomWaiters.size > 0) this.#admit()
+    if (this.#state === 'closed' && this.#takers.size > 0 && this.#waiting === 0) this.#wake()
+    const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
+    if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
+    this.#isCheckingIdle = true
+    // Who awaits the last task's result may be about to push the next.
+    nextTurn(() => {
+      this.#isCheckingIdle = false
+      if (!this.#isIdle) return
+      this.#idle?.resolve()
+      this.#idle = undefined
+      if (this.#state === 'open until idle') this.close()
+    })
+  }
+
+  /** Reserves places for those who wait for room. A place that is not used in this turn of the event loop lapses. */
+  #admit(): void {
+    while (this.#waiting + this.#reservations < this.#capacity) {
+      const waiter = this.#roomWaiters.shift()
+      if (waiter === undefined) return
+      if (waiter.isOver) continue
+      this.#reservations++
+      let isReserved = true
+      const push: TaskQueue<T>['push'] = (task, options) => {
+        const wasReserved = isReserved
+        const promise = this.#push(task, options, wasReserved)
+        if (wasReserved) {
+          isReserved = false
+          this.#reservations--
+        }
+        return promise
+      }
+      waiter.resolve(push)
+      nextTurn(() => {
+        if (!isReserved) return
+        isReserved = false
+        this.#reservations--
+        this.#admit()
+      })
+    }
+  }
+
+  #runnerEnded(runner: ConcurrentRunner<T, true>, reason: unknown): void {
+    if (this.#runners.delete(runner)) this.#abandonIfAlone({reason})
+  }
+
+  /** Rejects all pushes once the last runner has ended, if {@link run} had made one. */
+  #abandonIfAlone(end: {readonly reason: unknown} | undefined): void {
+    this.#lastEnd = end ?? this.#lastEnd
+    if (this.#lastEnd === undefined || this.#runners.size > 0 || this.#otherReaders > 0) return
+    if (this.#state === 'closed' && this.#waiting === 0) return
+    const {reason} = this.#lastEnd
+    this.#abandoned = new ConcurrentError(`No runner of the queue is left: ${describe(reason)}`, {
+      cause: reason,
+      index: -1,
+    })
+    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift())
+      waiter.reject(this.#abandoned)
+    this.clear(this.#abandoned)
+  }
+  /** How the last runner ended that {@link run} had made. */
+  #lastEnd: {readonly reason: unknown} | undefined
+}
+
+/** The queue, as an iterator over it sees it. */
+interface Reading<T> {
+  tryTake(): QueuedTask | undefined
+  tryHandOut(): TaskFunction<T> | undefined
+  isOver(): boolean
+  whenAvailable(callback: () => void): void
+  closed(): void
+}
+
+class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, DirectIterator {
+  readonly #reading: Reading<T>
+  readonly #waiters = new Fifo<DeferredPromise<IteratorResult<TaskFunction<T>, undefined>>>()
+  #isClosed = false
+
+  constructor(reading: Reading<T>) {
+    this.#reading = reading
+  }
+
+  // For a runner that reads the queue directly
+
+  tryTake(): QueuedTask | undefined {
+    return this.#reading.tryTake()
+  }
+
+  get isOver(): boolean {
+    return this.#reading.isOver()
+  }
+
+  whenAvailable(callback: () => void): void {
+    this.#reading.whenAvailable(callback)
+  }
+
+  // For everybody else
+
+  next(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
+    const waiter = pDefer<IteratorResult<TaskFunction<T>, undefined>>()
+    this.#waiters.push(waiter)
+    this.#serve()
+    return waiter.promise
+  }
+
+  /** Also while `next` waits: an empty queue keeps no runner from ending. */
+  return(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      this.#reading.closed()
+      this.#serve()
+    }
+    return Promise.resolve({done: true, value: undefined})
+  }
+
+  readonly #serve = (): void => {
+    while (this.#waiters.size > 0) {
+      const task = this.#isClosed ? undefined : this.#reading.tryHandOut()
+      if (task !== undefined) this.#waiters.shift()?.resolve({done: false, value: task})
+      else if (this.#isClosed || this.#reading.isOver()) this.#waiters.shift()?.resolve({done: true, value: undefined})
+      else {
+        this.#reading.whenAvailable(this.#serve)
+        return
+      }
+    }
+  }
+}
+
+function closedError(): DOMException {
+  return new DOMException('The queue is closed', 'InvalidStateError')
+}

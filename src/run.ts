@@ -1,0 +1,723 @@
+/** One run: starts tasks while it may, hears how they settle, and hands their results over. */
+import {Context} from './context.js'
+import {Deadlines} from './deadlines.js'
+import type {Audience} from './emitter.js'
+import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
+import {shouldYield, yieldToEventLoop} from './event-loop.js'
+import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
+import type {ResolvedOptions} from './options.js'
+import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
+import {Results} from './results.js'
+import {type Slot, type SlotHost, Slots} from './slots.js'
+import {nothing, type SourceHost, SourceReader} from './source.js'
+import {dispose, handleRejection, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
+import type {RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
+
+/** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
+export interface Hooks<T> {
+  /** Whether it overrides `emit`, and so is to be called for each event. */
+  readonly hearsEmit: boolean
+  readonly ready: ((signal: AbortSignal) => PromiseLike<void> | void) | undefined
+  // As a method, whose parameters are compared in both directions: else a runner would be invariant in T.
+  readonly execute: {call(task: Task<T>, context: TaskContext): T | PromiseLike<T>}['call'] | undefined
+}
+
+/** The runner, as its run sees it. */
+export interface RunHost<T> {
+  /** Asked once, when the run begins. */
+  hooks(): Hooks<T>
+  shouldRaise(error: ConcurrentError): boolean
+  cleanup(reason: unknown): PromiseLike<void> | void
+  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void
+}
+
+/**
+ * At most so many tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at once free
+ * their slots first: else a high limit would fill the memory with tasks that have finished.
+ */
+const batchSize = 512
+
+const noListeners: Audience = {start: undefined, retry: undefined, result: undefined, error: undefined, drain: undefined}
+
+export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
+  /** The listeners of the runner's events, as of now. */
+  audience: Audience = noListeners
+  readonly #host: RunHost<T>
+  readonly #options: ResolvedOptions
+  readonly #reader: SourceReader
+  readonly #slots: Slots
+  readonly #results: Results<Awaited<T> | ConcurrentError>
+  readonly #lifecycle: Lifecycle = new Lifecycle(this)
+  #deadlines: Deadlines | undefined
+  /** The async context in which the run began. */
+  #scope: AsyncScope | undefined
+  #ready: Hooks<T>['ready']
+  #execute: Hooks<T>['execute']
+  /** The answer of `ready()`, which is used up when a task starts. */
+  #admission: 'unasked' | 'asking' | 'admitted' = 'unasked'
+  /** Who has claimed all results that no `next()` waits for. */
+  #consumer: 'run()' | 'toArray()' | undefined
+  #hasIterated = false
+  #running: Promise<RunnerStats> | undefined
+  /** The place in the source of the next item. */
+  #index = 0
+  #started = 0
+  #succeeded = 0
+  #failed = 0
+  /** Results of tasks at this place and behind it are dropped: of those behind a failure, and of all once the run ends. */
+  #deliversBelow = Infinity
+  /** With `ordered`, the error that comes once everything before it has been delivered. */
+  #failure: ConcurrentError | undefined
+  #isPaused = false
+  /** Nothing starts until the next microtask, or the next turn of the event loop. */
+  #isResting = false
+  /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
+  #isYielding = false
+  #deferred: Array<() => void> = []
+  /** The run is open, not paused and not resting. Kept by `#update`. */
+  #mayStart = false
+  /** A task is a function that can be called with its context and no more. */
+  #isPlain = false
+  /** Tasks are about items: they are mapped, or were pushed with one. */
+  #hasItems = false
+  /** Inside of `#fill`, which looks anew at each task: a call from within it need not. */
+  #isFilling = false
+  /** Something has changed while user code was called, so that `#fill` must look again. */
+  #hasChanged = false
+
+  constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>) {
+    const {limit, highWaterMark, ordered} = options
+    this.#host = host
+    this.#options = options
+    this.#reader = new SourceReader(source, this)
+    this.#slots = new Slots(limit, this)
+    this.#results = new Results(ordered, highWaterMark ?? limit)
+  }
+
+  // Consuming
+
+  next(): Promise<IteratorResult<Awaited<T> | ConcurrentError, undefined>> {
+    if (this.#lifecycle.isIdle) {
+      this.#hasIterated = true
+      const first = this.#results.next() // a call from within what follows comes after this one
+      this.#begin()
+      return first
+    }
+    if (!this.#hasIterated) {
+      if (this.#lifecycle.isDrained && this.#consumer !== undefined) return Promise.reject(this.#tooLate('next()'))
+      this.#hasIterated = true
+    }
+    if (!this.#isResting && shouldYield()) this.#yield() // for a consumer that never waits
+    const result = this.#results.next()
+    if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
+    return result
+  }
+
+  /** Consumes everything and keeps nothing. */
+  all(): Promise<RunnerStats> {
+    return (this.#running ??= this.#all())
+  }
+
+  async collect(): Promise<Array<Awaited<T> | ConcurrentError>> {
+    this.#claim('toArray()')
+    const collected = this.#results.collect()
+    this.#consume()
+    await this.#ended()
+    return collected
+  }
+
+  async #all(): Promise<RunnerStats> {
+    this.#claim('run()')
+    this.#results.discard()
+    if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure)
+    this.#consume()
+    return this.#ended()
+  }
+
+  #claim(consumer: 'run()' | 'toArray()'): void {
+    const {outcome, isDrained} = this.#lifecycle
+    const isConsumed = isDrained && this.#hasIterated && this.#results.size === 0
+    if (this.#consumer !== undefined || (isConsumed && (outcome === undefined || outcome.kind === 'left')))
+      throw this.#tooLate(consumer)
+    this.#consumer = consumer
+  }
+
+  #tooLate(consumer: string): DOMException {
+    return new DOMException(
+      `${consumer} comes too late: the results of this run have gone to ${this.#consumer ?? 'a loop, or next()'}`,
+      'InvalidStateError',
+    )
+  }
+
+  #consume(): void {
+    if (this.#lifecycle.isIdle) this.#begin()
+    else this.#look()
+  }
+
+  /** The counts once the run is over; rejects if it failed or was aborted, so that the consumer knows. */
+  async #ended(): Promise<RunnerStats> {
+    const stats = await this.over()
+    const {outcome} = this.#lifecycle
+    if (outcome === undefined || outcome.kind === 'left') return stats
+    this.#results.end()
+    throw outcome.reason
+  }
+
+  /** The counts once nothing goes on any more but tasks whose outcome was told early. */
+  async over(): Promise<RunnerStats> {
+    this.#deadlines?.hold(true)
+    await this.#lifecycle.over
+    return this.stats
+  }
+
+  get whenDrained(): Promise<RunnerStats> {
+    return this.#lifecycle.drained
+  }
+
+  // Controlling
+
+  pause(): void {
+    this.#isPaused = true
+    this.#update()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#update()
+    this.#look()
+  }
+
+  stop(timeout: number | undefined): void {
+    this.#lifecycle.stop(timeout)
+  }
+
+  abort(reason: unknown): void {
+    if (this.#lifecycle.isDrained && this.#lifecycle.outcome === undefined && this.#results.size > 0) {
+      this.#results.clear()
+      this.#results.end({error: reason})
+    } else this.#lifecycle.abort(reason)
+  }
+
+  /** The consumer leaves. Resolves when the source has cleaned up. */
+  depart(reason: unknown): Promise<void> {
+    const {isAwaited} = this.#results
+    const departed = this.#lifecycle.depart(reason, isAwaited)
+    this.#results.clear()
+    return departed
+  }
+
+  get limit(): number {
+    return this.#slots.limit
+  }
+
+  set limit(limit: number) {
+    this.#slots.limit = limit
+    this.#results.highWaterMark = this.#options.highWaterMark ?? limit
+    this.#hasChanged = true
+    this.#look()
+  }
+
+  // Observing
+
+  get state(): RunnerState {
+    return this.#lifecycle.state
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  get stats(): RunnerStats {
+    return {
+      started: this.#started,
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      running: this.#slots.taken,
+      waiting: this.#results.size,
+    }
+  }
+
+  // Starting tasks
+
+  #begin(): void {
+    if (!this.#lifecycle.begin(this.#options.signal)) return
+    const {ready, execute, hearsEmit} = this.#host.hooks()
+    if (hearsEmit) this.audience = this.#emitted()
+    this.#ready = ready
+    this.#execute = execute
+    this.#scope = captureScope(Promise.resolve())
+    this.#update()
+    this.#reader.open(() => this.#lifecycle.signal)
+    this.#hasItems = this.#reader.mapper !== undefined || this.#reader.isQueue
+    this.#isPlain =
+      execute === undefined &&
+      this.#options.timeout === undefined &&
+      !this.#hasItems &&
+      (this.#scope === undefined || !isEnterWithContained)
+    this.#fill()
+  }
+
+  /** The listeners where a subclass overrides `emit`, which tells them itself. */
+  #emitted(): Audience {
+    return {
+      ...noListeners,
+      start: [(context) => this.#host.emit('start', context as TaskContext)],
+      result: [(value, context) => this.#host.emit('result', value as Awaited<T>, context as TaskContext)],
+    }
+  }
+
+  /** Does what may be done now, in the async context in which the run began. */
+  #look(): void {
+    if (this.#isFilling || !this.#lifecycle.isOpen) return
+    if (this.#scope === undefined) this.#fill()
+    else this.#scope.runInAsyncScope(fillRun, undefined, this as Run<unknown>)
+  }
+
+  /** Starts tasks while there is a free slot and room for results, and nothing forbids it. */
+  #fill(): void {
+    if (this.#isFilling) return
+    this.#isFilling = true
+    let left = batchSize
+    while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
+      if (left-- === 0) {
+        this.#rest()
+        break
+      }
+      if (shouldYield()) {
+        this.#yield()
+        break
+      }
+      if (this.#admission !== 'admitted' && this.#ready !== undefined) {
+        if (this.#askReady(this.#ready)) continue
+        break
+      }
+      const item = this.#reader.pull()
+      if (item === nothing) break
+      if (this.#hasChanged && !this.#mayStillStart()) {
+        this.#reader.putBack(item)
+        break
+      }
+      this.#start(item)
+    }
+    this.#isFilling = false
+    if (this.#reader.isOver && this.#lifecycle.isOpen) this.#sourceEnded()
+  }
+
+  /** For those that have no access to what is private. */
+  fill(): void {
+    this.#fill()
+  }
+
+  /** Keeps `#mayStart`, after each change of what it is made of. */
+  #update(): void {
+    this.#mayStart = this.#lifecycle.isOpen && !this.#isPaused && !this.#isResting
+    this.#hasChanged = true
+  }
+
+  #mayStillStart(): boolean {
+    this.#hasChanged = false
+    return this.#mayStart && this.#slots.hasFree && !this.#results.isFull
+  }
+
+  /** Asks the hook whether an item may be pulled. Returns whether it has said so at once. */
+  #askReady(ready: (signal: AbortSignal) => PromiseLike<void> | void): boolean {
+    if (this.#admission === 'asking' || this.#reader.isPulling) return false
+    this.#admission = 'asking'
+    try {
+      const answer = ready(this.#lifecycle.signal)
+      if (isThenable(answer)) {
+        whenSettled(
+          answer,
+          () => {
+            this.#admission = 'admitted'
+            this.#look()
+          },
+          (cause) => this.#readyFailed(cause),
+        )
+        return false
+      }
+      this.#admission = 'admitted'
+      return true
+    } catch (cause) {
+      this.#readyFailed(cause)
+      return false
+    }
+  }
+
+  /** Starts the task of an item that was pulled. */
+  #start(item: unknown): void {
+    const index = this.#index++
+    if (typeof item !== 'function' && this.#isInvalid(item, index)) return
+    this.#admission = 'unasked'
+    const context = new Context(index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
+    const slot = this.#slots.take(context)
+    this.#lifecycle.enter()
+    this.#started++
+    const {start} = this.audience
+    if (start !== undefined) for (const listener of start) listener(context)
+    let outcome: unknown
+    try {
+      outcome = this.#isPlain && typeof item === 'function' ? item(context) : this.#call(item, context, slot)
+    } catch (error) {
+      outcome = Promise.reject(error)
+    }
+    whenSettled(outcome, slot.onFulfilled, slot.onRejected)
+  }
+
+  /** What a task is about: the item that is mapped, or that was pushed with a task. */
+  #itemOf(item: unknown): unknown {
+    return this.#reader.isQueue ? (item as QueuedTask).item : item
+  }
+
+  /** Calls a task that is more than a function to be called with its context. */
+  #call(item: unknown, context: Context, slot: Slot): unknown {
+    const {outcome} = this.#lifecycle
+    if (outcome !== undefined) {
+      // A listener of `start` has ended the run.
+      this.#dispose(item)
+      throw outcome.reason
+    }
+    if (this.#reader.isQueue) slot.queued = item as QueuedTask
+    const timeout = slot.queued?.timeout ?? this.#options.timeout
+    if (timeout !== undefined && timeout !== Infinity)
+      (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
+    const execute = this.#execute
+    if (execute !== undefined) {
+      handleRejection(item) // the hook may throw before it has looked at a promise
+      return execute(this.#toTask(item, slot), context)
+    }
+    if (slot.queued !== undefined) return slot.queued.call(context)
+    const call = this.#reader.mapper ?? callTask
+    return isEnterWithContained && this.#scope !== undefined
+      ? this.#scope.runInAsyncScope(call, undefined, item, context)
+      : call(item, context)
+  }
+
+  /** An item as a hook sees it. */
+  #toTask(item: unknown, slot: Slot): Task<T> {
+    const {mapper} = this.#reader
+    if (slot.queued !== undefined) return slot.queued.toFunction() as Task<T>
+    return (mapper === undefined ? item : (context: TaskContext) => mapper(item, context)) as Task<T>
+  }
+
+  /** Whether an item is no task; if so, tells it and disposes of the item. */
+  #isInvalid(item: unknown, index: number): boolean {
+    if (this.#hasItems) return false
+    const error = invalidItemError(item, index, this.#reader.isAsync)
+    if (error === undefined) return false
+    this.#lifecycle.enter()
+    this.#judge(error)
+    this.#dispose(item)
+    this.#lifecycle.leave()
+    return true
+  }
+
+  // Resting
+
+  /** Starts nothing until the next microtask. */
+  #rest(): void {
+    this.#isResting = true
+    this.#update()
+    void Promise.resolve().then(() => this.#wake())
+  }
+
+  /** Lets the event loop turn: meanwhile nothing starts, and no result is handed over. */
+  #yield(): void {
+    this.#isResting = this.#isYielding = true
+    this.#update()
+    this.#results.hold(true)
+    yieldToEventLoop(() => {
+      this.#isYielding = false
+      this.#results.hold(false)
+      const deferred = this.#deferred
+      this.#deferred = []
+      for (const settle of deferred) settle()
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    if (this.#isYielding) return // what was deferred took long
+    this.#isResting = false
+    this.#update()
+    this.#look()
+  }
+
+  // Told by slots
+
+  fulfilled(slot: Slot, value: unknown): void {
+    const {context, queued} = slot
+    if (this.#isYielding) return void this.#deferred.push(() => this.fulfilled(slot, value))
+    if (slot.isLate || context === undefined) return this.#settledLate(slot)
+    this.#release(slot)
+    this.#succeeded++
+    if (context.index < this.#deliversBelow) this.#results.put(value as Awaited<T>, context.index)
+    if (queued !== undefined) {
+      queued.fulfilled(value)
+      queued.released()
+    }
+    const {result} = this.audience
+    if (result !== undefined) {
+      for (const listener of result) listener(value, context)
+      if (!this.#isResting && shouldYield()) this.#yield()
+    }
+    this.#settled()
+  }
+
+  rejected(slot: Slot, reason: unknown): void {
+    const {context, queued} = slot
+    if (this.#isYielding) return void this.#deferred.push(() => this.rejected(slot, reason))
+    if (slot.isLate || context === undefined) return this.#settledLate(slot)
+    this.#release(slot)
+    if (queued !== undefined) {
+      queued.rejected(reason)
+      queued.released()
+    }
+    this.#taskFailed(context, reason)
+    this.#settled()
+  }
+
+  #release(slot: Slot): void {
+    if (slot.line !== undefined) slot.line.remove(slot)
+    slot.queued = undefined
+    this.#slots.release(slot)
+  }
+
+  #settled(): void {
+    if (this.#failure !== undefined) this.#failInOrder()
+    this.#lifecycle.leave()
+    if (this.#mayStart) this.#fill()
+  }
+
+  /** A task has settled whose outcome was told early. */
+  #settledLate(slot: Slot): void {
+    if (slot.isAbandoned) return
+    const {queued} = slot
+    slot.isLate = false
+    this.#release(slot)
+    queued?.released()
+    this.#lifecycle.leaveLate()
+    if (this.#mayStart) this.#fill()
+  }
+
+  // Told by deadlines
+
+  #makeDeadlines(): Deadlines {
+    const deadlines = new Deadlines((slot, timeout) => this.#timedOut(slot, timeout))
+    const {outcome, isAwaited} = this.#lifecycle
+    if (outcome !== undefined) deadlines.hold(isAwaited)
+    return deadlines
+  }
+
+  #timedOut(slot: Slot, timeout: number): void {
+    this.#failEarly(slot, new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError'))
+    if (this.#options.releaseOnTimeout) {
+      const {queued} = slot
+      this.#slots.abandon(slot)
+      queued?.released()
+      this.#lifecycle.leaveLate()
+    }
+    this.#look() // an error that was yielded may have let other results through
+  }
+
+  /** Tells that a task has failed which still runs. */
+  #failEarly(slot: Slot, reason: unknown): void {
+    const {context, queued} = slot
+    if (context === undefined) return
+    slot.isLate = true // its outcome is this one, whatever it still does
+    context.abort(reason)
+    queued?.rejected(reason)
+    this.#taskFailed(context, reason)
+    if (this.#failure !== undefined) this.#failInOrder()
+    this.#lifecycle.toldEarly()
+  }
+
+  // Told by the source
+
+  sourceChanged(): void {
+    this.#look()
+  }
+
+  closeFailed(cause: unknown): void {
+    this.#cleanupFailed('Closing the source', cause)
+  }
+
+  leftOver(item: unknown): void {
+    this.#dispose(item)
+  }
+
+  /** The source is exhausted, or has failed. */
+  #sourceEnded(): void {
+    const {failure} = this.#reader
+    if (failure !== undefined) {
+      const {cause} = failure
+      const index = this.#index
+      this.#judge(
+        new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}),
+      )
+    }
+    this.#lifecycle.finish()
+    this.#update()
+  }
+
+  // Told by the lifecycle
+
+  get isPulling(): boolean {
+    return this.#reader.isPulling
+  }
+
+  halt({kind, reason}: Outcome): void {
+    this.#update()
+    this.#isPlain = false
+    this.#deliversBelow = 0
+    if (kind !== 'failed') this.#results.clear()
+    for (const {context} of this.#slots.open()) context?.abort(reason)
+    this.#deadlines?.hold(this.#lifecycle.isAwaited)
+  }
+
+  closeSource(onClosed: () => void): void {
+    this.#update()
+    this.#reader.close(onClosed)
+  }
+
+  surface(failure: {readonly error: unknown} | undefined): void {
+    this.#results.end(failure)
+  }
+
+  giveUp(reason: unknown): void {
+    for (const slot of this.#slots.open()) this.#failEarly(slot, reason)
+  }
+
+  cleanup(reason: unknown): PromiseLike<void> | void {
+    return this.#host.cleanup(reason)
+  }
+
+  cleanupFailed(cause: unknown): void {
+    this.#hookFailed('cleanup', cause)
+  }
+
+  drained(): RunnerStats {
+    const {stats} = this
+    this.#host.emit('drain', stats)
+    return stats
+  }
+
+  // Failing
+
+  #taskFailed(context: Context, cause: unknown): void {
+    this.#failed++
+    const {index} = context
+    this.#judge(
+      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
+      context,
+    )
+  }
+
+  /** An error ends the run, or is put in its place among the results; either way it is emitted. */
+  #judge(error: ConcurrentError, context?: TaskContext): void {
+    let raised: ConcurrentError | undefined
+    if (error.index < this.#deliversBelow) {
+      raised = this.#raised(error)
+      // The hook itself may have ended the run.
+      if (error.index >= this.#deliversBelow) raised = undefined
+      else if (raised === undefined) this.#results.put(error, error.index)
+      else this.#fail(raised)
+    }
+    this.#emitError(error, context)
+    if (raised !== undefined && raised !== error) this.#emitError(raised)
+  }
+
+  /** The error that ends the run: the given one, none, or that of the hook that failed to decide. */
+  #raised(error: ConcurrentError): ConcurrentError | undefined {
+    try {
+      return this.#host.shouldRaise(error) ? error : undefined
+    } catch (cause) {
+      return hookError('shouldRaise', cause, error.index)
+    }
+  }
+
+  /** Ends the run with an error. With `ordered`, what comes before the error is finished and delivered first. */
+  #fail(error: ConcurrentError): void {
+    if (!this.#options.ordered || this.#consumer === 'run()') return this.#lifecycle.fail(error)
+    this.#lifecycle.enter()
+    this.#failure = error
+    this.#deliversBelow = error.index
+    this.#results.clearFrom(error.index)
+    for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
+    this.#lifecycle.stop(undefined, error)
+    this.#failInOrder()
+    this.#lifecycle.leave()
+  }
+
+  /** Ends the run once nothing runs any more that comes before the failure. */
+  #failInOrder(): void {
+    const {index} = this.#failure ?? {index: 0}
+    const isFirst = this.#slots.open().every(({context}) => context === undefined || context.index > index)
+    if (isFirst) this.#lifecycle.fail(this.#failure)
+  }
+
+  #readyFailed(cause: unknown): void {
+    this.#admission = 'unasked'
+    if (this.#lifecycle.isOpen || !this.#lifecycle.isReason(cause)) this.#hookFailed('ready', cause)
+  }
+
+  #hookFailed(hook: string, cause: unknown): void {
+    const error = hookError(hook, cause, this.#index)
+    if (this.#lifecycle.isOpen || hook === 'cleanup') this.#lifecycle.fail(error)
+    this.#emitError(error)
+  }
+
+  /** Something failed that has no consumer: the closing of the source, or the disposal of a task. */
+  #cleanupFailed(what: string, cause: unknown): void {
+    if (this.#lifecycle.isReason(cause)) return // it was told to stop, and says so
+    if (this.#lifecycle.isDrained) return reportUncaught(cause)
+    this.#emitError(
+      new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}),
+    )
+  }
+
+  /** Emits an error, unless the run has drained: `drain` comes last. */
+  #emitError(error: ConcurrentError, context?: TaskContext): void {
+    if (this.#lifecycle.isDrained) return
+    this.#lifecycle.enter()
+    if (context === undefined) this.#host.emit('error', error)
+    else this.#host.emit('error', error, context)
+    this.#lifecycle.leave()
+  }
+
+  /** Disposes of an item that will never run. */
+  #dispose(item: unknown): void {
+    this.#lifecycle.enter() // also while it is called: it may end the run
+    const failed = (cause: unknown): void => this.#cleanupFailed('Disposing of a task that will not run', cause)
+    try {
+      const disposal = dispose(item)
+      if (isThenable(disposal)) {
+        this.#lifecycle.enter()
+        whenSettled(
+          disposal,
+          () => this.#lifecycle.leave(),
+          (cause) => {
+            failed(cause)
+            this.#lifecycle.leave()
+          },
+        )
+      }
+    } catch (cause) {
+      failed(cause)
+    }
+    this.#lifecycle.leave()
+  }
+}
+
+function fillRun(run: Run<unknown>): void {
+  run.fill()
+}
+
+function callTask(task: unknown, context: TaskContext): unknown {
+  return typeof task === 'function' ? task(context) : task
+}
+
+function hookError(hook: string, cause: unknown, index: number): ConcurrentError {
+  return new ConcurrentError(`${hook}() failed: ${describe(cause)}`, {cause, index})
+}

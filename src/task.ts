@@ -1,0 +1,104 @@
+/** What counts as a task, how a run hears that one settles, and how one that will never run is disposed of. */
+import type {Context} from './context.js'
+import {ConcurrentError, describe} from './errors.js'
+
+// oxlint-disable-next-line typescript/unbound-method -- called with its promise below
+const {then} = Promise.prototype
+
+/** A task of a TaskQueue, as the runner that takes it sees it: told what becomes of it. */
+export interface QueuedTask {
+  readonly item: unknown
+  /** Milliseconds that it may run, if its push has said so. */
+  readonly timeout: number | undefined
+  /** Calls the task, in the async context of its push. */
+  call(context: Context): unknown
+  /** It gives the task to a subclass's `execute`. */
+  toFunction(): (context: Context) => unknown
+  fulfilled(value: unknown): void
+  rejected(reason: unknown): void
+  /** It takes no slot any more. After a timeout that may be long after it was rejected. */
+  released(): void
+}
+
+/**
+ * Calls one of the two reactions, once, when `value` settles, and never before this returns. Does for promises, foreign
+ * thenables and plain values what `await` does.
+ */
+export function whenSettled<V>(
+  value: V | PromiseLike<V>,
+  onFulfilled: (value: V) => void,
+  onRejected: (reason: unknown) => void,
+): void {
+  try {
+    // A plain native promise needs no second promise around it, and calls its reactions once.
+    if (value instanceof Promise && value.constructor === Promise) {
+      void then.call(value, onFulfilled as (value: unknown) => void, onRejected)
+      return
+    }
+  } catch {
+    // A proxy or a hostile getter: the promise below turns what it throws into a rejection.
+  }
+  void then.call(adopt(value), onFulfilled as (value: unknown) => void, onRejected)
+}
+
+// Apart from its caller, for which the closure would cost an allocation at each call.
+function adopt(value: unknown): Promise<unknown> {
+  return new Promise((resolve) => resolve(value))
+}
+
+/** The error for an item that is no task; `undefined` if it is one. */
+export function invalidItemError(item: unknown, index: number, sourceIsAsync: boolean): ConcurrentError | undefined {
+  if (typeof item === 'function') return undefined
+  let problem: string
+  let cause: unknown
+  try {
+    if (isThenable(item)) return undefined
+    problem = `expected a function or a promise; got ${describe(item)}`
+    cause = new TypeError(problem)
+  } catch (error) {
+    problem = `looking for its then() failed: ${describe(error)}`
+    cause = error
+  }
+  const hint = sourceIsAsync
+    ? '; an async generator awaits what it yields, so let it yield functions: `yield () => work()`'
+    : ''
+  return new ConcurrentError(`Item ${index} of the source is not a task: ${problem}${hint}`, {cause, index})
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as {then?: unknown}).then === 'function'
+  )
+}
+
+/** Keeps a promise that nobody holds yet, or ever will, from becoming an unhandled rejection. */
+export function handleRejection(item: unknown): void {
+  if (typeof item !== 'object' || item === null) return
+  try {
+    // The prototype's own `then`: a lazy promise that overrides it must not be started.
+    void then.call(item as Promise<unknown>, undefined, ignore)
+  } catch {
+    // No promise, of this or another realm.
+  }
+}
+
+/** A promise that rejects, and is no unhandled rejection when nobody awaits it. */
+export function rejectedSilently(reason: unknown): Promise<never> {
+  const rejected = Promise.reject(reason)
+  handleRejection(rejected)
+  return rejected
+}
+
+/** Disposes of a task that will never run. Throws, or rejects, with what its own disposal throws. */
+export function dispose(task: unknown): PromiseLike<void> | void {
+  handleRejection(task)
+  if ((typeof task !== 'object' && typeof task !== 'function') || task === null) return undefined
+  const {[Symbol.asyncDispose]: asyncDispose, [Symbol.dispose]: disposeNow} = task as Partial<
+    AsyncDisposable & Disposable
+  >
+  if (asyncDispose) return asyncDispose.call(task)
+  return disposeNow?.call(task)
+}
+
+export function ignore(): void {}
