@@ -6,38 +6,33 @@ import {nextTurn} from './platform/runtime.js'
 
 /** Milliseconds without a turn of the event loop after which runs yield to it. */
 const budget = 4
-/** The clock is read at most every 16 units of work, and at every unit where a unit takes 1 ms or more. */
-const longestStride = 16
+/** A run reads the clock at most every 64 units of work, and at every unit where a unit takes 1 ms or more. */
+const longestStride = 64
 
-let stride = 1
-let unitsLeft = 1
+/** How many units of work a run may do before it asks {@link isOverdue} again. */
+export let stride = 1
 /** When the clock was read last, in `performance.now()` milliseconds. */
 let readAt = 0
 /** When a turn of the event loop was asked for; `undefined` when none is awaited. */
 let askedAt: number | undefined
 let callbacks: Array<() => void> = []
 
-/** Counts one unit of work. Returns whether the event loop must turn before the next unit. */
-export function shouldYield(): boolean {
-  return --unitsLeft <= 0 && readClock()
-}
-
 /** The time of this turn of the event loop, in milliseconds. Exact to a few units of work, and cheaper than the clock. */
 export function turnTime(): number {
-  if (askedAt === undefined) readClock()
+  if (askedAt === undefined) isOverdue()
   return readAt
 }
 
 /** Calls back once the event loop has turned. */
 export function yieldToEventLoop(callback: () => void): void {
   callbacks.push(callback)
-  if (askedAt === undefined) readClock()
+  if (askedAt === undefined) isOverdue()
 }
 
-function readClock(): boolean {
+/** Whether the event loop must turn before the next unit of work. Sets the stride anew. */
+export function isOverdue(): boolean {
   const now = performance.now()
   stride = now - readAt < 1 ? Math.min(stride * 2, longestStride) : 1
-  unitsLeft = stride
   readAt = now
   if (askedAt !== undefined) return now - askedAt >= budget
   askedAt = now

@@ -2,7 +2,12 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {Fifo} from './fifo.js'
 
+/** Marks a place whose task has not settled, and one whose result nobody wanted. */
 const empty: unique symbol = Symbol('empty')
+const dropped: unique symbol = Symbol('dropped')
+
+type Ring<R> = Array<R | typeof empty | typeof dropped>
+
 const smallest = 16
 /** A ring of this size or more is given back once it has run empty. */
 const large = 1024
@@ -20,7 +25,7 @@ export class Results<R> {
    * A ring: place p is at `p & mask`. It costs half of a list of objects. Places from `#head` up to `#tail` may be in
    * use; without `ordered` all of them are, with it some are `empty` until their task has settled.
    */
-  #ring: Array<R | typeof empty> | undefined
+  #ring: Ring<R> | undefined
   #mask = -1
   #head = 0
   #tail = 0
@@ -53,17 +58,7 @@ export class Results<R> {
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (!this.#isOrdered && !this.#isHeld) {
-      // Nothing waits while a consumer does, so this result is the next.
-      if (this.#waiting > 0) return this.#answer(result)
-      if (this.#mode !== 'keep') return this.#consume(result)
-    }
-    const place = this.#isOrdered ? index : this.#tail
-    while (place - this.#head > this.#mask) this.#grow()
-    ;(this.#ring as Array<R | typeof empty>)[place & this.#mask] = result
-    if (place >= this.#tail) this.#tail = place + 1
-    this.#size++
-    if (this.#waiting > 0 || this.#mode !== 'keep') this.#serve()
+    if (this.#mode !== 'discard' || this.#waiting > 0 || this.#isOrdered) this.#put(result, index)
   }
 
   /** The next result; at the end the failure, once, and then `done`. */
@@ -124,9 +119,24 @@ export class Results<R> {
     for (let place = Math.max(index, this.#head); place < this.#tail; place++) {
       const at = place & this.#mask
       if (this.#ring === undefined || this.#ring[at] === empty) continue
+      if (this.#ring[at] !== dropped) this.#size--
       this.#ring[at] = empty
-      this.#size--
     }
+  }
+
+  #put(result: R, index: number): void {
+    if (!this.#isOrdered && !this.#isHeld) {
+      // Nothing waits while a consumer does, so this result is the next.
+      if (this.#waiting > 0) return this.#answer(result)
+      if (this.#mode === 'collect') return this.#consume(result)
+    }
+    const place = this.#isOrdered ? index : this.#tail
+    while (place - this.#head > this.#mask) this.#grow()
+    const isKept = this.#mode !== 'discard' || this.#waiting > 0
+    ;(this.#ring as Ring<R>)[place & this.#mask] = isKept ? result : dropped
+    if (place >= this.#tail) this.#tail = place + 1
+    if (isKept) this.#size++
+    if (this.#waiting > 0 || this.#mode !== 'keep') this.#serve()
   }
 
   #isFull(): boolean {
@@ -163,11 +173,16 @@ export class Results<R> {
 
   /** The result whose turn it is; `empty` if it is not ready. */
   #take(): R | typeof empty {
-    if (this.#ring === undefined) return empty
-    const at = this.#head & this.#mask
-    const result = this.#ring[at] as R | typeof empty
+    const ring = this.#ring
+    if (ring === undefined) return empty
+    let at = this.#head & this.#mask
+    for (; ring[at] === dropped; at = this.#head & this.#mask) {
+      ring[at] = empty
+      this.#head++
+    }
+    const result = ring[at] as R | typeof empty
     if (result === empty) return empty
-    this.#ring[at] = empty
+    ring[at] = empty
     this.#head++
     if (--this.#size === 0 && this.#mask >= large) this.clear()
     return result
@@ -183,11 +198,11 @@ export class Results<R> {
   }
 
   #grow(): void {
-    const ring = new Array<R | typeof empty>(this.#ring === undefined ? smallest : this.#ring.length * 2).fill(empty)
+    const ring: Ring<R> = new Array(this.#ring === undefined ? smallest : this.#ring.length * 2).fill(empty)
     const mask = ring.length - 1
     if (this.#ring !== undefined)
       for (let place = this.#head; place < this.#tail; place++)
-        ring[place & mask] = this.#ring[place & this.#mask] as R | typeof empty
+        ring[place & mask] = this.#ring[place & this.#mask] ?? (undefined as R)
     this.#ring = ring
     this.#mask = mask
   }

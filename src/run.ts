@@ -3,7 +3,7 @@ import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
-import {shouldYield, yieldToEventLoop} from './event-loop.js'
+import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
 import type {ResolvedOptions} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
@@ -32,10 +32,10 @@ export interface RunHost<T> {
 }
 
 /**
- * At most so many tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at once free
- * their slots first: else a high limit would fill the memory with tasks that have finished.
+ * At most so many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
+ * once free their slots first: else a high limit would fill the memory with tasks that have finished.
  */
-const batchSize = 512
+const mostStrides = 8
 
 const noListeners: Audience = {start: undefined, retry: undefined, result: undefined, error: undefined, drain: undefined}
 
@@ -64,11 +64,14 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #started = 0
   #succeeded = 0
   #failed = 0
-  /** Results of tasks at this place and behind it are dropped: of those behind a failure, and of all once the run ends. */
+  /** Whether all results are delivered; if not, those of tasks before this place. */
+  #deliversAll = true
   #deliversBelow = Infinity
   /** With `ordered`, the error that comes once everything before it has been delivered. */
   #failure: ConcurrentError | undefined
   #isPaused = false
+  /** Units of work until the clock is read again. */
+  #unitsLeft = 0
   /** Nothing starts until the next microtask, or the next turn of the event loop. */
   #isResting = false
   /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
@@ -107,7 +110,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       if (this.#lifecycle.isDrained && this.#consumer !== undefined) return Promise.reject(this.#tooLate('next()'))
       this.#hasIterated = true
     }
-    if (!this.#isResting && shouldYield()) this.#yield() // for a consumer that never waits
+    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
     return result
@@ -278,22 +281,22 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #fill(): void {
     if (this.#isFilling) return
     this.#isFilling = true
-    let left = batchSize
+    let strides = 0
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
-      if (left-- === 0) {
-        this.#rest()
-        break
+      if (--this.#unitsLeft < 0) {
+        if (this.#mustYield()) this.#yield()
+        else if (++strides > mostStrides) this.#rest()
+        if (this.#isResting) break
       }
-      if (shouldYield()) {
-        this.#yield()
-        break
-      }
-      if (this.#admission !== 'admitted' && this.#ready !== undefined) {
+      if (this.#ready !== undefined && this.#admission !== 'admitted') {
         if (this.#askReady(this.#ready)) continue
         break
       }
       const item = this.#reader.pull()
-      if (item === nothing) break
+      if (item === nothing) {
+        if (this.#reader.isOver) this.#sourceEnded()
+        break
+      }
       if (this.#hasChanged && !this.#mayStillStart()) {
         this.#reader.putBack(item)
         break
@@ -301,7 +304,6 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#start(item)
     }
     this.#isFilling = false
-    if (this.#reader.isOver && this.#lifecycle.isOpen) this.#sourceEnded()
   }
 
   /** For those that have no access to what is private. */
@@ -349,7 +351,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #start(item: unknown): void {
     const index = this.#index++
     if (typeof item !== 'function' && this.#isInvalid(item, index)) return
-    this.#admission = 'unasked'
+    if (this.#ready !== undefined) this.#admission = 'unasked'
     const context = new Context(index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
     const slot = this.#slots.take(context)
     this.#lifecycle.enter()
@@ -415,6 +417,14 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   // Resting
 
+  /** Whether the event loop must turn before the next unit of work: a start, a result, or listeners. */
+  #mustYield(): boolean {
+    if (this.#isYielding) return false
+    const isDue = isOverdue()
+    this.#unitsLeft = stride
+    return isDue
+  }
+
   /** Starts nothing until the next microtask. */
   #rest(): void {
     this.#isResting = true
@@ -437,6 +447,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     })
   }
 
+  // Apart from its callers, for which the closure would cost an allocation at each call.
+  #defer(settle: (outcome: unknown) => void, outcome: unknown): void {
+    this.#deferred.push(() => settle(outcome))
+  }
+
   #wake(): void {
     if (this.#isYielding) return // what was deferred took long
     this.#isResting = false
@@ -448,11 +463,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, queued} = slot
-    if (this.#isYielding) return void this.#deferred.push(() => this.fulfilled(slot, value))
+    if (this.#isYielding) return this.#defer(slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     this.#succeeded++
-    if (context.index < this.#deliversBelow) this.#results.put(value as Awaited<T>, context.index)
+    if (this.#deliversAll || context.index < this.#deliversBelow) this.#results.put(value as Awaited<T>, context.index)
     if (queued !== undefined) {
       queued.fulfilled(value)
       queued.released()
@@ -460,14 +475,14 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {result} = this.audience
     if (result !== undefined) {
       for (const listener of result) listener(value, context)
-      if (!this.#isResting && shouldYield()) this.#yield()
+      if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield()
     }
     this.#settled()
   }
 
   rejected(slot: Slot, reason: unknown): void {
     const {context, queued} = slot
-    if (this.#isYielding) return void this.#deferred.push(() => this.rejected(slot, reason))
+    if (this.#isYielding) return this.#defer(slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     if (queued !== undefined) {
@@ -536,7 +551,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   // Told by the source
 
   sourceChanged(): void {
-    this.#look()
+    if (this.#reader.isOver) this.#sourceEnded()
+    else this.#look()
   }
 
   closeFailed(cause: unknown): void {
@@ -549,6 +565,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** The source is exhausted, or has failed. */
   #sourceEnded(): void {
+    if (!this.#lifecycle.isOpen) return
     const {failure} = this.#reader
     if (failure !== undefined) {
       const {cause} = failure
@@ -570,6 +587,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   halt({kind, reason}: Outcome): void {
     this.#update()
     this.#isPlain = false
+    this.#deliversAll = false
     this.#deliversBelow = 0
     if (kind !== 'failed') this.#results.clear()
     for (const {context} of this.#slots.open()) context?.abort(reason)
@@ -599,6 +617,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   drained(): RunnerStats {
     const {stats} = this
+    this.#scope = undefined // what its AsyncLocalStorage holds is not kept
     this.#host.emit('drain', stats)
     return stats
   }
@@ -642,6 +661,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (!this.#options.ordered || this.#consumer === 'run()') return this.#lifecycle.fail(error)
     this.#lifecycle.enter()
     this.#failure = error
+    this.#deliversAll = false
     this.#deliversBelow = error.index
     this.#results.clearFrom(error.index)
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)

@@ -22,9 +22,10 @@ export class Slot {
   isLate = false
   /** The slot was given up while its task went on, and is never used again. */
   isAbandoned = false
-  /** The line of deadlines in which the slot stands, its place in it and its deadline. Kept by `Deadlines`. */
+  /** The line of deadlines in which the slot stands, its neighbours there and its deadline. Kept by `Deadlines`. */
   line: Line | undefined
   previous: Slot | undefined
+  /** Of an idle slot, the next idle one. */
   next: Slot | undefined
   deadline = 0
   /** Its place among all slots. Kept by `Slots`. */
@@ -46,7 +47,8 @@ export class Slots {
   limit: number
   readonly #host: SlotHost
   readonly #all: Slot[] = []
-  readonly #idle: Slot[] = []
+  /** The idle slots, as a list: the last to be released is the first to be taken again. */
+  #idle: Slot | undefined
   #taken = 0
 
   constructor(limit: number, host: SlotHost) {
@@ -63,7 +65,12 @@ export class Slots {
   }
 
   take(context: Context): Slot {
-    const slot = this.#idle.pop() ?? this.#add()
+    let slot = this.#idle
+    if (slot === undefined) slot = this.#add()
+    else {
+      this.#idle = slot.next
+      slot.next = undefined
+    }
     slot.context = context
     this.#taken++
     return slot
@@ -72,8 +79,9 @@ export class Slots {
   /** Frees the slot of a task that has settled. */
   release(slot: Slot): void {
     slot.context = undefined
-    this.#idle.push(slot)
-    if (--this.#taken === 0 && this.#all.length > mostIdle) this.#all.length = this.#idle.length = 0
+    slot.next = this.#idle
+    this.#idle = slot
+    if (--this.#taken === 0 && this.#all.length > mostIdle) this.#forget()
   }
 
   /** Frees a slot whose task goes on. */
@@ -90,6 +98,11 @@ export class Slots {
   /** The slots whose tasks have an outcome still to come. */
   open(): Slot[] {
     return this.#all.filter((slot) => slot.context !== undefined && !slot.isLate)
+  }
+
+  #forget(): void {
+    this.#all.length = 0
+    this.#idle = undefined
   }
 
   #add(): Slot {

@@ -26,7 +26,7 @@ export interface SourceHost {
 }
 
 /** What `pull` returns when there is no item now. */
-export const nothing: unique symbol = Symbol('nothing')
+export const nothing: object = Object.freeze({})
 
 /** The iterator of a TaskQueue, which gives a task without a promise, at the moment when it can start. */
 export interface DirectIterator {
@@ -49,8 +49,11 @@ export class SourceReader {
   #direct: DirectIterator | undefined
   #mapping: Mapping | undefined
   #isAsync = false
-  /** The source is an iterator over a collection, such as `map.values()`: promises in it may reject before their turn. */
-  #mayHidePromises = false
+  /** Items come from `next()`, one by one and at once, and none was put back. Kept here to save a task six questions. */
+  #isPlain = false
+  #isSync = false
+  /** An iterator over a collection, such as `map.values()`: promises in it may reject before their turn. */
+  #collection: IterableIterator<unknown> | undefined
   #isPulling = false
   /** Inside of the source's own code, when a generator cannot be closed: it is closed afterwards. */
   #isCalling = false
@@ -110,10 +113,12 @@ export class SourceReader {
       this.#mapping = mappingOf(source)
       if (this.#mapping !== undefined) source = this.#mapping.items
       this.#isAsync = isAsyncIterable(source)
-      this.#mayHidePromises = isCollectionIterator(source)
+      if (isCollectionIterator(source)) this.#collection = source
       this.#iterator = openIterator(source)
       if (this.#mapping === undefined) this.#direct = directOf(this.#iterator)
       this.#state = 'open'
+      this.#isSync = !this.#isAsync && this.#collection === undefined
+      this.#isPlain = this.#isSync
     } catch (cause) {
       this.#fail(cause)
     }
@@ -122,19 +127,13 @@ export class SourceReader {
 
   /** The next item; `nothing` if it comes later, or the source is over. */
   pull(): unknown {
-    if (this.#putBack !== undefined && this.#putBack.size > 0) return this.#putBack.shift()
-    if (this.#state !== 'open' || this.#isPulling) return nothing
-    if (this.#direct !== undefined) return this.#take(this.#direct)
-    this.#isPulling = true
+    if (!this.#isPlain) return this.#pullSpecial()
     this.#isCalling = true
     try {
       const result = (this.#iterator as Iterator<unknown>).next()
-      if (this.#isAsync) whenSettled(result, this.#onResult, this.#onRejection)
-      else if (typeof result === 'object' && result !== null && !result.done) {
+      if (typeof result === 'object' && result !== null && !result.done) {
         const {value} = result
         if (value === undefined) checkSynchronous(result)
-        this.#isPulling = false
-        if (this.#mayHidePromises && isThenable(value)) this.#lookThrough()
         if (this.#onClosed === undefined) {
           this.#isCalling = false
           return value
@@ -144,6 +143,26 @@ export class SourceReader {
         checkResult(result)
         this.#finish()
       }
+    } catch (cause) {
+      this.#fail(cause)
+    }
+    this.#called()
+    return nothing
+  }
+
+  #pullSpecial(): unknown {
+    if (this.#putBack !== undefined && this.#putBack.size > 0) {
+      const item = this.#putBack.shift()
+      this.#isPlain = this.#isSync && this.#state === 'open' && this.#putBack.size === 0
+      return item
+    }
+    if (this.#state !== 'open' || this.#isPulling) return nothing
+    if (this.#direct !== undefined) return this.#take(this.#direct)
+    if (this.#collection !== undefined) return this.#pullFromCollection(this.#collection)
+    this.#isPulling = true
+    this.#isCalling = true
+    try {
+      whenSettled((this.#iterator as AsyncIterator<unknown>).next(), this.#onResult, this.#onRejection)
     } catch (cause) {
       this.#isPulling = false
       this.#fail(cause)
@@ -157,6 +176,7 @@ export class SourceReader {
     handleRejection(item)
     this.#putBack ??= new Fifo()
     this.#putBack.unshift(item)
+    this.#isPlain = false
   }
 
   /**
@@ -210,18 +230,28 @@ export class SourceReader {
     this.#host.sourceChanged()
   }
 
-  /** A collection that has one promise may have more, which run already. One of functions is read as it grows. */
-  #lookThrough(): void {
-    this.#mayHidePromises = false
-    const rest = [...(this.#iterator as IterableIterator<unknown>)]
-    handleRejections(rest)
-    this.#iterator = rest[Symbol.iterator]()
+  /** A collection of functions is read as it grows. One that has a promise may have more, which run already. */
+  #pullFromCollection(collection: IterableIterator<unknown>): unknown {
+    const {done, value} = collection.next()
+    if (done) {
+      this.#finish()
+      return nothing
+    }
+    if (isThenable(value)) {
+      const rest = [...collection]
+      handleRejections(rest)
+      this.#iterator = rest[Symbol.iterator]()
+      this.#collection = undefined
+      this.#isPlain = this.#isSync = true
+    }
+    return value
   }
 
   #finish(): void {
     this.#isPulling = false
     this.#state = 'over'
-    this.#iterator = this.#direct = undefined
+    this.#isPlain = false
+    this.#iterator = this.#direct = this.#collection = undefined
   }
 
   #fail(cause: unknown): void {
