@@ -1,155 +1,139 @@
-/** eventemitter3 with one promise more: a listener that throws is reported, and disturbs nobody. */
+/** The only room that knows eventemitter3: keeps listeners, and reports what a listener throws. */
 import {EventEmitter} from 'eventemitter3'
 import {describe} from './errors.js'
 import {report} from './runtime.js'
+import type {Listener} from './types.js'
 
-type Listener = (...args: unknown[]) => void
-
-/** What is registered for a listener: calls it, and reports what it throws. */
-interface Guard extends Listener {
-  readonly listener: object
+/** What eventemitter3 keeps for a listener: calls the listener, and reports what the listener throws. */
+interface Guard {
+  (...args: unknown[]): void
+  readonly listener: Listener
   readonly context: unknown
   readonly isOnce: boolean
 }
 
-/** The listeners of an event, guarded, as they are to be called. */
-type Audience<Events extends object> = {[E in keyof Events]?: readonly Listener[] | undefined}
+/** The guards of each event of the runner, in the order in which they are to be called; `undefined` if none. */
+interface Audience {
+  start: readonly Guard[] | undefined
+  retry: readonly Guard[] | undefined
+  result: readonly Guard[] | undefined
+  error: readonly Guard[] | undefined
+  drain: readonly Guard[] | undefined
+}
+
+/** How a listener is added. */
+export interface ListenerOptions {
+  /** What `this` is for the listener. Default: the target of the emitter. */
+  readonly context?: unknown
+  /** Whether the listener hears one event only. */
+  readonly isOnce?: boolean | undefined
+  /** Whether the listener is called before those that were added earlier. */
+  readonly isFirst?: boolean
+}
 
 /**
- * An event emitter whose `emit` never throws: what a listener throws is reported once, as an uncaught exception,
- * and the others are still called.
+ * The listeners of one target. `emit` never throws: what a listener throws is reported once, as an uncaught
+ * exception, and the others are still called.
  */
-export class Emitter<Events extends object> extends EventEmitter<Events> {
+export class Emitter {
   /**
-   * Whom each event reaches; `undefined` where nobody listens. Kept up to date here, so that an event as
-   * frequent as tasks are can be told to its audience without a look-up by name.
+   * The listeners of the runner's own events as of now, so that an event as frequent as tasks needs no look-up
+   * by name. An array never changes: whoever calls its guards calls those that listened at that moment.
    */
-  protected readonly audience: Audience<Events> = {}
+  readonly audience: Audience = {
+    start: undefined,
+    retry: undefined,
+    result: undefined,
+    error: undefined,
+    drain: undefined,
+  }
+  readonly #target: object
+  readonly #guards = new EventEmitter<Record<PropertyKey, unknown[]>>()
 
-  /**
-   * Calls a listener at each event of that name from now on, in the order in which listeners were added.
-   *
-   * @param event The event's name: `start`, `result`, `error` or `drain`, or one of a subclass.
-   * @param listener Gets the event's arguments. What it throws is reported, and changes nothing.
-   * @param context What `this` is for the listener. Default: the emitter.
-   * @throws TypeError if the listener is no function.
-   * @example
-   * ```ts
-   * runner.on('result', (value, {index}) => console.log(index, value)).on('error', (error) => console.error(error))
-   * ```
-   */
-  override on<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener: EventEmitter.EventListener<Events, E>,
-    context?: unknown,
-  ): this {
-    return this.#add(event, listener, context, false)
+  /** `target` is what `this` is for a listener that was added without a context. */
+  constructor(target: object) {
+    this.#target = target
   }
 
-  /** The same as {@link on}. */
-  override addListener<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener: EventEmitter.EventListener<Events, E>,
-    context?: unknown,
-  ): this {
-    return this.#add(event, listener, context, false)
+  /** Throws a TypeError if the listener is no function. */
+  add(event: PropertyKey, listener: Listener, {context, isOnce = false, isFirst = false}: ListenerOptions = {}): void {
+    if (typeof listener !== 'function') throw new TypeError(`listener must be a function; got ${describe(listener)}`)
+    const guard = this.#guard(event, listener, context, isOnce)
+    const later = isFirst ? this.#guardsOf(event) : []
+    if (isFirst) this.#guards.removeAllListeners(event)
+    for (const added of [guard, ...later]) this.#guards.on(event, added)
+    this.#refresh(event)
   }
 
-  /**
-   * Calls a listener at the next event of that name, and no more.
-   *
-   * @param event The event's name.
-   * @param listener Gets the event's arguments.
-   * @param context What `this` is for the listener. Default: the emitter.
-   * @throws TypeError if the listener is no function.
-   */
-  override once<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener: EventEmitter.EventListener<Events, E>,
-    context?: unknown,
-  ): this {
-    return this.#add(event, listener, context, true)
+  /** Without a listener all of the event go; a context or `isOnce` narrows down which. */
+  remove(event: PropertyKey, listener?: Listener, {context, isOnce = false}: ListenerOptions = {}): void {
+    for (const guard of this.#guardsOf(event))
+      if (
+        listener === undefined ||
+        (guard.listener === listener && (!isOnce || guard.isOnce) && (!context || guard.context === context))
+      )
+        this.#guards.removeListener(event, guard)
+    this.#refresh(event)
   }
 
-  /** The same as {@link removeListener}. */
-  override off<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener?: EventEmitter.EventListener<Events, E>,
-    context?: unknown,
-    once?: boolean,
-  ): this {
-    return this.removeListener(event, listener, context, once)
+  removeAll(): void {
+    for (const event of this.names()) this.remove(event)
   }
 
-  /**
-   * Takes a listener out wherever it was added.
-   *
-   * @param event The event's name.
-   * @param listener The one that was added. Default: all of that event.
-   * @param context Only where it was added with that context. Default: any.
-   * @param once Only where it was added by {@link once}. Default: anywhere.
-   */
-  override removeListener<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener?: EventEmitter.EventListener<Events, E>,
-    context?: unknown,
-    once?: boolean,
-  ): this {
-    if (listener === undefined) super.removeListener(event)
-    for (const guard of super.listeners(event)) {
-      const {listener: guarded, context: bound, isOnce} = guard as unknown as Guard
-      if (guarded === listener && (!once || isOnce) && (!context || bound === context))
-        super.removeListener(event, guard)
-    }
-    return this.#refresh(event)
-  }
-
-  /**
-   * Takes out all listeners.
-   *
-   * @param event Only those of this event. Default: of every one.
-   */
-  override removeAllListeners(event?: EventEmitter.EventNames<Events>): this {
-    const events = event === undefined ? this.eventNames() : [event]
-    super.removeAllListeners(event)
-    for (const name of events) this.#refresh(name)
-    return this
+  /** Whether anybody listens. */
+  emit(event: PropertyKey, args: unknown[]): boolean {
+    return this.#guards.emit(event, ...args)
   }
 
   /** The listeners of an event, as they were added. */
-  override listeners<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-  ): Array<EventEmitter.EventListener<Events, E>> {
-    return super.listeners(event).map((guard) => (guard as unknown as Guard).listener as typeof guard)
+  listeners(event: PropertyKey): Listener[] {
+    return this.#guardsOf(event).map(({listener}) => listener)
   }
 
-  #add<E extends EventEmitter.EventNames<Events>>(
-    event: E,
-    listener: EventEmitter.EventListener<Events, E>,
-    context: unknown,
-    isOnce: boolean,
-  ): this {
-    if (typeof listener !== 'function') throw new TypeError(`listener must be a function; got ${describe(listener)}`)
-    const guard = (...args: unknown[]): void => {
-      if (isOnce) {
-        super.removeListener(event, registered)
-        this.#refresh(event)
-      }
+  count(event: PropertyKey): number {
+    return this.#guards.listenerCount(event)
+  }
+
+  /** The events that have listeners. */
+  names(): Array<string | symbol> {
+    return this.#guards.eventNames() as Array<string | symbol> // numbers have become strings
+  }
+
+  #guard(event: PropertyKey, listener: Listener, context: unknown, isOnce: boolean): Guard {
+    const target = context ?? this.#target
+    const call = (...args: unknown[]): void => {
       try {
-        ;(listener as Listener).apply(context ?? this, args)
+        listener.apply(target, args)
       } catch (error) {
         report(error)
       }
     }
-    const registered = Object.assign(guard, {listener, context, isOnce}) as unknown as typeof listener
-    super.on(event, registered)
-    return this.#refresh(event)
+    if (!isOnce) return Object.assign(call, {listener, context, isOnce})
+    // An event that is caused while this one is told may have called the listener already.
+    let hasBeenCalled = false
+    const callOnce = (...args: unknown[]): void => {
+      if (hasBeenCalled) return
+      hasBeenCalled = true
+      this.#guards.removeListener(event, guard)
+      this.#refresh(event)
+      call(...args)
+    }
+    const guard = Object.assign(callOnce, {listener, context, isOnce})
+    return guard
   }
 
-  #refresh(event: EventEmitter.EventNames<Events>): this {
-    const guards: unknown[] = super.listeners(event)
-    const audience: Partial<Record<EventEmitter.EventNames<Events>, unknown>> = this.audience
-    audience[event] = guards.length > 0 ? guards : undefined
-    return this
+  /** Only guards are ever added. */
+  #guardsOf(event: PropertyKey): Guard[] {
+    return this.#guards.listeners(event) as Guard[]
   }
+
+  #refresh(event: PropertyKey): void {
+    if (!isAudible(event, this.audience)) return
+    const guards = this.#guardsOf(event)
+    this.audience[event] = guards.length > 0 ? guards : undefined
+  }
+}
+
+function isAudible(event: PropertyKey, audience: Audience): event is keyof Audience {
+  return Object.hasOwn(audience, event)
 }

@@ -1,6 +1,6 @@
 /** The runner: wires pump, results and lifecycle together, offers the hooks, and is what users see. */
 /// <reference lib="esnext.disposable" preserve="true" />
-import {Emitter} from './emitter.js'
+import {Emitter, type ListenerOptions} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
 import {Lifecycle} from './lifecycle.js'
 import {type Mapper, mapped} from './mapped.js'
@@ -10,7 +10,9 @@ import {Results} from './results.js'
 import {report} from './runtime.js'
 import {handleRejection} from './tasks.js'
 import type {
+  EventArguments,
   Items,
+  Listener,
   RunnerEvents,
   RunnerOptions,
   RunnerState,
@@ -22,11 +24,6 @@ import type {
   Yielded,
 } from './types.js'
 
-/** A runner as the emitter of its own events. */
-interface OwnEvents<T> {
-  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
-}
-
 /** What a subclass may override, to be compared with. */
 interface Overridable {
   readonly emit: unknown
@@ -34,11 +31,11 @@ interface Overridable {
   readonly execute: unknown
 }
 
-type Listeners = ReadonlyArray<(first: unknown, second?: unknown) => void>
+type Told = ReadonlyArray<(first: unknown, second?: unknown) => void>
 
 interface FrequentAudience {
-  readonly start?: Listeners | undefined
-  readonly result?: Listeners | undefined
+  readonly start?: Told | undefined
+  readonly result?: Told | undefined
 }
 
 /**
@@ -66,15 +63,14 @@ interface FrequentAudience {
  * ```
  */
 export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
-  extends Emitter<RunnerEvents<T> & Events>
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #options: ResolvedOptions
   readonly #results: Results<Awaited<T> | ConcurrentError>
   readonly #pump: Pump<T>
-  // The emitter as the runner itself uses it: types cannot follow a map that subclasses extend.
-  readonly #own = this as unknown as OwnEvents<T>
-  #audience: FrequentAudience = this.audience
+  /** Made for the first listener: a run without listeners does not pay for one. */
+  #emitter: Emitter | undefined
+  #audience: FrequentAudience = this.#heard()
   readonly #lifecycle: Lifecycle
   #run: Promise<RunnerStats> | undefined
 
@@ -87,7 +83,6 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @throws TypeError or RangeError if the source cannot be read or an option is wrong.
    */
   constructor(source: Source<T>, options?: RunnerOptions<Yields>) {
-    super()
     this.#options = resolveOptions(options)
     const {limit, highWaterMark, ordered} = this.#options
     this.#results = new Results(ordered, highWaterMark ?? limit)
@@ -338,6 +333,282 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     return this.#lifecycle.drained
   }
 
+  // Events
+
+  /**
+   * Calls a listener at each event of that name from now on, in the order in which listeners were added.
+   *
+   * @param event `start`, `retry`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
+   * @param listener Gets the event's arguments. What it throws is reported once, as an uncaught exception, and
+   * changes nothing.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * runner.on('result', (value, {index}) => console.log(index, value)).on('error', (error) => console.error(error))
+   * ```
+   */
+  on<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  on<E extends keyof Events>(event: E, listener: (...args: EventArguments<Events, E>) => void, context?: unknown): this
+  on(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context})
+  }
+
+  /**
+   * The same as {@link on}.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   */
+  addListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  addListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  addListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context})
+  }
+
+  /**
+   * Calls a listener at the next event of that name, and no more. It is taken out before it is called.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * runner.once('error', (error) => console.error('the first failure', error))
+   * ```
+   */
+  once<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  once<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  once(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isOnce: true})
+  }
+
+  /**
+   * Takes a listener out wherever it was added.
+   *
+   * @param event The event's name.
+   * @param listener The one that was added. Default: all of that event.
+   * @param context Only where it was added with that context. Default: any.
+   * @param once Only where it was added by {@link once}. Default: anywhere.
+   * @returns The runner.
+   * @example
+   * ```ts
+   * runner.off('result', log)
+   * ```
+   */
+  off<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener?: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  off<E extends keyof Events>(
+    event: E,
+    listener?: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  off(event: PropertyKey, listener?: Listener<never>, context?: unknown, once?: boolean): this {
+    this.#emitter?.remove(event, listener, {context, isOnce: once})
+    return this
+  }
+
+  /**
+   * The same as {@link off}.
+   *
+   * @param event The event's name.
+   * @param listener The one that was added. Default: all of that event.
+   * @param context Only where it was added with that context. Default: any.
+   * @param once Only where it was added by {@link once}. Default: anywhere.
+   * @returns The runner.
+   */
+  removeListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener?: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  removeListener<E extends keyof Events>(
+    event: E,
+    listener?: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+    once?: boolean,
+  ): this
+  removeListener(event: PropertyKey, listener?: Listener<never>, context?: unknown, once?: boolean): this {
+    this.#emitter?.remove(event, listener, {context, isOnce: once})
+    return this
+  }
+
+  /**
+   * Takes out all listeners.
+   *
+   * @param event Only those of this event. Default: of every one.
+   * @returns The runner.
+   */
+  removeAllListeners(event?: keyof RunnerEvents<T> | keyof Events): this {
+    if (event === undefined) this.#emitter?.removeAll()
+    else this.#emitter?.remove(event)
+    return this
+  }
+
+  /**
+   * Tells an event: for subclasses with events of their own. What a listener throws is reported, and is not thrown
+   * here.
+   *
+   * @param event The event's name.
+   * @param args What its listeners get.
+   * @returns Whether anybody listens.
+   * @example
+   * ```ts
+   * class Loader extends ConcurrentRunner<string, false, {progress: [bytes: number]}> {
+   *   protected override execute(task: Task<string>, context: TaskContext): string | PromiseLike<string> {
+   *     this.emit('progress', 0)
+   *     return super.execute(task, context)
+   *   }
+   * }
+   * ```
+   */
+  emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
+  emit<E extends keyof Events>(event: E, ...args: EventArguments<Events, E>): boolean
+  emit(event: PropertyKey, ...args: unknown[]): boolean {
+    return this.#emitter?.emit(event, args) ?? false
+  }
+
+  /**
+   * The listeners of an event, as they were added and in the order in which they are called.
+   *
+   * @param event The event's name.
+   */
+  listeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  listeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
+  listeners(event: PropertyKey): Listener[] {
+    return this.#emitter?.listeners(event) ?? []
+  }
+
+  /**
+   * How many listeners an event has.
+   *
+   * @param event The event's name.
+   */
+  listenerCount(event: keyof RunnerEvents<T> | keyof Events): number {
+    return this.#emitter?.count(event) ?? 0
+  }
+
+  /** The events that have listeners. */
+  eventNames(): Array<string | symbol> {
+    return this.#emitter?.names() ?? []
+  }
+
+  // Events, as far as only Node's `EventEmitter` has them
+
+  /**
+   * As {@link on}, but the listener is called before those that were added earlier. This and the four methods below
+   * make a runner one of Node's event emitters to TypeScript: `events.once(runner, 'drain')` needs no cast.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   * @example
+   * ```ts
+   * const [stats] = await once(runner, 'drain') // of node:events
+   * ```
+   */
+  prependListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  prependListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  prependListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isFirst: true})
+  }
+
+  /**
+   * As {@link once}, but the listener is called before those that were added earlier.
+   *
+   * @param event The event's name.
+   * @param listener Gets the event's arguments.
+   * @param context What `this` is for the listener. Default: the runner.
+   * @returns The runner.
+   * @throws TypeError if the listener is no function.
+   */
+  prependOnceListener<E extends keyof RunnerEvents<T>>(
+    event: E,
+    listener: (...args: RunnerEvents<T>[E]) => void,
+    context?: unknown,
+  ): this
+  prependOnceListener<E extends keyof Events>(
+    event: E,
+    listener: (...args: EventArguments<Events, E>) => void,
+    context?: unknown,
+  ): this
+  prependOnceListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
+    return this.#listen(event, listener, {context, isOnce: true, isFirst: true})
+  }
+
+  /**
+   * The same as {@link listeners}: there are no wrappers to be seen.
+   *
+   * @param event The event's name.
+   */
+  rawListeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  rawListeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
+  rawListeners(event: PropertyKey): Listener[] {
+    return this.#emitter?.listeners(event) ?? []
+  }
+
+  /** Always `Infinity`: an event may have any number of listeners, and no warning is printed. */
+  getMaxListeners(): number {
+    return Infinity
+  }
+
+  /**
+   * Changes nothing: an event may have any number of listeners.
+   *
+   * @returns The runner.
+   */
+  setMaxListeners(_count: number): this {
+    return this
+  }
+
+  #listen(event: PropertyKey, listener: Listener<never>, options: ListenerOptions): this {
+    this.#emitter ??= new Emitter(this)
+    this.#emitter.add(event, listener, options)
+    return this
+  }
+
   // Hooks for subclasses
 
   /**
@@ -511,7 +782,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   #tell<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void {
     this.#lifecycle.hold()
     try {
-      this.#own.emit(event, ...args)
+      this.emit(event, ...args)
     } catch (error) {
       report(error) // of an `emit` that a subclass overrides
     }
@@ -519,11 +790,24 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
   }
 
   /** Tells what happens as often as tasks do: `#tell` for those who are known to listen. */
-  #call(audience: Listeners | undefined, first: unknown, second?: unknown): void {
+  #call(audience: Told | undefined, first: unknown, second?: unknown): void {
     if (audience === undefined) return
     this.#lifecycle.hold()
     for (const listener of audience) listener(first, second)
     this.#lifecycle.release()
+  }
+
+  /** Whom the frequent events reach, as of the moment it is read. */
+  #heard(): FrequentAudience {
+    const emitter = (): Emitter | undefined => this.#emitter
+    return {
+      get start() {
+        return emitter()?.audience.start
+      },
+      get result() {
+        return emitter()?.audience.result
+      },
+    }
   }
 
   /** The audience where a subclass overrides `emit`, and wants to be asked. */

@@ -201,8 +201,27 @@ export interface RunnerStats {
 }
 
 /**
+ * Why a task is tried again, and when.
+ *
+ * @example
+ * ```ts
+ * runner.on('retry', ({index}, {error, attempt, delay}: RetryInfo) =>
+ *   console.log(`${index} failed ${attempt} times, again in ${delay} ms`, error),
+ * )
+ * ```
+ */
+export interface RetryInfo {
+  /** What the attempt threw or rejected with: the raw value, not wrapped. */
+  readonly error: unknown
+  /** Which attempt has failed, counted from 1. */
+  readonly attempt: number
+  /** Milliseconds until the task may start again. */
+  readonly delay: number
+}
+
+/**
  * The events of a runner and what their listeners get. Every `start` is followed by exactly one `result` or
- * `error` with the same context.
+ * `error` with the same `index`.
  *
  * @example
  * ```ts
@@ -213,8 +232,10 @@ export interface RunnerStats {
  * ```
  */
 export type RunnerEvents<T> = {
-  /** A task is about to be called. */
+  /** A task is about to be called for the first time. */
   start: [context: TaskContext]
+  /** An attempt has failed, and the task will be tried again. */
+  retry: [context: TaskContext, info: RetryInfo]
   /** A task succeeded, whether or not anybody consumes its result. */
   result: [value: Awaited<T>, context: TaskContext]
   /** A task failed; without a context: its item was no task, or the source, its cleanup or a hook failed. */
@@ -222,3 +243,24 @@ export type RunnerEvents<T> = {
   /** The run is over, however it ended: once, and last. */
   drain: [stats: RunnerStats]
 }
+
+/**
+ * What the listeners of an event get: its entry in a map of events, if that is a tuple.
+ *
+ * @example
+ * ```ts
+ * const hear = (...[value, {index}]: EventArguments<RunnerEvents<string>, 'result'>): void => console.log(index, value)
+ * ```
+ */
+export type EventArguments<Events, E extends keyof Events> = Events[E] extends readonly unknown[] ? Events[E] : never
+
+/**
+ * A function that listens to an event, as `listeners()` gives it. Its parameters are compared as those of a method
+ * are, so that a runner is assignable wherever its results are.
+ *
+ * @example
+ * ```ts
+ * const first: Listener<[value: string, context: TaskContext]> | undefined = runner.listeners('result')[0]
+ * ```
+ */
+export type Listener<Args extends readonly unknown[] = unknown[]> = {listen(...args: Args): void}['listen']
