@@ -471,7 +471,9 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event Only those of this event. Default: of every one.
    * @returns The runner.
    */
-  removeAllListeners(event?: keyof RunnerEvents<T> | keyof Events): this {
+  removeAllListeners(event?: keyof RunnerEvents<T>): this
+  removeAllListeners(event?: keyof Events): this
+  removeAllListeners(event?: PropertyKey): this {
     if (event === undefined) this.#emitter?.removeAll()
     else this.#emitter?.remove(event)
     return this
@@ -516,7 +518,9 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    *
    * @param event The event's name.
    */
-  listenerCount(event: keyof RunnerEvents<T> | keyof Events): number {
+  listenerCount(event: keyof RunnerEvents<T>): number
+  listenerCount(event: keyof Events): number
+  listenerCount(event: PropertyKey): number {
     return this.#emitter?.count(event) ?? 0
   }
 
