@@ -1,6 +1,6 @@
 /** `concurrent`, as Python's `aio.tasks` has it: the runner as a function. */
 import {ConcurrentRunner} from './runner.js'
-import type {RunnerOptions, Source} from './types.js'
+import type {Items, RunnerOptions, Source, Task, TaskResult} from './types.js'
 
 /**
  * Runs the tasks of a source, at most `limit` at once, and yields results as they become available.
@@ -15,7 +15,16 @@ import type {RunnerOptions, Source} from './types.js'
  * for await (const body of concurrent(urls.map((url) => () => load(url)), {limit: 4})) console.log(body)
  * ```
  */
-export function concurrent<T, Yields extends boolean = false>(
+export function concurrent<T, Yields extends boolean | undefined = false>(
+  source: Source<T>,
+  options?: RunnerOptions<Yields>,
+): ConcurrentRunner<T, Yields>
+/** The same where tasks give results of different types: the runner yields their union. */
+export function concurrent<K, Yields extends boolean | undefined = false>(
+  source: Items<K & Task<unknown>>,
+  options?: RunnerOptions<Yields>,
+): ConcurrentRunner<TaskResult<K>, Yields>
+export function concurrent<T, Yields extends boolean | undefined>(
   source: Source<T>,
   options?: RunnerOptions<Yields>,
 ): ConcurrentRunner<T, Yields> {

@@ -3,6 +3,7 @@ import type {TaskContext} from './types.js'
 
 export class Context implements TaskContext {
   readonly index: number
+  readonly item: unknown
   #controller: AbortController | undefined
   #aborted: {readonly reason: unknown} | undefined
 

@@ -16,7 +16,7 @@ export interface PumpHooks<T> {
   /** Awaited before each pull. */
   readonly gate: (() => PromiseLike<void> | void) | undefined
   /** Runs a task in place of the pump. */
-  readonly execute: ((task: Task<T>, context: TaskContext) => T | PromiseLike<T>) | undefined
+  readonly execute: {call(task: Task<T>, context: TaskContext): T | PromiseLike<T>}['call'] | undefined
   /** Who listens, as of now: nothing is told that nobody hears. */
   readonly audience: Audience
 }

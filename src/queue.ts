@@ -7,11 +7,11 @@ import {Priorities} from './priorities.js'
 import {nextTurn} from './runtime.js'
 import {nothing, takeNow} from './source.js'
 import {handleRejection, refused} from './tasks.js'
-import type {PushOptions, QueueOptions, Task} from './types.js'
+import type {PushOptions, QueueOptions, Task, TaskFunction} from './types.js'
 
 /** An iterator's call of `next` that waits for a task. */
-type Taker<T> = DeferredPromise<IteratorResult<Task<T>, undefined>> & {
-  readonly iterator: AsyncIterator<Task<T>, undefined>
+type Taker<T> = DeferredPromise<IteratorResult<TaskFunction<T>, undefined>> & {
+  readonly iterator: AsyncIterator<TaskFunction<T>, undefined>
 }
 
 /**
@@ -33,7 +33,7 @@ type Taker<T> = DeferredPromise<IteratorResult<Task<T>, undefined>> & {
  * await running
  * ```
  */
-export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
+export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #capacity: number
   readonly #waiting = new Priorities<Entry>()
   /** Tasks that runners have taken and that have not settled. */
@@ -95,6 +95,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
    * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
    * ```
    */
+  push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>>
+  /** To a queue whose results nobody needs: takes tasks that give anything. */
+  push(this: TaskQueue<void>, task: Task<unknown>, options?: PushOptions): Promise<void>
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
     checkTask(task)
     const {priority, signal} = resolvePush(options)
@@ -197,21 +200,21 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
   }
 
   /** An iterator for one runner, which calls this itself. Several runners share the tasks. */
-  [Symbol.asyncIterator](): AsyncIterator<Task<T>, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
     let hasEnded = false
-    const take = (): Task<T> | typeof nothing => {
+    const take = (): TaskFunction<T> | typeof nothing => {
       const entry = hasEnded ? undefined : this.#waiting.shift()
       return entry ? this.#take(entry) : nothing
     }
-    const next = (): Promise<IteratorResult<Task<T>, undefined>> => {
+    const next = (): Promise<IteratorResult<TaskFunction<T>, undefined>> => {
       const task = take()
       if (task !== nothing) return Promise.resolve({done: false, value: task})
       if (hasEnded || this.#state === 'closed') return Promise.resolve({done: true, value: undefined})
-      const taker = Object.assign(pDefer<IteratorResult<Task<T>, undefined>>(), {iterator})
+      const taker = Object.assign(pDefer<IteratorResult<TaskFunction<T>, undefined>>(), {iterator})
       this.#takers.push(taker)
       return taker.promise
     }
-    const iterator: AsyncIterator<Task<T>, undefined> = {
+    const iterator: AsyncIterator<TaskFunction<T>, undefined> = {
       next: Object.assign(next, {[takeNow]: take}),
       // Also while `next` waits: an empty queue keeps no runner from ending.
       return: async () => {
@@ -236,10 +239,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<Task<T>> {
     }
   }
 
-  #take(entry: Entry): Task<T> {
+  #take(entry: Entry): TaskFunction<T> {
     this.#running++
     this.#admit()
-    return entry.take() as Task<T>
+    return entry.take() as TaskFunction<T>
   }
 
   /** Fewer tasks wait, or fewer run. */

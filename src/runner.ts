@@ -3,7 +3,7 @@
 import {Emitter, type ListenerOptions} from './emitter.js'
 import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
 import {Lifecycle} from './lifecycle.js'
-import {type Mapper, mapped} from './mapped.js'
+import {mapped} from './mapped.js'
 import {checkLimit, type ResolvedOptions, resolveOptions, resolveStop} from './options.js'
 import {Pump} from './pump.js'
 import {Results} from './results.js'
@@ -13,6 +13,7 @@ import type {
   EventArguments,
   Items,
   Listener,
+  Mapper,
   RunnerEvents,
   RunnerOptions,
   RunnerState,
@@ -30,6 +31,12 @@ interface Overridable {
   readonly ready: unknown
   readonly execute: unknown
 }
+
+/** A class that makes runners from a source and the options of every runner, and needs nothing more. */
+type RunnerClass<T, Yields extends boolean | undefined> = new (
+  source: Source<T>,
+  options?: RunnerOptions<Yields>,
+) => ConcurrentRunner<NoInfer<T>, Yields>
 
 type Told = ReadonlyArray<(first: unknown, second?: unknown) => void>
 
@@ -62,7 +69,7 @@ interface FrequentAudience {
  * for await (const response of runner) console.log(response.status)
  * ```
  */
-export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
+export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Events extends object = {}>
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #options: ResolvedOptions
@@ -118,9 +125,30 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
    * ```
    */
-  static map<I, T, Yields extends boolean = false>(
-    items: Items<I>,
-    mapper: Mapper<I, T>,
+  static map<Item, T, Yields extends boolean | undefined = false>(
+    this: RunnerClass<NoInfer<T>, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: Mapper<Item, T>,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<T, Yields>
+  /** The same where the mapper gives a value or a promise of another type: the runner yields the union. */
+  static map<Item, Result, Yields extends boolean | undefined = false>(
+    this: RunnerClass<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: (item: Item, context: TaskContext<Item>) => Result,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<Awaited<Result>, Yields>
+  /** The same on a subclass whose tasks all give results of one type. */
+  static map<Item, T, Yields extends boolean | undefined = false>(
+    this: RunnerClass<T, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: Mapper<Item, NoInfer<T>>,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<T, Yields>
+  static map<Item, T, Yields extends boolean | undefined>(
+    this: RunnerClass<T, Yields>,
+    items: Items<Item>,
+    mapper: Mapper<Item, T>,
     options?: RunnerOptions<Yields>,
   ): ConcurrentRunner<T, Yields> {
     return new this(mapped(items, mapper), options)
@@ -354,6 +382,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   on<E extends keyof Events>(event: E, listener: (...args: EventArguments<Events, E>) => void, context?: unknown): this
   on(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
     return this.#listen(event, listener, {context})
@@ -373,6 +402,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   addListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -400,6 +430,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   once<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -419,7 +450,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @returns The runner.
    * @example
    * ```ts
-   * runner.off('result', log)
+   * const log = (value: string): void => console.log(value)
+   * runner.on('result', log).off('result', log)
    * ```
    */
   off<E extends keyof RunnerEvents<T>>(
@@ -428,6 +460,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     context?: unknown,
     once?: boolean,
   ): this
+  /** The same for an event that a subclass adds. */
   off<E extends keyof Events>(
     event: E,
     listener?: (...args: EventArguments<Events, E>) => void,
@@ -454,6 +487,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     context?: unknown,
     once?: boolean,
   ): this
+  /** The same for an event that a subclass adds. */
   removeListener<E extends keyof Events>(
     event: E,
     listener?: (...args: EventArguments<Events, E>) => void,
@@ -472,6 +506,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @returns The runner.
    */
   removeAllListeners(event?: keyof RunnerEvents<T>): this
+  /** The same for an event that a subclass adds. */
   removeAllListeners(event?: keyof Events): this
   removeAllListeners(event?: PropertyKey): this {
     if (event === undefined) this.#emitter?.removeAll()
@@ -497,6 +532,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
+  /** The same for an event that a subclass adds. */
   emit<E extends keyof Events>(event: E, ...args: EventArguments<Events, E>): boolean
   emit(event: PropertyKey, ...args: unknown[]): boolean {
     return this.#emitter?.emit(event, args) ?? false
@@ -508,6 +544,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event The event's name.
    */
   listeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  /** The same for an event that a subclass adds. */
   listeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
   listeners(event: PropertyKey): Listener[] {
     return this.#emitter?.listeners(event) ?? []
@@ -519,6 +556,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event The event's name.
    */
   listenerCount(event: keyof RunnerEvents<T>): number
+  /** The same for an event that a subclass adds. */
   listenerCount(event: keyof Events): number
   listenerCount(event: PropertyKey): number {
     return this.#emitter?.count(event) ?? 0
@@ -542,7 +580,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @throws TypeError if the listener is no function.
    * @example
    * ```ts
-   * const [stats] = await once(runner, 'drain') // of node:events
+   * import {once} from 'node:events'
+   *
+   * const drained = once(runner, 'drain')
+   * await runner.run()
+   * const [stats] = await drained
    * ```
    */
   prependListener<E extends keyof RunnerEvents<T>>(
@@ -550,6 +592,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   prependListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -573,6 +616,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   prependOnceListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -588,6 +632,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event The event's name.
    */
   rawListeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  /** The same for an event that a subclass adds. */
   rawListeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
   rawListeners(event: PropertyKey): Listener[] {
     return this.#emitter?.listeners(event) ?? []

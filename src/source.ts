@@ -138,7 +138,7 @@ export class SourceReader<I> {
     if (!this.#isCalling) this.#return(onClosed)
   }
 
-  readonly #onResult = (result: IteratorResult<I>): void => {
+  readonly #onResult: {call(result: IteratorResult<I>): void}['call'] = (result) => {
     let item: I
     try {
       checkResult(result)

@@ -4,14 +4,17 @@ import type {ConcurrentError} from './errors.js'
 /**
  * What a task is told when it is called.
  *
+ * @typeParam Item What `item` is; known where `map` or `mapped` made the task.
  * @example
  * ```ts
  * const task = ({index, signal}: TaskContext) => fetch(urls[index] ?? '', {signal})
  * ```
  */
-export interface TaskContext {
+export interface TaskContext<Item = unknown> {
   /** The task's place in its source, counted from 0. */
   readonly index: number
+  /** The item that `map` or `mapped` made the task from; else `undefined`. */
+  readonly item: Item
   /**
    * Aborts when the task should give up: with the reason of the run's end if that was not a graceful
    * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read.
@@ -70,6 +73,26 @@ export type Items<I> = Iterable<I> | AsyncIterable<I> | ((signal: AbortSignal) =
 export type Source<T> = Items<Task<T>>
 
 /**
+ * What is done with one item: gets the item and its task's context, and gives the result, or throws.
+ *
+ * @example
+ * ```ts
+ * const load: Mapper<string, string> = async (url, {signal}) => (await fetch(url, {signal})).text()
+ * ```
+ */
+export type Mapper<Item, T> = (item: Item, context: TaskContext<Item>) => T | PromiseLike<T>
+
+/**
+ * What a task gives, awaited.
+ *
+ * @example
+ * ```ts
+ * const result: TaskResult<() => Promise<string>> = await load(url)
+ * ```
+ */
+export type TaskResult<K> = K extends (...args: never) => infer Result ? Awaited<Result> : Awaited<K>
+
+/**
  * What a run yields: results, and with `yieldExceptions` wrapped errors in their places too.
  *
  * @example
@@ -77,7 +100,9 @@ export type Source<T> = Items<Task<T>>
  * const found: Array<Yielded<string, true>> = await concurrent(tasks, {yieldExceptions: true}).toArray()
  * ```
  */
-export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T> | ConcurrentError : Awaited<T>
+export type Yielded<T, Yields extends boolean | undefined> = Yields extends true
+  ? Awaited<T> | ConcurrentError
+  : Awaited<T>
 
 /**
  * How a run behaves. Every option may be left out or be `undefined`.
@@ -87,7 +112,7 @@ export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T
  * const options: RunnerOptions = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
  * ```
  */
-export interface RunnerOptions<Yields extends boolean = boolean> {
+export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /**
    * How many tasks may run at once: an integer ≥ 1, or `-1` or `Infinity` for no limit.
    * Default: {@link defaultLimit}, that is `min(32, cores + 4)`.
@@ -263,4 +288,7 @@ export type EventArguments<Events, E extends keyof Events> = Events[E] extends r
  * const first: Listener<[value: string, context: TaskContext]> | undefined = runner.listeners('result')[0]
  * ```
  */
-export type Listener<Args extends readonly unknown[] = unknown[]> = {listen(...args: Args): void}['listen']
+export type Listener<Args extends readonly unknown[] = unknown[]> = {
+  /** Gets what the event carries. */
+  listen(...args: Args): void
+}['listen']

@@ -173,6 +173,7 @@ test('the runner’s signal is asked for when the task first reads its own, and 
   let reads = 0
   const context = {
     index: 0,
+    item: undefined,
     get signal() {
       reads++
       return signal
