@@ -19,7 +19,18 @@ export function concurrent<T, Yields extends boolean | undefined = false>(
   source: Source<T>,
   options?: RunnerOptions<Yields>,
 ): ConcurrentRunner<T, Yields>
-/** The same where tasks give results of different types: the runner yields their union. */
+/**
+ * The same where tasks give results of different types: the runner yields their union.
+ *
+ * @param source Where tasks come from.
+ * @param options See {@link RunnerOptions}; all are optional.
+ * @returns `new ConcurrentRunner(source, options)`, which says more.
+ * @throws TypeError or RangeError if the source cannot be read or an option is wrong.
+ * @example
+ * ```ts
+ * const results: Array<number | string> = await concurrent([() => 1, async () => 'a']).toArray()
+ * ```
+ */
 export function concurrent<K, Yields extends boolean | undefined = false>(
   source: Items<K & Task<unknown>>,
   options?: RunnerOptions<Yields>,

@@ -24,7 +24,18 @@ import type {Items, Mapper, Source, Task, TaskContext} from './types.js'
  * ```
  */
 export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T>
-/** The same where the mapper gives a value or a promise of another type. */
+/**
+ * The same where the mapper gives a value or a promise of another type.
+ *
+ * @param items Any iterable or async iterable, or a function that makes one when the run starts.
+ * @param mapper What to do with an item; gets the task's context too.
+ * @returns A source for one runner.
+ * @throws TypeError if the items cannot be read or the mapper is no function.
+ * @example
+ * ```ts
+ * const found: Source<number | string> = mapped(urls, (url) => (url === '' ? 0 : load(url)))
+ * ```
+ */
 export function mapped<Item, Result>(
   items: Items<Item>,
   mapper: (item: Item, context: TaskContext<Item>) => Result,

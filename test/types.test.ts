@@ -1,4 +1,4 @@
-import {EventEmitter, on, once} from 'node:events'
+import events from 'node:events'
 import test from 'ava'
 import {
   type ConcurrentError,
@@ -376,7 +376,8 @@ test('yieldExceptions: undefined counts as false', (t) => {
   const byMap = ConcurrentRunner.map([1], (item) => item, {yieldExceptions: undefined})
   const mixed = concurrent([() => 1, async () => 'a'], {yieldExceptions: undefined})
   const either = concurrent(numbers, {yieldExceptions: set as boolean | undefined})
-  const unknown = concurrent(numbers, {} as RunnerOptions)
+  const options: RunnerOptions = {}
+  const unknown = concurrent(numbers, options)
   const same: ConcurrentRunner<number> = off
   t.true(holds<Equal<Gives<typeof off>, number>>())
   t.true(holds<Equal<Gives<typeof byNew>, number>>())
@@ -402,15 +403,21 @@ test('the item of a context has the type that map() knows', (t) => {
 // Subclasses
 
 class Traced<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields, {traced: [number, number]}> {
-  constructor(source: Source<T>, options: RunnerOptions<Yields> & {readonly tracer: string}) {
+  readonly tracer: string
+
+  constructor(source: Source<T>, {tracer, ...options}: RunnerOptions<Yields> & {readonly tracer: string}) {
     super(source, options)
+    this.tracer = tracer
   }
 }
 class Fixed extends ConcurrentRunner<number> {}
 class Lenient<T> extends ConcurrentRunner<T, true> {}
 class Loose<T> extends ConcurrentRunner<T> {
-  constructor(source: Source<T>, options?: RunnerOptions<false> & {readonly tracer?: string}) {
+  readonly tracer: string | undefined
+
+  constructor(source: Source<T>, {tracer, ...options}: RunnerOptions<false> & {readonly tracer?: string} = {}) {
     super(source, options)
+    this.tracer = tracer
   }
 }
 
@@ -448,14 +455,16 @@ test('map() of a subclass compiles where the options of a runner are all that it
 })
 
 // A subclass that lets its own subclasses add events. Its own it emits as what it is to all of them.
+function trace<T>(runner: ConcurrentRunner<T, false, {traced: [number, number]}>): void {
+  runner.emit('traced', 1, 2)
+  // @ts-expect-error two numbers
+  runner.emit('traced', 1)
+}
 class Layer<T, More extends object = {}> extends ConcurrentRunner<T, false, {traced: [number, number]} & More> {
   trace(): void {
-    const own: ConcurrentRunner<T, false, {traced: [number, number]}> = this
-    own.emit('traced', 1, 2)
+    trace(this)
     this.emit('drain', this.stats)
-    void once(this, 'traced')
-    // @ts-expect-error two numbers
-    own.emit('traced', 1)
+    void events.once(this, 'traced')
   }
 }
 class Top<T> extends Layer<T, {done: [name: string]}> {
@@ -502,13 +511,13 @@ test("a runner is one of Node's event emitters", (t) => {
   t.true(
     compiles(async () => {
       const runner = new Top(numbers)
-      const emitter: EventEmitter = runner
-      await once(runner, 'drain')
-      for await (const [value] of on(runner, 'result', {close: ['drain']})) t.is(typeof value, 'number')
+      const emitter: events.EventEmitter = runner
+      await events.once(runner, 'drain')
+      for await (const [value] of events.on(runner, 'result', {close: ['drain']})) t.is(typeof value, 'number')
       return emitter
     }),
   )
-  t.false(concurrent(numbers) instanceof EventEmitter)
+  t.false(concurrent(numbers) instanceof events.EventEmitter)
 })
 
 test('a subclass may have a field of any name that is not documented', (t) => {
