@@ -25,13 +25,6 @@ import type {
   Yielded,
 } from './types.js'
 
-/** What a subclass may override, to be compared with. */
-interface Overridable {
-  readonly emit: unknown
-  readonly ready: unknown
-  readonly execute: unknown
-}
-
 /** A class that makes runners from a source and the options of every runner, and needs nothing more. */
 type RunnerClass<T, Yields extends boolean | undefined> = new (
   source: Source<T>,
@@ -740,7 +733,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   #start(): void {
     if (!this.#lifecycle.start(this.#options.signal)) return
     // What is not overridden need not be asked on every task's way.
-    const base: Overridable = ConcurrentRunner.prototype as unknown as Overridable
+    const base: ConcurrentRunner<unknown, boolean> = ConcurrentRunner.prototype
     if (this.emit !== base.emit) this.#audience = this.#emitted()
     this.#pump.open(() => this.#lifecycle.signal, {
       gate: this.ready === base.ready ? undefined : () => this.ready(this.#lifecycle.signal),
