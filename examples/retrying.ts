@@ -3,8 +3,8 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner, type RunnerOptions, type Source, type Task, type TaskContext} from 'aio-tasks'
 import pRetry, {type Options, type RetryContext} from 'p-retry'
 
-/** `retry` comes before each further attempt, with its number and the error of the one before. */
-type RetryEvents = {retry: [context: TaskContext, attempt: number, error: Error]}
+/** `again` comes before each further attempt, with its number and the error of the one before. */
+type RetryEvents = {again: [context: TaskContext, attempt: number, error: Error]}
 type Retrying = Omit<Options, 'signal' | 'onFailedAttempt'>
 
 export class RetryingRunner<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields, RetryEvents> {
@@ -19,7 +19,7 @@ export class RetryingRunner<T, Yields extends boolean = false> extends Concurren
     if (typeof task !== 'function') return super.execute(task, context) // a promise cannot be run again
     let failure: RetryContext | undefined
     const attempt = (number: number): T | PromiseLike<T> => {
-      if (failure !== undefined) this.emit('retry', context, number, failure.error)
+      if (failure !== undefined) this.emit('again', context, number, failure.error)
       return super.execute(task, context)
     }
     return pRetry(attempt, {
@@ -48,7 +48,7 @@ function* jobs() {
 
 if (process.argv[1] === import.meta.filename) {
   const runner = new RetryingRunner(jobs(), {limit: 3, retrying: {retries: 2, minTimeout: 50}})
-  runner.on('retry', ({index}, attempt, {message}) => console.log(`job ${index} ${message}: attempt ${attempt}`))
+  runner.on('again', ({index}, attempt, {message}) => console.log(`job ${index} ${message}: attempt ${attempt}`))
   for await (const result of runner) console.log(result)
   console.log(`at most ${most} attempts at once`)
 }

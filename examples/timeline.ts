@@ -17,12 +17,12 @@ import {toSvg} from './timeline/svg.js'
 import {toTrace} from './timeline/trace.js'
 
 /** Tries a task that fails once more, after a while, and says so. */
-class RetryingRunner<T> extends ConcurrentRunner<T, true, {retry: [context: TaskContext, ms: number]}> {
+class RetryingRunner<T> extends ConcurrentRunner<T, true, {again: [context: TaskContext, ms: number]}> {
   protected override async execute(task: Task<T>, context: TaskContext): Promise<T> {
     try {
       return await super.execute(task, context)
     } catch {
-      this.emit('retry', context, 60)
+      this.emit('again', context, 60)
       await sleep(60, undefined, {signal: context.signal})
       return super.execute(task, context)
     }
@@ -68,7 +68,7 @@ const [limit, tasks] = [Number(values.limit), Number(values.tasks)]
 const source = folder === undefined ? demo(tasks) : checksums(folder)
 const runner = new RetryingRunner<unknown>(source, {limit, yieldExceptions: true})
 const recorder = new Recorder(runner)
-runner.on('retry', (context, ms) => recorder.waits(context, ms))
+runner.on('again', (context, ms) => recorder.waits(context, ms))
 if (folder === undefined)
   runner.on('start', ({index}) => {
     if (index === Math.round(tasks * 0.35)) runner.limit = limit + 2

@@ -20,7 +20,7 @@ import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
  * for await (const user of inflate(users, (user) => [user.loadAvatar(), user.loadPosts()], {limit: 4})) show(user)
  * ```
  */
-export function inflate<O, Yields extends boolean = false>(
+export function inflate<O, Yields extends boolean | undefined = false>(
   objects: Items<O>,
   awaitables: (object: O, context: TaskContext) => Iterable<Task<unknown>> | AsyncIterable<Task<unknown>>,
   options?: RunnerOptions<Yields>,

@@ -13,14 +13,43 @@ export interface Mapping {
 export const mapping: unique symbol = Symbol('mapping')
 
 /**
- * A source of one task for each item: as lazy as the items, and closed as they would be. `ConcurrentRunner.map` is a
- * runner over it; this function is for subclasses with options of their own.
+ * A source of one task for each item, as lazy as the items are and closed as they would be: what `map` runs, for
+ * subclasses with options of their own.
  *
  * @param items Any iterable or async iterable, or a function that makes one when the run starts.
  * @param mapper What to do with an item; gets the task's context too.
- * @throws TypeError if an argument is wrong.
+ * @returns A source for one runner.
+ * @throws TypeError if the items cannot be read or the mapper is no function.
+ * @example
+ * ```ts
+ * class Named<T> extends ConcurrentRunner<T> {
+ *   constructor(source: Source<T>, options: RunnerOptions<false> & {readonly name: string}) {
+ *     const {name, ...rest} = options
+ *     super(source, rest)
+ *     this.on('drain', () => console.log(`${name} is done`))
+ *   }
+ * }
+ * const named = new Named(mapped(urls, load), {name: 'pages', limit: 4})
+ * ```
  */
-export function mapped<I, T>(items: Items<I>, mapper: Mapper<I, T>): Source<T> {
+export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T>
+/**
+ * The same where the mapper gives a value or a promise of another type.
+ *
+ * @param items Any iterable or async iterable, or a function that makes one when the run starts.
+ * @param mapper What to do with an item; gets the task's context too.
+ * @returns A source for one runner.
+ * @throws TypeError if the items cannot be read or the mapper is no function.
+ * @example
+ * ```ts
+ * const found: Source<number | string> = mapped(urls, (url) => (url === '' ? 0 : load(url)))
+ * ```
+ */
+export function mapped<Item, Result>(
+  items: Items<Item>,
+  mapper: (item: Item, context: TaskContext<Item>) => Result,
+): Source<Awaited<Result>>
+export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T> {
   checkSource('items', items)
   checkFunction('mapper', mapper)
   return typeof items === 'function' ? (signal) => mapIterable(items(signal), mapper) : mapIterable(items, mapper)

@@ -35,7 +35,7 @@ export function defaultLimit(): number {
 }
 
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
-export function resolveOptions(options: RunnerOptions = {}): ResolvedOptions {
+export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkObject('options', options)
   return {
     limit: options.limit === undefined ? defaultLimit() : checkLimit(options.limit),

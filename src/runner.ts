@@ -23,6 +23,12 @@ import type {
   Yielded,
 } from './types.js'
 
+/** A class that makes runners from a source and the options of every runner, and needs nothing more. */
+type RunnerClass<T, Yields extends boolean | undefined> = new (
+  source: Source<T>,
+  options?: RunnerOptions<Yields>,
+) => ConcurrentRunner<NoInfer<T>, Yields>
+
 /**
  * Runs the tasks of a source, at most `limit` at once. It is an async iterator over the results as
  * they become available, an event emitter that tells what happens, and a base class whose hooks
@@ -47,7 +53,7 @@ import type {
  * for await (const response of runner) console.log(response.status)
  * ```
  */
-export class ConcurrentRunner<T, Yields extends boolean = false, Events extends object = {}>
+export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Events extends object = {}>
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #run: Run<T>
@@ -82,9 +88,30 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
    * ```
    */
-  static map<I, T, Yields extends boolean = false>(
-    items: Items<I>,
-    mapper: Mapper<I, T>,
+  static map<Item, T, Yields extends boolean | undefined = false>(
+    this: RunnerClass<NoInfer<T>, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: Mapper<Item, T>,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<T, Yields>
+  /** The same where the mapper gives a value or a promise of another type: the runner yields the union. */
+  static map<Item, Result, Yields extends boolean | undefined = false>(
+    this: RunnerClass<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: (item: Item, context: TaskContext<Item>) => Result,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<Awaited<Result>, Yields>
+  /** The same on a subclass whose tasks all give results of one type. */
+  static map<Item, T, Yields extends boolean | undefined = false>(
+    this: RunnerClass<T, NoInfer<Yields>>,
+    items: Items<Item>,
+    mapper: Mapper<Item, NoInfer<T>>,
+    options?: RunnerOptions<Yields>,
+  ): ConcurrentRunner<T, Yields>
+  static map<Item, T, Yields extends boolean | undefined>(
+    this: RunnerClass<T, Yields>,
+    items: Items<Item>,
+    mapper: Mapper<Item, T>,
     options?: RunnerOptions<Yields>,
   ): ConcurrentRunner<T, Yields> {
     return new this(mapped(items, mapper), options)
@@ -302,6 +329,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   on<E extends keyof Events>(event: E, listener: (...args: EventArguments<Events, E>) => void, context?: unknown): this
   on(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
     return this.#listen(event, listener, {context})
@@ -321,6 +349,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   addListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -348,6 +377,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   once<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -367,7 +397,8 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @returns The runner.
    * @example
    * ```ts
-   * runner.off('result', log)
+   * const log = (value: string): void => console.log(value)
+   * runner.on('result', log).off('result', log)
    * ```
    */
   off<E extends keyof RunnerEvents<T>>(
@@ -376,6 +407,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     context?: unknown,
     once?: boolean,
   ): this
+  /** The same for an event that a subclass adds. */
   off<E extends keyof Events>(
     event: E,
     listener?: (...args: EventArguments<Events, E>) => void,
@@ -402,6 +434,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     context?: unknown,
     once?: boolean,
   ): this
+  /** The same for an event that a subclass adds. */
   removeListener<E extends keyof Events>(
     event: E,
     listener?: (...args: EventArguments<Events, E>) => void,
@@ -419,7 +452,10 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event Only those of this event. Default: of every one.
    * @returns The runner.
    */
-  removeAllListeners<E extends keyof RunnerEvents<T> | keyof Events>(event?: E): this {
+  removeAllListeners(event?: keyof RunnerEvents<T>): this
+  /** The same for an event that a subclass adds. */
+  removeAllListeners(event?: keyof Events): this
+  removeAllListeners(event?: PropertyKey): this {
     if (event === undefined) this.#emitter?.removeAll()
     else this.#emitter?.remove(event)
     return this
@@ -443,6 +479,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * ```
    */
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
+  /** The same for an event that a subclass adds. */
   emit<E extends keyof Events>(event: E, ...args: EventArguments<Events, E>): boolean
   emit(event: PropertyKey, ...args: unknown[]): boolean {
     return this.#emitter?.emit(event, args) ?? false
@@ -454,6 +491,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event The event's name.
    */
   listeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  /** The same for an event that a subclass adds. */
   listeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
   listeners(event: PropertyKey): Listener[] {
     return this.#emitter?.listeners(event) ?? []
@@ -464,7 +502,10 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    *
    * @param event The event's name.
    */
-  listenerCount<E extends keyof RunnerEvents<T> | keyof Events>(event: E): number {
+  listenerCount(event: keyof RunnerEvents<T>): number
+  /** The same for an event that a subclass adds. */
+  listenerCount(event: keyof Events): number
+  listenerCount(event: PropertyKey): number {
     return this.#emitter?.count(event) ?? 0
   }
 
@@ -486,7 +527,11 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @throws TypeError if the listener is no function.
    * @example
    * ```ts
-   * const [stats] = await once(runner, 'drain') // of node:events
+   * import {once} from 'node:events'
+   *
+   * const drained = once(runner, 'drain')
+   * await runner.run()
+   * const [stats] = await drained
    * ```
    */
   prependListener<E extends keyof RunnerEvents<T>>(
@@ -494,6 +539,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   prependListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -517,6 +563,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
     listener: (...args: RunnerEvents<T>[E]) => void,
     context?: unknown,
   ): this
+  /** The same for an event that a subclass adds. */
   prependOnceListener<E extends keyof Events>(
     event: E,
     listener: (...args: EventArguments<Events, E>) => void,
@@ -532,6 +579,7 @@ export class ConcurrentRunner<T, Yields extends boolean = false, Events extends 
    * @param event The event's name.
    */
   rawListeners<E extends keyof RunnerEvents<T>>(event: E): Array<Listener<RunnerEvents<T>[E]>>
+  /** The same for an event that a subclass adds. */
   rawListeners<E extends keyof Events>(event: E): Array<Listener<EventArguments<Events, E>>>
   rawListeners(event: PropertyKey): Listener[] {
     return this.#emitter?.listeners(event) ?? []

@@ -74,6 +74,26 @@ export type Items<I> = Iterable<I> | AsyncIterable<I> | ((signal: AbortSignal) =
 export type Source<T> = Items<Task<T>>
 
 /**
+ * What is done with one item: gets the item and its task's context, and gives the result, or throws.
+ *
+ * @example
+ * ```ts
+ * const load: Mapper<string, string> = async (url, {signal}) => (await fetch(url, {signal})).text()
+ * ```
+ */
+export type Mapper<Item, T> = (item: Item, context: TaskContext<Item>) => T | PromiseLike<T>
+
+/**
+ * What a task gives, awaited.
+ *
+ * @example
+ * ```ts
+ * const result: TaskResult<() => Promise<string>> = await load(url)
+ * ```
+ */
+export type TaskResult<K> = K extends (...args: never) => infer Result ? Awaited<Result> : Awaited<K>
+
+/**
  * What a run yields: results, and with `yieldExceptions` wrapped errors in their places too.
  *
  * @example
@@ -81,17 +101,9 @@ export type Source<T> = Items<Task<T>>
  * const found: Array<Yielded<string, true>> = await concurrent(tasks, {yieldExceptions: true}).toArray()
  * ```
  */
-export type Yielded<T, Yields extends boolean> = Yields extends true ? Awaited<T> | ConcurrentError : Awaited<T>
-
-/**
- * What is done with one item: gets the item and its task's context, and gives the result, or throws.
- *
- * @example
- * ```ts
- * const mapper: Mapper<string, string> = (url, {signal}) => load(url, {signal})
- * ```
- */
-export type Mapper<I, T> = (item: I, context: TaskContext<I>) => T | PromiseLike<T>
+export type Yielded<T, Yields extends boolean | undefined> = Yields extends true
+  ? Awaited<T> | ConcurrentError
+  : Awaited<T>
 
 /**
  * How a run behaves. Every option may be left out or be `undefined`.
@@ -101,7 +113,7 @@ export type Mapper<I, T> = (item: I, context: TaskContext<I>) => T | PromiseLike
  * const options: RunnerOptions = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
  * ```
  */
-export interface RunnerOptions<Yields extends boolean = boolean> {
+export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /**
    * How many tasks may run at once: an integer ≥ 1, or `-1` or `Infinity` for no limit.
    * Default: {@link defaultLimit}, that is `min(32, cores + 4)`.
@@ -188,6 +200,17 @@ export interface RoomOptions {
   /** Gives up waiting when it aborts. */
   readonly signal?: AbortSignal | undefined
 }
+
+/**
+ * The `push` of a place that `room` has reserved.
+ *
+ * @example
+ * ```ts
+ * const push: ReservedPush<unknown> = await queue.room()
+ * const body = await push(() => load(url))
+ * ```
+ */
+export type ReservedPush<T> = <R extends T>(task: Task<R>, options?: PushOptions) => Promise<Awaited<R>>
 
 /**
  * A task that waits in a queue.
@@ -318,4 +341,7 @@ export type EventArguments<Events, E extends keyof Events> = Events[E] extends r
  * const first: Listener<[value: string, context: TaskContext]> | undefined = runner.listeners('result')[0]
  * ```
  */
-export type Listener<Args extends readonly unknown[] = unknown[]> = {listen(...args: Args): void}['listen']
+export type Listener<Args extends readonly unknown[] = unknown[]> = {
+  /** Gets what the event carries. */
+  listen(...args: Args): void
+}['listen']

@@ -1,3 +1,4 @@
+import {on, once} from 'node:events'
 import test from 'ava'
 import {ConcurrentExecutionError, ConcurrentRunner, concurrent, type RunnerOptions, type Task} from '../src/index.js'
 import {
@@ -409,6 +410,99 @@ test('off() without a listener removes all of the event, and removeAllListeners(
   runner.off('result')
   t.deepEqual(runner.eventNames(), ['start', 'error', 'drain'])
   runner.removeAllListeners()
+  t.deepEqual(runner.eventNames(), [])
+})
+
+test('a method that adds or takes out listeners gives the runner back', (t) => {
+  const runner = concurrent([a])
+  const listener = (): void => {}
+  t.is(runner.on('result', listener), runner)
+  t.is(runner.once('result', listener), runner)
+  t.is(runner.addListener('result', listener), runner)
+  t.is(runner.prependListener('result', listener), runner)
+  t.is(runner.prependOnceListener('result', listener), runner)
+  t.is(runner.off('result', listener), runner)
+  t.is(runner.removeListener('result', listener), runner)
+  t.is(runner.removeAllListeners(), runner)
+  t.is(runner.setMaxListeners(3), runner)
+})
+
+test('a runner without listeners answers as an emitter does', (t) => {
+  const runner = concurrent([a])
+  t.false(runner.emit('drain', runner.stats))
+  t.deepEqual([runner.listeners('result'), runner.rawListeners('result'), runner.eventNames()], [[], [], []])
+  t.deepEqual([runner.listenerCount('result'), runner.getMaxListeners()], [0, Infinity])
+  runner.off('result').removeListener('result').removeAllListeners('result').removeAllListeners()
+  t.deepEqual(runner.eventNames(), [])
+})
+
+test('prependListener() and prependOnceListener() add a listener before the others', async (t) => {
+  const log: string[] = []
+  const runner = concurrent([a, b], {limit: 1})
+  runner.on('result', () => log.push('last'))
+  runner.prependListener('result', () => log.push('second'))
+  runner.prependOnceListener('result', () => log.push('first'))
+  await runner.run()
+  t.deepEqual(log, ['first', 'second', 'last', 'second', 'last'])
+})
+
+test('a once() listener that causes the same event again is called once', async (t) => {
+  let calls = 0
+  const runner = concurrent([a])
+  runner.once('result', (value, context) => {
+    calls++
+    runner.emit('result', value, context)
+  })
+  await runner.run()
+  t.is(calls, 1)
+})
+
+test('a once() listener behind one that causes the same event again is called once', async (t) => {
+  let calls = 0
+  const runner = concurrent([a])
+  runner.on('result', (value, context) => {
+    if (value === 'a') runner.emit('result', 'again', context)
+  })
+  runner.once('result', () => calls++)
+  await runner.run()
+  t.is(calls, 1)
+})
+
+test('the first listener may be added while tasks run', async (t) => {
+  const [x, y] = manuals(2)
+  const runner = concurrent(thunks([x, y]), {limit: 1})
+  const ended = runner.run()
+  await turn()
+  const log = record(runner)
+  x.resolve('x')
+  await turn()
+  y.resolve('y')
+  await ended
+  t.deepEqual(log, ['result 0 x', 'start 1', 'result 1 y', 'drain'])
+})
+
+test("once() of node:events resolves with the event's arguments", async (t) => {
+  const runner = concurrent([a])
+  const drained = once(runner, 'drain')
+  const stats = await runner.run()
+  t.deepEqual(await drained, [stats])
+  t.deepEqual(runner.eventNames(), [])
+})
+
+test('once() of node:events rejects with the error that comes first', async (t) => {
+  const runner = concurrent([fails])
+  const drained = once(runner, 'drain')
+  const error = await caught(runner.run())
+  t.is(await caught(drained), error)
+})
+
+test('on() of node:events gives the arguments of each event', async (t) => {
+  const runner = concurrent([a, b], {limit: 1})
+  const values: unknown[] = []
+  const results = on(runner, 'result', {close: ['drain']})
+  void runner.run()
+  for await (const [value] of results) values.push(value)
+  t.deepEqual(values, ['a', 'b'])
   t.deepEqual(runner.eventNames(), [])
 })
 

@@ -810,7 +810,7 @@ test('what a generator has taken from a queue stays with its runner', async (t) 
   const queue = new TaskQueue()
   const first = async function* (): AsyncGenerator<TaskFunction<unknown>> {
     for await (const task of queue) {
-      yield task as TaskFunction<unknown>
+      yield task
       return
     }
   }

@@ -191,7 +191,6 @@ test('return() in a listener of the error does not keep the loop from getting it
 for (const event of ['start', 'result', 'error', 'drain'] as const) {
   test.serial(`an overridden emit that throws at ${event} is reported, and the run goes on`, async (t) => {
     class Throwing extends ConcurrentRunner<number, true> {
-      // @ts-expect-error types cannot follow, nor need they here
       override emit(name: string, ...args: never[]): boolean {
         if (name === event) throw boom
         return super.emit(name as 'start', ...(args as unknown as [never]))

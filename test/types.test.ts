@@ -1,9 +1,12 @@
+import events from 'node:events'
 import test from 'ava'
 import {
   type ConcurrentError,
   ConcurrentRunner,
   concurrent,
   inflate,
+  mapped,
+  type RetryInfo,
   type RunnerEvents,
   type RunnerOptions,
   type RunnerState,
@@ -11,6 +14,8 @@ import {
   type Source,
   type Task,
   type TaskContext,
+  type TaskFunction,
+  TaskQueue,
   type Yielded,
 } from '../src/index.js'
 import {type Equal, holds} from './helpers/types.js'
@@ -130,6 +135,7 @@ test('the payload of an event follows from its name', (t) => {
   runner.on('start', (...args) => holds<Equal<typeof args, [context: TaskContext]>>())
   runner.on('result', (...args) => holds<Equal<typeof args, [value: number, context: TaskContext]>>())
   runner.on('error', (...args) => holds<Equal<typeof args, [error: ConcurrentError, context?: TaskContext]>>())
+  runner.on('retry', (...args) => holds<Equal<typeof args, [context: TaskContext, info: RetryInfo]>>())
   runner.once('drain', (...args) => holds<Equal<typeof args, [stats: RunnerStats]>>())
   runner.off('drain', (stats) => holds<Equal<typeof stats, RunnerStats>>())
   type Result = RunnerEvents<Promise<string>>['result']
@@ -285,4 +291,282 @@ test('a source type names what its tasks give', (t) => {
   const use = (source: Source<Date>): ConcurrentRunner<Date> => concurrent(source)
   t.is(use.length, 1)
   t.true(compiles(() => use([() => new Date()])))
+})
+
+// Results of different types
+
+test('results of different types are a union without being told so', (t) => {
+  const functions = function* () {
+    yield () => 1
+    yield async () => 'a'
+  }
+  const asyncFunctions = async function* (signal: AbortSignal) {
+    yield () => 1
+    yield async () => signal.aborted
+  }
+  const array = concurrent([() => 1, async () => 'a'])
+  const tuple = concurrent([() => 1, async () => 'a'] as const)
+  const set = concurrent(new Set([() => 1, async () => 'a']))
+  const generator = concurrent(functions())
+  const asyncGenerator = concurrent(asyncFunctions(new AbortController().signal))
+  const ofFunction = concurrent(functions)
+  const ofAsyncFunction = concurrent(asyncFunctions)
+  const inPlace = concurrent(async function* (signal) {
+    yield () => 1
+    yield async () => signal.aborted
+  })
+  const ofArrays = concurrent((signal) => [() => 1, async () => signal.aborted])
+  const all = concurrent([() => 1, Promise.resolve('a'), ({index}) => index > 1])
+  const either = concurrent([({index}: TaskContext) => (index > 1 ? index : Promise.resolve('a'))])
+  const nothing = concurrent([async () => 1, () => undefined])
+  t.true(holds<Equal<Gives<typeof array>, number | string>>())
+  t.true(holds<Equal<Gives<typeof tuple>, number | string>>())
+  t.true(holds<Equal<Gives<typeof set>, number | string>>())
+  t.true(holds<Equal<Gives<typeof generator>, number | string>>())
+  t.true(holds<Equal<Gives<typeof asyncGenerator>, number | boolean>>())
+  t.true(holds<Equal<Gives<typeof ofFunction>, number | string>>())
+  t.true(holds<Equal<Gives<typeof ofAsyncFunction>, number | boolean>>())
+  t.true(holds<Equal<Gives<typeof inPlace>, number | boolean>>())
+  t.true(holds<Equal<Gives<typeof ofArrays>, number | boolean>>())
+  t.true(holds<Equal<Gives<typeof all>, number | string | boolean>>())
+  t.true(holds<Equal<Gives<typeof either>, number | string>>())
+  t.true(holds<Equal<Gives<typeof nothing>, number | undefined>>())
+})
+
+test('results of different types are a union with yieldExceptions too', (t) => {
+  const on = concurrent([() => 1, async () => 'a'], {yieldExceptions: true})
+  const off = concurrent([() => 1, async () => 'a'], {yieldExceptions: false, limit: 2})
+  t.true(holds<Equal<Gives<typeof on>, number | string | ConcurrentError>>())
+  t.true(holds<Equal<Gives<typeof off>, number | string>>())
+})
+
+test('a mapper may give a value or a promise, of one type or of two', (t) => {
+  const one = ConcurrentRunner.map([1], (item) => (item > 1 ? item : Promise.resolve(2)))
+  const two = ConcurrentRunner.map([1], (item) => (item > 1 ? item : Promise.resolve('a')))
+  const three = ConcurrentRunner.map(['a'], (item, {index, signal}) => {
+    if (signal.aborted) return item
+    return index > 1 ? index : Promise.resolve(true)
+  })
+  const perhaps = ConcurrentRunner.map([1], (item) => (item > 1 ? undefined : Promise.resolve('a')))
+  const literal: ConcurrentRunner<number | string> = ConcurrentRunner.map([1], (item) =>
+    item > 1 ? 1 : Promise.resolve('a'),
+  )
+  t.true(holds<Equal<Gives<typeof one>, number>>())
+  t.true(holds<Equal<Gives<typeof two>, number | string>>())
+  t.true(holds<Equal<Gives<typeof three>, number | string | boolean>>())
+  t.true(holds<Equal<Gives<typeof perhaps>, string | undefined>>())
+  t.is(literal.state, 'idle')
+})
+
+test('generic functions that make runners compile', (t) => {
+  const ofSource = <T>(source: Source<T>): ConcurrentRunner<T> => concurrent(source)
+  const ofTasks = <T>(tasks: Array<Task<T>>): ConcurrentRunner<T, true> => concurrent(tasks, {yieldExceptions: true})
+  const ofItems = <I, T>(items: Iterable<I>, load: (item: I) => Promise<T>): ConcurrentRunner<T> =>
+    ConcurrentRunner.map(items, load)
+  const ofEither = <I, T>(items: Iterable<I>, load: (item: I) => T | Promise<T>): Source<T> => mapped(items, load)
+  t.true(holds<Equal<typeof ofSource, <T>(source: Source<T>) => ConcurrentRunner<T>>>())
+  t.is(typeof ofTasks, typeof ofItems)
+  t.is(typeof ofEither, 'function')
+})
+
+test('yieldExceptions: undefined counts as false', (t) => {
+  const set: boolean | undefined = numbers.length > 0 ? true : undefined
+  const off = concurrent(numbers, {yieldExceptions: undefined})
+  const byNew = new ConcurrentRunner(numbers, {yieldExceptions: undefined})
+  const byMap = ConcurrentRunner.map([1], (item) => item, {yieldExceptions: undefined})
+  const mixed = concurrent([() => 1, async () => 'a'], {yieldExceptions: undefined})
+  const either = concurrent(numbers, {yieldExceptions: set as boolean | undefined})
+  const options: RunnerOptions = {}
+  const unknown = concurrent(numbers, options)
+  const same: ConcurrentRunner<number> = off
+  t.true(holds<Equal<Gives<typeof off>, number>>())
+  t.true(holds<Equal<Gives<typeof byNew>, number>>())
+  t.true(holds<Equal<Gives<typeof byMap>, number>>())
+  t.true(holds<Equal<Gives<typeof mixed>, number | string>>())
+  t.true(holds<Equal<Gives<typeof either>, number | ConcurrentError>>())
+  t.true(holds<Equal<Gives<typeof unknown>, number | ConcurrentError>>())
+  t.is(same, off)
+})
+
+// Items
+
+test('the item of a context has the type that map() knows', (t) => {
+  const runner = ConcurrentRunner.map([{id: 1}], (item, context) => {
+    t.true(holds<Equal<typeof context, TaskContext<{id: number}>>>())
+    return context.item === item
+  })
+  const letters = ConcurrentRunner.map(new Set('abc'), (letter, {item}) => [letter, item] as const)
+  runner.on('start', ({item}) => holds<Equal<typeof item, unknown>>())
+  t.true(holds<Equal<Gives<typeof letters>, readonly [string, string]>>())
+})
+
+// Subclasses
+
+class Traced<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields, {traced: [number, number]}> {
+  readonly tracer: string
+
+  constructor(source: Source<T>, {tracer, ...options}: RunnerOptions<Yields> & {readonly tracer: string}) {
+    super(source, options)
+    this.tracer = tracer
+  }
+}
+class Fixed extends ConcurrentRunner<number> {}
+class Lenient<T> extends ConcurrentRunner<T, true> {}
+class Loose<T> extends ConcurrentRunner<T> {
+  readonly tracer: string | undefined
+
+  constructor(source: Source<T>, {tracer, ...options}: RunnerOptions<false> & {readonly tracer?: string} = {}) {
+    super(source, options)
+    this.tracer = tracer
+  }
+}
+
+test('mapped() is a source for a subclass with options of its own', (t) => {
+  const one = new Traced(
+    mapped(['a'], async (url) => url.length),
+    {tracer: 'x', limit: 4},
+  )
+  const two = new Traced(
+    mapped(['a'], (url) => (url === '' ? url.length : Promise.resolve(url))),
+    {tracer: 'x', yieldExceptions: true},
+  )
+  t.true(holds<Equal<typeof one, Traced<number>>>())
+  t.true(holds<Equal<typeof two, Traced<number | string, true>>>())
+})
+
+test('map() of a subclass compiles where the options of a runner are all that it needs', (t) => {
+  const misuse = (): void => {
+    // @ts-expect-error the tracer is missing
+    Traced.map([1], (item) => item)
+    // @ts-expect-error nor does map() pass it on
+    Traced.map([1], (item) => item, {tracer: 'x'})
+    // @ts-expect-error its results are numbers
+    Fixed.map(['a'], (item) => item)
+    // @ts-expect-error it yields exceptions, and without the option it would not
+    Lenient.map([1], (item) => item)
+  }
+  const loose = Loose.map([1], (item) => item)
+  const fixed = Fixed.map(['a'], (item) => item.length)
+  const lenient = Lenient.map([1], (item) => item, {yieldExceptions: true})
+  t.is(misuse.length, 0)
+  t.true(holds<Equal<typeof loose, ConcurrentRunner<number>>>())
+  t.true(holds<Equal<typeof fixed, ConcurrentRunner<number>>>())
+  t.true(holds<Equal<typeof lenient, ConcurrentRunner<number, true>>>())
+})
+
+// A subclass that lets its own subclasses add events. Its own it emits as what it is to all of them.
+function trace<T>(runner: ConcurrentRunner<T, false, {traced: [number, number]}>): void {
+  runner.emit('traced', 1, 2)
+  // @ts-expect-error two numbers
+  runner.emit('traced', 1)
+}
+class Layer<T, More extends object = {}> extends ConcurrentRunner<T, false, {traced: [number, number]} & More> {
+  trace(): void {
+    trace(this)
+    this.emit('drain', this.stats)
+    void events.once(this, 'traced')
+  }
+}
+class Top<T> extends Layer<T, {done: [name: string]}> {
+  finish(value: Awaited<T>, context: TaskContext): void {
+    this.emit('done', 'all')
+    this.emit('traced', 1, 2)
+    this.emit('result', value, context)
+    this.on('done', (...args) => holds<Equal<typeof args, [name: string]>>())
+    // @ts-expect-error the name is a string
+    this.emit('done', 1)
+    // @ts-expect-error one number is missing
+    this.emit('traced', 1)
+    // @ts-expect-error no such event
+    this.emit('gone')
+  }
+}
+
+test('a runner is assignable to one with fewer events, and to one with wider results', (t) => {
+  const widen = (top: Top<number>, crawler: Crawler<number>, plain: ConcurrentRunner<number>): unknown[] => {
+    const layer: Layer<number> = top
+    const base: ConcurrentRunner<number> = top
+    const own: ConcurrentRunner<number, false, {traced: [number, number]}> = top
+    const yielding: ConcurrentRunner<number, true> = crawler
+    const wider: ConcurrentRunner<number | string> = plain
+    const widerTop: ConcurrentRunner<number | string> = top
+    const widerYielding: ConcurrentRunner<number | string, true> = crawler
+    const any: ConcurrentRunner<unknown, boolean> = crawler
+    // @ts-expect-error numbers are no strings
+    const wrong: ConcurrentRunner<string> = plain
+    // @ts-expect-error there are errors among its results
+    const hidden: ConcurrentRunner<number> = crawler
+    return [layer, base, own, yielding, wider, widerTop, widerYielding, any, wrong, hidden]
+  }
+  const inside = <T>(top: Top<T>, crawler: Crawler<T>): [ConcurrentRunner<T>, Layer<T>, ConcurrentRunner<T, true>] => [
+    top,
+    top,
+    crawler,
+  ]
+  t.is(widen.length, 3)
+  t.is(inside.length, 2)
+})
+
+test("a runner is one of Node's event emitters", (t) => {
+  t.true(
+    compiles(async () => {
+      const runner = new Top(numbers)
+      const emitter: events.EventEmitter = runner
+      await events.once(runner, 'drain')
+      for await (const [value] of events.on(runner, 'result', {close: ['drain']})) t.is(typeof value, 'number')
+      return emitter
+    }),
+  )
+  t.false(concurrent(numbers) instanceof events.EventEmitter)
+})
+
+test('a subclass may have a field of any name that is not documented', (t) => {
+  class Named extends ConcurrentRunner<number> {
+    readonly audience = 'all'
+    readonly guards = 3
+    readonly emitter = true
+  }
+  t.deepEqual(Object.keys(new Named(numbers)).sort(), ['audience', 'emitter', 'guards'])
+})
+
+// Queues
+
+test('a queue gives functions, and the types of its pushes', (t) => {
+  const around = async function* (queue: TaskQueue<string>) {
+    for await (const task of queue) {
+      t.true(holds<Equal<typeof task, TaskFunction<string>>>())
+      yield task
+    }
+  }
+  const queue = new TaskQueue<string>()
+  const wrapped = concurrent(around(queue))
+  const direct = concurrent(queue)
+  const untyped = concurrent(new TaskQueue())
+  const byMap = ConcurrentRunner.map(queue, (task, context) => task(context))
+  t.true(holds<Equal<Gives<typeof wrapped>, string>>())
+  t.true(holds<Equal<Gives<typeof direct>, string>>())
+  t.true(holds<Equal<Gives<typeof untyped>, unknown>>())
+  t.true(holds<Equal<Gives<typeof byMap>, string>>())
+})
+
+test('a queue of void takes tasks that give anything, and other queues do not', (t) => {
+  t.true(
+    compiles(() => {
+      const queue = new TaskQueue<void>()
+      const given: Array<Promise<void>> = [
+        queue.push(() => {}),
+        queue.push(async () => {}),
+        queue.push(() => 5),
+        queue.push(async () => 'a', {priority: 1}),
+        queue.push(Promise.resolve(5)),
+      ]
+      const runner = concurrent(queue)
+      t.true(holds<Equal<Gives<typeof runner>, void>>())
+      // @ts-expect-error the queue is for strings
+      void new TaskQueue<string>().push(() => 5)
+      // @ts-expect-error a number is no task
+      void queue.push(5)
+      return given
+    }),
+  )
 })

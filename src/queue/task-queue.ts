@@ -12,6 +12,7 @@ import type {
   PushOptions,
   QueueOptions,
   QueueRunOptions,
+  ReservedPush,
   RoomOptions,
   RunnerOptions,
   Source,
@@ -30,7 +31,7 @@ const rejectionsInATurn = 4096
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
 /** A push that waits for room. */
-interface RoomWaiter<T> extends DeferredPromise<TaskQueue<T>['push']> {
+interface RoomWaiter<T> extends DeferredPromise<ReservedPush<T>> {
   isOver: boolean
 }
 
@@ -158,6 +159,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
    * ```
    */
+  push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>>
+  /** To a queue whose results nobody needs: takes tasks that give anything. */
+  push(this: TaskQueue<void>, task: Task<unknown>, options?: PushOptions): Promise<void>
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
     return this.#push(task, options, false)
   }
@@ -197,12 +201,12 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * }
    * ```
    */
-  room(options?: RoomOptions): Promise<TaskQueue<T>['push']> {
+  room(options?: RoomOptions): Promise<ReservedPush<T>> {
     const signal = resolveRoom(options)
     if (this.#abandoned !== undefined) return rejectedSilently(this.#abandoned)
     if (this.#state === 'closed') return rejectedSilently(closedError())
     if (signal?.aborted) return rejectedSilently(signal.reason)
-    const waiter: RoomWaiter<T> = {...pDefer<TaskQueue<T>['push']>(), isOver: false}
+    const waiter: RoomWaiter<T> = {...pDefer<ReservedPush<T>>(), isOver: false}
     handleRejection(waiter.promise)
     this.#roomWaiters.push(waiter)
     if (signal !== undefined) {
@@ -488,7 +492,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       if (waiter.isOver) continue
       this.#reservations++
       let isReserved = true
-      const push: TaskQueue<T>['push'] = (task, options) => {
+      const push: ReservedPush<T> = (task, options) => {
         const wasReserved = isReserved
         const promise = this.#push(task, options, wasReserved)
         if (wasReserved) {

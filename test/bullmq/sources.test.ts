@@ -11,7 +11,11 @@ import {useRedis} from './helpers/redis.js'
 const test = ava.serial
 const redis = useRedis()
 
-const contextOf = (index = 0, signal: AbortSignal = new AbortController().signal): TaskContext => ({index, signal})
+const contextOf = (index = 0, signal: AbortSignal = new AbortController().signal): TaskContext => ({
+  index,
+  signal,
+  item: undefined,
+})
 
 async function call<T>(task: TaskFunction<T> | undefined, context: TaskContext = contextOf()): Promise<T> {
   if (task === undefined) throw new TypeError('there is no task')

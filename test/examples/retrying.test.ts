@@ -33,7 +33,7 @@ test('the example prints each retry and each result, and never runs more than th
 test('a task that is retried starts once and ends once, with a retry event for each further attempt', async (t) => {
   const runner = new RetryingRunner([failing(2), failing(0)], {limit: 1, retrying})
   const log = record(runner)
-  runner.on('retry', ({index}, attempt, error) => log.push(`retry ${index} ${attempt} ${error.message}`))
+  runner.on('again', ({index}, attempt, error) => log.push(`retry ${index} ${attempt} ${error.message}`))
   t.deepEqual(await runner.toArray(), ['at last', 'at last'])
   t.deepEqual(log, [
     'start 0',
@@ -54,14 +54,14 @@ test('a task that fails once too often fails with its last error', async (t) => 
 
 test('a promise that rejects is not retried', async (t) => {
   const runner = new RetryingRunner([Promise.reject(boom)], {retrying})
-  runner.on('retry', () => t.fail())
+  runner.on('again', () => t.fail())
   t.like(await caught(runner.run()), {cause: boom})
 })
 
 test('while a task waits for its next attempt it keeps its slot, and an abort ends the wait', async (t) => {
   const runner = new RetryingRunner([failing(1), failing(0)], {limit: 1, retrying: {minTimeout: pause}})
   const log = record(runner)
-  runner.on('retry', () => t.fail())
+  runner.on('again', () => t.fail())
   const run = caught(runner.run())
   await turn()
   t.deepEqual(log, ['start 0'])

@@ -1,10 +1,10 @@
 /** A strict TypeScript project compiles against the published types, with compilers from 5.4 to 7. */
 import assert from 'node:assert/strict'
 import {spawnSync} from 'node:child_process'
-import {readFileSync} from 'node:fs'
+import {readdirSync, readFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {dirname, join} from 'node:path'
-import {type Check, run, samples} from './project.js'
+import {type Check, root, run, samples} from './project.js'
 
 const require = createRequire(import.meta.url)
 
@@ -32,35 +32,69 @@ const strictest = {
   verbatimModuleSyntax: true,
   skipLibCheck: false,
 }
+
+/** What only a project with the types of Node, or one that writes declarations without help, can show. */
+const relaxed = {
+  ...strictest,
+  types: ['node'],
+  typeRoots: [join(root, 'node_modules/@types')],
+  skipLibCheck: true,
+  declaration: true,
+}
+
 export const types: Check = (project) => {
-  for (const name of ['consumer.ts', 'required.cts'])
+  for (const name of ['consumer.ts', 'emitter.ts', 'inferred.ts', 'required.cts'])
     project.write(`types/${name}`, readFileSync(join(samples, name), 'utf8'))
-  const seen: string[] = []
+  const own = join(project.folder, 'node_modules/aio-tasks/dist')
+  for (const name of readdirSync(own)) if (name.endsWith('.d.ts')) assertWithoutAny(join(own, name))
+  const seen: string[] = ["the library's declarations are without any"]
+
   for (const [name, resolutions] of Object.entries(compilers)) {
     const manifest = require.resolve(`${name}/package.json`)
     const {version} = require(manifest) as {version: string}
     const isOld = version.startsWith('5.4.')
     const isolated = isOld ? {} : {declaration: true, isolatedDeclarations: true} // came with 5.5
     const tsc = join(dirname(manifest), 'bin/tsc')
-    for (const resolution of resolutions) {
-      const outDir = `${name}-${resolution.moduleResolution}`
-      const compilerOptions = {...strictest, ...isolated, ...resolution, outDir}
-      // To require() a module is what compilers allow since 5.8, and bundlers do not ask for.
-      const files = isOld || resolution === bundler ? ['consumer.ts'] : ['consumer.ts', 'required.cts']
+
+    const compileAndRun = (compilerOptions: {readonly outDir: string}, files: readonly string[]): void => {
       project.write('types/tsconfig.json', JSON.stringify({compilerOptions, files}))
       const {status, stdout} = spawnSync(process.execPath, [tsc, '-p', 'types'], {
         cwd: project.folder,
         encoding: 'utf8',
       })
-      assert.equal(status, 0, `TypeScript ${version}, ${resolution.moduleResolution}:\n${stdout}`)
+      assert.equal(status, 0, `TypeScript ${version}, ${compilerOptions.outDir}:\n${stdout}`)
       for (const file of files) {
-        const output = run(process.execPath, [join('types', outDir, file.replace('ts', 'js'))], project.folder)
+        const output = run(
+          process.execPath,
+          [join('types', compilerOptions.outDir, file.replace('ts', 'js'))],
+          project.folder,
+        )
         assert.equal(output, 'all is well\n', file)
       }
+    }
+
+    for (const resolution of resolutions) {
+      const outDir = `${name}-${resolution.moduleResolution}`
+      // To require() a module is what compilers allow since 5.8, and bundlers do not ask for.
+      const files = isOld || resolution === bundler ? ['consumer.ts'] : ['consumer.ts', 'required.cts']
+      compileAndRun({...strictest, ...isolated, ...resolution, outDir}, files)
       seen.push(
         `TypeScript ${version}, ${resolution.moduleResolution}: a strict project compiles and runs (${files.join(', ')})`,
       )
     }
+
+    const outDir = `${name}-relaxed`
+    const files = ['consumer.ts', 'emitter.ts', 'inferred.ts']
+    compileAndRun({...relaxed, ...nodeNext, outDir}, files)
+    for (const file of files) assertWithoutAny(join(project.folder, 'types', outDir, file.replace('.ts', '.d.ts')))
+    seen.push(
+      `TypeScript ${version}, with skipLibCheck and the types of Node: ${files.join(', ')}, and its declarations`,
+    )
   }
   return seen
+}
+
+function assertWithoutAny(path: string): void {
+  const declarations = readFileSync(path, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+  assert.doesNotMatch(declarations, /\bany\b/, path)
 }

@@ -13,6 +13,7 @@ test('the library exports exactly these values', (t) => {
     'concurrent',
     'defaultLimit',
     'inflate',
+    'mapped',
   ])
 })
 

@@ -6,6 +6,7 @@ import {
   concurrent,
   defaultLimit,
   inflate,
+  mapped,
   type PushOptions,
   type QueueOptions,
   type RunnerOptions,
@@ -36,7 +37,7 @@ export interface Retry {
   readonly attempt: number
 }
 
-export class Retrying<T> extends ConcurrentRunner<T, true, {retry: [retry: Retry, cause: unknown]}> {
+export class Retrying<T> extends ConcurrentRunner<T, true, {again: [retry: Retry, cause: unknown]}> {
   readonly attempts: number
 
   constructor(source: Source<T>, attempts: number, options?: Omit<RunnerOptions<true>, 'yieldExceptions'>) {
@@ -50,9 +51,9 @@ export class Retrying<T> extends ConcurrentRunner<T, true, {retry: [retry: Retry
         return await super.execute(task, context)
       } catch (cause) {
         if (attempt === this.attempts) throw cause
-        this.emit('retry', {index: context.index, attempt}, cause)
+        this.emit('again', {index: context.index, attempt}, cause)
         // @ts-expect-error a retry is told with its cause
-        this.emit('retry', {index: context.index, attempt})
+        this.emit('again', {index: context.index, attempt})
       }
   }
 
@@ -83,7 +84,7 @@ const retrying: Retrying<string> = new Retrying(
 )
 const heard: string[] = []
 retrying
-  .on('retry', ({index, attempt}, cause) =>
+  .on('again', ({index, attempt}, cause) =>
     heard.push(`${index}/${attempt} ${cause instanceof Error ? cause.name : ''}`),
   )
   .on('start', ({index, signal}) => check(index >= 0 && !signal.aborted))
@@ -118,8 +119,36 @@ if (next.done) {
 await tolerant.return()
 is<Same<Yielded<Promise<string>, true>, string | ConcurrentError>>()
 
-const mixed = await concurrent<number | string>([() => 1, async () => 'two']).toArray()
+const mixed = await concurrent([() => 1, async () => 'two']).toArray()
 is<Same<typeof mixed, Array<number | string>>>()
+const told = await concurrent<number | string>([() => 1, async () => 'two']).toArray()
+is<Same<typeof told, Array<number | string>>>()
+const mixedTuple = concurrent([() => 1, async () => 'two'] as const, {yieldExceptions: true})
+is<Same<typeof mixedTuple, ConcurrentRunner<number | string, true>>>()
+const mixedSet = concurrent(new Set([() => 1, async () => 'two']))
+is<Same<typeof mixedSet, ConcurrentRunner<number | string>>>()
+const mixedContext = concurrent([() => 1, Promise.resolve('two'), ({index}) => index > 1])
+is<Same<typeof mixedContext, ConcurrentRunner<number | string | boolean>>>()
+await mixedContext.run()
+function* mixedTasks() {
+  yield () => 1
+  yield async () => 'two'
+}
+async function* mixedAsyncTasks() {
+  yield () => 1
+  yield async () => 'two'
+}
+const mixedGenerator = concurrent(mixedTasks())
+is<Same<typeof mixedGenerator, ConcurrentRunner<number | string>>>()
+const mixedAsyncGenerator = concurrent(mixedAsyncTasks(), {yieldExceptions: true})
+is<Same<typeof mixedAsyncGenerator, ConcurrentRunner<number | string, true>>>()
+const mixedFunctions = [concurrent(mixedTasks), concurrent(mixedAsyncTasks)]
+is<Same<typeof mixedFunctions, Array<ConcurrentRunner<number | string>>>>()
+const mixedSignal = concurrent(async function* (signal) {
+  yield () => 1
+  yield async () => signal.aborted
+})
+is<Same<typeof mixedSignal, ConcurrentRunner<number | boolean>>>()
 
 // Sources
 
@@ -140,6 +169,83 @@ const lengths = await ConcurrentRunner.map(['a', 'bb'], async (word, {index}) =>
   limit: 2,
 }).toArray()
 is<Same<typeof lengths, number[]>>()
+const either = ConcurrentRunner.map(['a', 'bb'], (word) => (word === 'a' ? word.length : Promise.resolve(word)))
+is<Same<typeof either, ConcurrentRunner<number | string>>>()
+check((await either.toArray()).includes('bb'))
+ConcurrentRunner.map([new Date(0)], (date, context) => {
+  is<Same<typeof context, TaskContext<Date>>>()
+  is<Same<typeof context.item, Date>>()
+  return date
+})
+
+// A subclass with options of its own
+
+export class Traced<T, Yields extends boolean = false> extends ConcurrentRunner<
+  T,
+  Yields,
+  {traced: [index: number, tracer: string]}
+> {
+  readonly tracer: string
+
+  constructor(source: Source<T>, {tracer, ...options}: RunnerOptions<Yields> & {readonly tracer: string}) {
+    super(source, options)
+    this.tracer = tracer
+  }
+
+  protected override execute(task: Task<T>, context: TaskContext): T | PromiseLike<T> {
+    this.emit('traced', context.index, this.tracer)
+    return super.execute(task, context)
+  }
+}
+
+const traced = new Traced(
+  mapped(['a', 'bb'], async (word) => word.length),
+  {tracer: 'mine', limit: 1, ordered: true},
+)
+is<Same<typeof traced, Traced<number>>>()
+const traces: string[] = []
+traced.on('traced', (index, tracer) => traces.push(`${index} ${tracer}`))
+check((await traced.toArray()).join() === '1,2' && traces.join() === '0 mine,1 mine')
+
+// Layers of subclasses, each with events of its own
+
+function trace<T>(runner: ConcurrentRunner<T, false, {traced: [number, number]}>): void {
+  runner.emit('traced', 1, 2)
+}
+export class Layer<T, More extends object = {}> extends ConcurrentRunner<T, false, {traced: [number, number]} & More> {
+  trace(): void {
+    trace(this)
+    this.emit('drain', this.stats)
+  }
+}
+export class Top<T> extends Layer<T, {done: [name: string]}> {
+  finish(value: Awaited<T>, context: TaskContext): void {
+    this.emit('done', 'all')
+    this.emit('traced', 1, 2)
+    this.emit('result', value, context)
+    // @ts-expect-error a number is missing
+    this.emit('traced', 1)
+    // @ts-expect-error the name is a string
+    this.emit('done', 1)
+    // @ts-expect-error there is no such event
+    this.emit('gone')
+  }
+}
+const top = new Top([async () => 1])
+const sums: number[] = []
+top.on('traced', (a, b) => sums.push(a + b)).once('done', (name) => check(name === 'all'))
+top.trace()
+check(sums.join() === '3')
+export function widen<T>(topmost: Top<T>, yielding: Retrying<T>): Array<ConcurrentRunner<T, boolean>> {
+  const layer: Layer<T> = topmost
+  const base: ConcurrentRunner<T> = layer
+  const lenient: ConcurrentRunner<T, true> = yielding
+  return [base, lenient]
+}
+const wide: Array<ConcurrentRunner<number | string>> = [top, traced, new ConcurrentRunner<number>([])]
+const wideYielding: ConcurrentRunner<number | string, true> = tolerant
+check(wide.length === 3 && wideYielding === tolerant)
+
 const users = [{name: 'ada', posts: 0}]
 const inflated = await inflate(users, (user) => [
   async () => {
@@ -163,6 +269,13 @@ const options: RunnerOptions = {
 }
 check(new ConcurrentRunner(generator, options).limit === defaultLimit())
 
+const undefinedOption = concurrent([() => 1], {yieldExceptions: undefined})
+const undefinedByNew = new ConcurrentRunner([() => 1], {yieldExceptions: undefined})
+const certainly: number[] = [...(await undefinedOption.toArray()), ...(await undefinedByNew.toArray())]
+check(certainly.length === 2)
+const perhaps = await concurrent([() => 1], {yieldExceptions: certainly.length > 2}).toArray()
+is<Same<typeof perhaps, Array<number | ConcurrentError>>>()
+
 // A queue
 
 const settings: QueueOptions = {capacity: 10}
@@ -175,6 +288,18 @@ is<Same<typeof answer, {answer: number}>>()
 check(answer.answer === 42)
 const typed = new TaskQueue<string>()
 typed.close()
+export async function* around(source: TaskQueue<string>): AsyncGenerator<TaskFunction<string>> {
+  for await (const task of source) {
+    is<Same<typeof task, TaskFunction<string>>>()
+    yield task
+  }
+}
+is<Same<ReturnType<typeof concurrent<string>>, ConcurrentRunner<string>>>()
+const signals = new TaskQueue<void>()
+const done: Array<Promise<void>> = [signals.push(async () => {}), signals.push(() => 5)]
+signals.close()
+await concurrent(signals).run()
+check((await Promise.all(done)).length === 2)
 const sizes: readonly number[] = [queue.size, typed.size]
 check(sizes.every((size) => size === 0))
 await queue.room()
@@ -213,6 +338,15 @@ export function wrong(): void {
   concurrent(generator, {concurrency: 2})
   // @ts-expect-error a mapper gets an item of the kind that there is
   ConcurrentRunner.map([1], (item: string) => item)
+  // @ts-expect-error the tracer's name is missing
+  traced.emit('traced', 1)
+  // @ts-expect-error the tracer is missing, and map() passes none on
+  Traced.map([1], (item) => item)
+  // @ts-expect-error numbers are no strings
+  const narrow: ConcurrentRunner<string> = top
+  // @ts-expect-error there are errors among its results
+  const hidden: ConcurrentRunner<number> = tolerant
+  check(narrow === undefined && hidden === undefined)
   // @ts-expect-error the queue is for strings
   typed.push(() => 5).catch(() => {})
   // @ts-expect-error a hook is not called from outside
