@@ -97,11 +97,13 @@ export class Line {
   readonly #fired = (): void => {
     this.#timer = undefined
     const now = Math.max(performance.now(), this.#due)
+    const last = this.#last // a task that starts meanwhile has its time before it
     for (let slot = this.#first; slot !== undefined && slot.deadline <= now; slot = this.#first) {
       this.remove(slot)
       this.#onExpired(slot)
+      if (slot === last) break
     }
-    // A listener may have started a task, and armed the timer.
+    // One that started meanwhile may have armed the timer.
     if (this.#first === undefined || this.#timer !== undefined) return
     const {deadline} = this.#first
     this.#arm(deadline, Math.max(1, deadline - performance.now()))

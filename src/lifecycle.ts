@@ -22,6 +22,7 @@ export interface Outcome {
 
 /** Whose life this is: does what a transition demands. */
 export interface LifecycleHost {
+  readonly stats: RunnerStats
   /** The run has ended in any but a graceful way: nothing starts any more, and running tasks are told why. */
   halt(outcome: Outcome): void
   /** Whether the source is in the middle of producing an item. */
@@ -54,10 +55,11 @@ export class Lifecycle {
   /** The consumer left before it heard how the run ended: it gets no error any more. */
   #hasLeft = false
   #hasAborted = false
-  #signalReason: unknown
+  /** Why no more items are wanted. */
+  #stopReason: {readonly reason: unknown} | undefined
   #stats: RunnerStats | undefined
   #drained: DeferredPromise<RunnerStats> | undefined
-  #over: DeferredPromise<void> | undefined
+  #over: DeferredPromise<RunnerStats> | undefined
   #surfaced: DeferredPromise<void> | undefined
   #controller: AbortController | undefined
   #ignoreSignal: (() => void) | undefined
@@ -92,7 +94,7 @@ export class Lifecycle {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.#source !== 'open') this.#controller.abort(this.#signalReason)
+      if (this.#stopReason !== undefined) this.#controller.abort(this.#stopReason.reason)
     }
     return this.#controller.signal
   }
@@ -104,21 +106,21 @@ export class Lifecycle {
     return this.#drained.promise
   }
 
-  /** Resolves when nothing goes on any more but tasks whose outcome was told early. */
-  get over(): Promise<void> {
+  /** Resolves with the counts when nothing goes on any more but tasks whose outcome was told early. */
+  get over(): Promise<RunnerStats> {
     this.#over ??= pDefer()
-    if (this.#isOver) this.#over.resolve()
+    if (this.#isOver) this.#over.resolve(this.#stats ?? this.#host.stats)
     return this.#over.promise
   }
 
   /** Whether an error only says that what was told to stop has stopped. */
   isReason(error: unknown): boolean {
-    if (this.#source === 'open') return false
+    if (this.#stopReason === undefined) return false
     try {
       if ((error as Partial<Error> | undefined)?.name === 'AbortError') return true
       let cause = error
       for (let depth = 0; depth < longestChain && cause !== undefined && cause !== null; depth++) {
-        if (cause === this.#signalReason || cause === this.#outcome?.reason) return true
+        if (cause === this.#stopReason?.reason || cause === this.#outcome?.reason) return true
         cause = (cause as Partial<Error>).cause
       }
     } catch {
@@ -187,15 +189,18 @@ export class Lifecycle {
     if (this.#state === State.Idle) this.enter() // the source, which is closed without having been opened
     if (this.#state < State.Finishing) {
       this.#state = State.Finishing
-      this.#signalReason = reason
       this.#closeSource(reason)
     }
     if (timeout !== undefined && !this.#isOver) this.#abortIn(timeout)
   }
 
-  /** The run fails: the consumer gets the results that are ready, and then the error. */
-  fail(reason: unknown): void {
-    this.#end({kind: 'failed', reason})
+  /**
+   * The run fails: the consumer gets the results that are ready, and then the error.
+   *
+   * @param tell Called when that is decided, before running tasks and the source hear of it.
+   */
+  fail(reason: unknown, tell: () => void): void {
+    this.#end({kind: 'failed', reason}, tell)
   }
 
   /** Ends the run at once. A second call no longer waits for the source's cleanup, nor for running tasks. */
@@ -219,15 +224,19 @@ export class Lifecycle {
     return this.#surfaced.promise
   }
 
-  /** No more items are wanted; `reason` is that of the source's signal. */
+  /** No more items are wanted. The source cleans up first, and then its signal aborts. */
   #closeSource(reason: unknown): void {
-    if (this.#source !== 'open') return
+    this.#stopReason ??= {reason}
+    if (this.#source === 'open') this.#callReturn()
+    this.#controller?.abort(reason)
+  }
+
+  #callReturn(): void {
     this.#source = 'closing'
     const {isPulling} = this.#host
     this.#host.closeSource(() => {
       if (this.#source === 'closing') this.#sourceClosed()
     })
-    this.#controller?.abort(reason)
     if (!isPulling) return
     // A generator in the middle of its next item is not waited for, unless it comes back within this turn.
     if (this.#state === State.Closing) this.#surface()
@@ -242,14 +251,14 @@ export class Lifecycle {
     this.leave()
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, tell?: () => void): void {
     if (this.#state >= State.Closing) return
     this.enter() // the end itself: everything below comes before the drain
     if (this.#state === State.Idle) this.enter() // the source, which is closed without having been opened
     this.#state = State.Closing
     this.#outcome = outcome
+    tell?.()
     this.#host.halt(outcome)
-    this.#signalReason = outcome.reason
     this.#closeSource(outcome.reason)
     if (this.#source === 'closed') this.#surface()
     this.leave()
@@ -265,7 +274,7 @@ export class Lifecycle {
     if (this.#state < State.Finishing) return
     if (this.#pending > 0) {
       clearTimeout(this.#deadline?.timer)
-      this.#over?.resolve()
+      this.#over?.resolve(this.#host.stats)
       return
     }
     if (this.#state === State.Drained) return
@@ -304,7 +313,7 @@ export class Lifecycle {
     clearTimeout(this.#deadline?.timer)
     this.#surface()
     this.#stats = this.#host.drained()
-    this.#over?.resolve()
+    this.#over?.resolve(this.#stats)
     this.#drained?.resolve(this.#stats)
   }
 

@@ -10,7 +10,7 @@ import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} fro
 import {Results} from './results.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
-import {dispose, handleRejection, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
+import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
 import type {RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
@@ -32,10 +32,10 @@ export interface RunHost<T> {
 }
 
 /**
- * At most so many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
+ * So many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
  * once free their slots first: else a high limit would fill the memory with tasks that have finished.
  */
-const mostStrides = 8
+const mostStrides = 7
 
 const noListeners: Audience = {start: undefined, retry: undefined, result: undefined, error: undefined, drain: undefined}
 
@@ -58,6 +58,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Who has claimed all results that no `next()` waits for. */
   #consumer: 'run()' | 'toArray()' | undefined
   #hasIterated = false
+  #isTooLate = false
   #running: Promise<RunnerStats> | undefined
   /** The place in the source of the next item. */
   #index = 0
@@ -77,7 +78,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
   #isYielding = false
   #deferred: Array<() => void> = []
-  /** The run is open, not paused and not resting. Kept by `#update`. */
+  /** The run is open, and neither failing nor paused nor resting. Kept by `#update`. */
   #mayStart = false
   /** A task is a function that can be called with its context and no more. */
   #isPlain = false
@@ -106,14 +107,20 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#begin()
       return first
     }
-    if (!this.#hasIterated) {
-      if (this.#lifecycle.isDrained && this.#consumer !== undefined) return Promise.reject(this.#tooLate('next()'))
-      this.#hasIterated = true
+    this.#hasIterated = true
+    if (this.#isTooLate) {
+      this.#isTooLate = false
+      return Promise.reject(this.#tooLate('A loop'))
     }
     if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
     return result
+  }
+
+  /** A loop begins. One over a run whose results are gone hears so, and does not seem to be empty. */
+  iterate(): void {
+    this.#isTooLate = this.#lifecycle.isDrained && this.#consumer !== undefined && !this.#hasIterated
   }
 
   /** Consumes everything and keeps nothing. */
@@ -122,7 +129,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   async collect(): Promise<Array<Awaited<T> | ConcurrentError>> {
-    this.#claim('toArray()')
+    this.#checkConsumable('toArray()')
+    if (this.#consumer !== undefined) throw this.#tooLate('toArray()')
+    this.#consumer = 'toArray()'
     const collected = this.#results.collect()
     this.#consume()
     await this.#ended()
@@ -130,19 +139,20 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   async #all(): Promise<RunnerStats> {
-    this.#claim('run()')
-    this.#results.discard()
-    if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure)
-    this.#consume()
+    this.#checkConsumable('run()')
+    if (this.#consumer === undefined) {
+      this.#consumer = 'run()'
+      this.#results.discard()
+      if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
+      this.#consume()
+    }
     return this.#ended()
   }
 
-  #claim(consumer: 'run()' | 'toArray()'): void {
+  #checkConsumable(consumer: 'run()' | 'toArray()'): void {
     const {outcome, isDrained} = this.#lifecycle
-    const isConsumed = isDrained && this.#hasIterated && this.#results.size === 0
-    if (this.#consumer !== undefined || (isConsumed && (outcome === undefined || outcome.kind === 'left')))
-      throw this.#tooLate(consumer)
-    this.#consumer = consumer
+    const isConsumed = isDrained && this.#results.size === 0 && (this.#hasIterated || this.#consumer !== undefined)
+    if (isConsumed && (outcome === undefined || outcome.kind === 'left')) throw this.#tooLate(consumer)
   }
 
   #tooLate(consumer: string): DOMException {
@@ -167,10 +177,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   /** The counts once nothing goes on any more but tasks whose outcome was told early. */
-  async over(): Promise<RunnerStats> {
+  over(): Promise<RunnerStats> {
     this.#deadlines?.hold(true)
-    await this.#lifecycle.over
-    return this.stats
+    return this.#lifecycle.over
   }
 
   get whenDrained(): Promise<RunnerStats> {
@@ -196,10 +205,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   abort(reason: unknown): void {
-    if (this.#lifecycle.isDrained && this.#lifecycle.outcome === undefined && this.#results.size > 0) {
-      this.#results.clear()
-      this.#results.end({error: reason})
-    } else this.#lifecycle.abort(reason)
+    this.#lifecycle.abort(reason)
   }
 
   /** The consumer leaves. Resolves when the source has cleaned up. */
@@ -285,7 +291,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
       if (--this.#unitsLeft < 0) {
         if (this.#mustYield()) this.#yield()
-        else if (++strides > mostStrides) this.#rest()
+        else if (++strides === mostStrides) this.#rest()
         if (this.#isResting) break
       }
       if (this.#ready !== undefined && this.#admission !== 'admitted') {
@@ -313,7 +319,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
-    this.#mayStart = this.#lifecycle.isOpen && !this.#isPaused && !this.#isResting
+    this.#mayStart = this.#lifecycle.isOpen && this.#failure === undefined && !this.#isPaused && !this.#isResting
     this.#hasChanged = true
   }
 
@@ -467,7 +473,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     this.#succeeded++
-    if (this.#deliversAll || context.index < this.#deliversBelow) this.#results.put(value as Awaited<T>, context.index)
+    if (this.#delivers(context.index)) this.#results.put(value as Awaited<T>, context.index)
     if (queued !== undefined) {
       queued.fulfilled(value)
       queued.released()
@@ -635,16 +641,19 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** An error ends the run, or is put in its place among the results; either way it is emitted. */
   #judge(error: ConcurrentError, context?: TaskContext): void {
-    let raised: ConcurrentError | undefined
-    if (error.index < this.#deliversBelow) {
-      raised = this.#raised(error)
-      // The hook itself may have ended the run.
-      if (error.index >= this.#deliversBelow) raised = undefined
-      else if (raised === undefined) this.#results.put(error, error.index)
-      else this.#fail(raised)
+    const raised = this.#delivers(error.index) ? this.#raised(error) : undefined
+    const tell = (): void => {
+      this.#emitError(error, context)
+      if (raised !== undefined && raised !== error) this.#emitError(raised)
     }
-    this.#emitError(error, context)
-    if (raised !== undefined && raised !== error) this.#emitError(raised)
+    if (!this.#delivers(error.index)) return this.#emitError(error, context) // the hook may have ended the run
+    if (raised !== undefined) return this.#fail(raised, tell)
+    this.#results.put(error, error.index)
+    tell()
+  }
+
+  #delivers(index: number): boolean {
+    return this.#deliversAll || index < this.#deliversBelow
   }
 
   /** The error that ends the run: the given one, none, or that of the hook that failed to decide. */
@@ -656,14 +665,23 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     }
   }
 
-  /** Ends the run with an error. With `ordered`, what comes before the error is finished and delivered first. */
-  #fail(error: ConcurrentError): void {
-    if (!this.#options.ordered || this.#consumer === 'run()') return this.#lifecycle.fail(error)
+  /**
+   * Ends the run with an error, and tells it before running tasks and the source hear of the end. With `ordered`, what
+   * comes before the error is finished and delivered first.
+   */
+  #fail(error: ConcurrentError, tell: () => void): void {
+    const isInOrder = this.#options.ordered && this.#consumer !== 'run()'
+    const decided = (): void => {
+      this.#deliversAll = false
+      this.#deliversBelow = isInOrder ? error.index : 0
+      this.#update()
+      tell()
+    }
+    if (!isInOrder) return this.#lifecycle.fail(error, decided)
     this.#lifecycle.enter()
     this.#failure = error
-    this.#deliversAll = false
-    this.#deliversBelow = error.index
     this.#results.clearFrom(error.index)
+    decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
     this.#lifecycle.stop(undefined, error)
     this.#failInOrder()
@@ -672,9 +690,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Ends the run once nothing runs any more that comes before the failure. */
   #failInOrder(): void {
-    const {index} = this.#failure ?? {index: 0}
-    const isFirst = this.#slots.open().every(({context}) => context === undefined || context.index > index)
-    if (isFirst) this.#lifecycle.fail(this.#failure)
+    const failure = this.#failure
+    if (failure === undefined) return
+    const isFirst = this.#slots.open().every(({context}) => context === undefined || context.index > failure.index)
+    if (isFirst) this.#lifecycle.fail(failure, ignore)
   }
 
   #readyFailed(cause: unknown): void {
@@ -684,8 +703,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #hookFailed(hook: string, cause: unknown): void {
     const error = hookError(hook, cause, this.#index)
-    if (this.#lifecycle.isOpen || hook === 'cleanup') this.#lifecycle.fail(error)
-    this.#emitError(error)
+    const tell = (): void => {
+      this.#update()
+      this.#emitError(error)
+    }
+    const {isOpen, outcome} = this.#lifecycle
+    if (isOpen || (hook === 'cleanup' && outcome === undefined)) this.#lifecycle.fail(error, tell)
+    else tell()
   }
 
   /** Something failed that has no consumer: the closing of the source, or the disposal of a task. */

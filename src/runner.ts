@@ -156,6 +156,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   /** The runner itself: several loops over it share the results. */
   [Symbol.asyncIterator](): this {
+    this.#run.iterate()
     return this
   }
 

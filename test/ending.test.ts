@@ -704,13 +704,12 @@ test('abort() after a clean end changes nothing', async (t) => {
   t.is(runner.state, 'drained')
 })
 
-test('abort() while results of an ended run wait drops them', async (t) => {
+test('abort() after the end changes nothing: what waits is still handed over', async (t) => {
   const runner = concurrent([one, one, one])
   await runner.next()
   await runner.drained
   runner.abort(boom)
-  t.is(await caught(runner.next()), boom)
-  t.deepEqual(await runner.next(), {done: true, value: undefined})
+  t.deepEqual(await consume(runner), {values: [1, 1]})
 })
 
 test('abort() can be called from a task, which still gets its outcome', async (t) => {
@@ -746,14 +745,6 @@ test('an abort after a failed run has drained takes nothing back: what was ready
   const {values, raised} = await consume(runner)
   t.deepEqual(values, [1])
   t.is((raised as Error).cause, boom)
-})
-
-test('an abort when results wait that nobody has come for is what run() rejects with too', async (t) => {
-  const runner = concurrent([one, one])
-  await runner.next()
-  await runner.drained
-  runner.abort(boom)
-  t.is(await caught(runner.run()), boom)
 })
 
 test('who waits for a result when the run is aborted hears so, also if somebody else leaves meanwhile', async (t) => {
@@ -822,15 +813,14 @@ test('a signal that aborts after the end changes nothing', async (t) => {
   t.deepEqual(await runner.next(), {done: true, value: undefined})
 })
 
-test('a signal that aborts when nothing runs any more drops the results that wait, and the next next() rejects', async (t) => {
+test('a signal that aborts after drained loses nothing: what waits is still handed over', async (t) => {
   const controller = new AbortController()
   const runner = concurrent([one, one, one], {signal: controller.signal})
   t.deepEqual(await runner.next(), {done: false, value: 1})
   await runner.drained
   t.is(runner.stats.waiting, 2)
   controller.abort(boom)
-  t.is(await caught(runner.next()), boom)
-  t.deepEqual(await runner.next(), {done: true, value: undefined})
+  t.deepEqual(await consume(runner), {values: [1, 1]})
 })
 
 test('a signal is not listened to before the start, by one listener during the run, and by none after it', async (t) => {
@@ -1104,6 +1094,7 @@ test('an idle runner, one that is paused and one that is stuck let the process e
     const ended = stopped.toArray()
     void stopped.stop({timeout: 60_000})
     await ended
+    await new Promise((resolve) => setImmediate(resolve)) // a timer that no task needs goes after a turn
     console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, 'timers')
     process.on('exit', () => console.log('exit', keep.length))
   `,

@@ -13,6 +13,7 @@ import {
   caught,
   consume,
   instance,
+  isSettled,
   manual,
   manuals,
   never,
@@ -160,27 +161,79 @@ test('the first failure is raised, later ones are only reported', async (t) => {
   t.deepEqual(log, ['start 0', 'start 1', 'error 1 first', 'error 0 second', 'drain'])
 })
 
-test('in ordered mode the results before the first gap are delivered, then the error', async (t) => {
+test('with ordered, everything before a failed task is delivered first, and the error comes in its place', async (t) => {
   const [w, x, y, z] = manuals(4)
   const runner = concurrent(thunks([w, x, y, z]), {ordered: true})
   const consumed = consume(runner)
   w.resolve('w')
-  y.resolve('y')
+  y.reject(boom)
   await turn()
-  z.reject(boom)
-  const {values, raised} = await consumed
-  t.deepEqual(values, ['w'])
-  t.true(raised instanceof ConcurrentExecutionError && raised.index === 3)
+  t.false(await isSettled(consumed))
+  t.is(x.context?.signal.aborted, false)
+  t.true(z.context?.signal.aborted) // a loop one by one would never have started it
+  z.resolve('z')
   x.resolve('x')
+  const {values, raised} = await consumed
+  t.deepEqual(values, ['w', 'x'])
+  t.true(raised instanceof ConcurrentExecutionError && raised.index === 2)
   t.deepEqual(await runner.next(), {value: undefined, done: true})
+  t.is((await runner.drained).waiting, 0)
 })
 
-test('in ordered mode a failure with a slow first item does not wait for it', async (t) => {
+test('with ordered, an earlier failure replaces a later one', async (t) => {
   const [x, y] = manuals(2)
   const runner = concurrent(thunks([x, y]), {ordered: true})
+  const log = record(runner)
   const pending = caught(runner.next())
   y.reject(boom)
-  t.true((await pending) instanceof ConcurrentExecutionError)
+  await turn()
+  x.reject(new Error('earlier'))
+  const raised = await pending
+  t.true(raised instanceof ConcurrentExecutionError && raised.index === 0)
+  await runner.drained
+  t.deepEqual(log, ['start 0', 'start 1', 'error 1 boom', 'error 0 earlier', 'drain'])
+})
+
+test('with ordered, nothing starts after a failure, and the source is closed at once', async (t) => {
+  const [x, y] = manuals(2)
+  const source = tracked([x.thunk, y.thunk, a, b])
+  const runner = concurrent(source, {ordered: true, limit: 2})
+  const consumed = consume(runner)
+  y.reject(boom)
+  await turn()
+  t.is(source.returns, 1)
+  x.resolve('x')
+  t.deepEqual((await consumed).values, ['x'])
+  t.is(runner.stats.started, 2)
+})
+
+test('with ordered, run() fails at once', async (t) => {
+  const [x, y] = manuals(2)
+  const runner = concurrent(thunks([x, y]), {ordered: true})
+  const ended = caught(runner.run())
+  y.reject(boom)
+  await turn()
+  t.true(x.context?.signal.aborted)
+  x.resolve('x')
+  t.true((await ended) instanceof ConcurrentExecutionError)
+})
+
+test('with ordered, a failure of the source comes in its place too', async (t) => {
+  const [x] = manuals(1)
+  const runner = concurrent(
+    (function* () {
+      yield x.thunk
+      throw boom
+    })(),
+    {ordered: true},
+  )
+  const consumed = consume(runner)
+  await turn()
+  t.false(await isSettled(consumed))
+  x.resolve('x')
+  const {values, raised} = await consumed
+  t.deepEqual(values, ['x'])
+  t.true(raised instanceof ConcurrentIteratorError && raised.index === 1)
 })
 
 test.serial(

@@ -248,7 +248,7 @@ test('many calls of next() settle in the order of the calls, the failure among t
   t.deepEqual(log, ['1 failed', '2 done', '3 done'])
 })
 
-test('a source that throws undefined after stop() is told of', async (t) => {
+test('a rejection of the next() that was pending when the source was closed is silent', async (t) => {
   let fail = (_reason?: unknown): void => {}
   const errors: ConcurrentError[] = []
   const source = {
@@ -266,18 +266,15 @@ test('a source that throws undefined after stop() is told of', async (t) => {
   void runner.stop()
   fail()
   await running
-  t.deepEqual(
-    errors.map(({cause}) => cause),
-    [undefined],
-  )
+  t.deepEqual(errors, [])
 })
 
-test('an abort in the drain listener drops what waits, and raises once', async (t) => {
+test('an abort in the drain listener changes nothing', async (t) => {
   const runner = concurrent([() => 1, () => 2], {limit: 3})
   runner.on('drain', () => runner.abort(boom))
-  t.is((await runner.next()).value, 1)
+  t.deepEqual(await runner.next(), {done: false, value: 1})
   await runner.drained
-  t.is(await t.throwsAsync(runner.next()), boom)
+  t.deepEqual(await runner.next(), {done: false, value: 2})
   t.deepEqual(await runner.next(), {done: true, value: undefined})
 })
 
