@@ -26,6 +26,11 @@ export class Deadlines {
     for (const line of this.#lines.values()) line.hold(isHolding)
   }
 
+  /** No task will time out any more. */
+  stop(): void {
+    for (const line of this.#lines.values()) line.stop()
+  }
+
   #line(timeout: number): Line {
     let line = this.#lines.get(timeout)
     if (line === undefined) {
@@ -87,6 +92,11 @@ export class Line {
     else reference(this.#timer, 'unref')
   }
 
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
   #arm(deadline: number, ms: number): void {
     this.#due = deadline
     // Looked up at each call, and not once: tests may replace it.
@@ -114,8 +124,7 @@ export class Line {
     nextTurn(() => {
       this.#isChecking = false
       if (this.#first !== undefined) return
-      clearTimeout(this.#timer)
-      this.#timer = undefined
+      this.stop()
       this.#onEmpty()
     })
   }

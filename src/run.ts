@@ -356,8 +356,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Starts the task of an item that was pulled. */
   #start(item: unknown): void {
     const index = this.#index++
-    if (typeof item !== 'function' && this.#isInvalid(item, index)) return
     if (this.#ready !== undefined) this.#admission = 'unasked'
+    if (typeof item !== 'function' && this.#isInvalid(item, index)) return
     const context = new Context(index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
     const slot = this.#slots.take(context)
     this.#lifecycle.enter()
@@ -532,13 +532,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   #timedOut(slot: Slot, timeout: number): void {
+    const {queued} = slot
     this.#failEarly(slot, new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError'))
     if (this.#options.releaseOnTimeout) {
-      const {queued} = slot
       this.#slots.abandon(slot)
       queued?.released()
-      this.#lifecycle.leaveLate()
-    }
+      this.#lifecycle.leave()
+    } else this.#lifecycle.toldEarly()
     this.#look() // an error that was yielded may have let other results through
   }
 
@@ -551,7 +551,6 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     queued?.rejected(reason)
     this.#taskFailed(context, reason)
     if (this.#failure !== undefined) this.#failInOrder()
-    this.#lifecycle.toldEarly()
   }
 
   // Told by the source
@@ -610,7 +609,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   giveUp(reason: unknown): void {
-    for (const slot of this.#slots.open()) this.#failEarly(slot, reason)
+    for (const slot of this.#slots.open()) {
+      this.#failEarly(slot, reason)
+      this.#lifecycle.toldEarly()
+    }
   }
 
   cleanup(reason: unknown): PromiseLike<void> | void {
@@ -623,6 +625,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   drained(): RunnerStats {
     const {stats} = this
+    this.#deadlines?.stop()
     this.#scope = undefined // what its AsyncLocalStorage holds is not kept
     this.#host.emit('drain', stats)
     return stats

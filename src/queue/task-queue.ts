@@ -91,6 +91,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     },
     putBack: (task) => {
       if (!this.#handedOut.delete(task)) return
+      task.state = 'waiting'
       this.#line.putBack(task)
       this.#wake()
     },
@@ -98,6 +99,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       this.#running--
       if (task.state === 'over') this.#changed()
       else {
+        task.state = 'waiting'
         this.#line.putBack(task)
         this.#wake()
       }

@@ -74,7 +74,7 @@ const next = control('next', (_model, {runner, hand}) => hand('next()', ignoreEr
 const signal = control('signal', (model, {controller, hasSignal}) => {
   if (controller.signal.aborted) return
   // A run that has not begun, or has drained, does not listen: it hears of it at the next `next()`.
-  if (hasSignal && model.isStarted && !model.isDrained) model.abort(exactly('signalled'), 0)
+  if (hasSignal && model.isStarted && !model.isDrained) model.abort(exactly('signalled'))
   controller.abort('signalled')
 })
 

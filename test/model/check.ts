@@ -98,7 +98,7 @@ class Check {
     this.#real = {runner, controller: this.#controller, hasSignal: this.#hasSignal, world, hand}
     world.onTimer = (ms) => {
       if (ms !== calls.stopTimeout) return
-      this.#model.abort(named('TimeoutError'), 0)
+      this.#model.abort(named('TimeoutError'))
       this.#hasGivenUp = true
     }
     this.#listen()
@@ -191,6 +191,7 @@ class Check {
     const enter = (): void => this.#enter()
     const leave = (): void => {
       this.#depth--
+      this.#model.failInOrder()
     }
     runner
       .on('start', enter)
@@ -302,7 +303,13 @@ class Check {
       if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#model.late.add(index)
       return
     }
-    if (this.#model.outcome?.isReason(cause) && item?.calls === 0) return // refused
+    if (this.#model.outcome?.isReason(cause)) {
+      if (item?.calls === 0) return // refused
+      if (settled === undefined && (this.#hasGivenUp || this.#model.aborts > 1)) {
+        this.#model.late.add(index) // told early
+        return
+      }
+    }
     if (cause !== 'execute failed') this.#world.problem(`task ${index} failed with ${String(cause)}`)
   }
 
@@ -392,10 +399,13 @@ class Check {
 
   /** Signals abort when, and only when, the run does not end gracefully. */
   #checkSignals(): void {
-    const {outcome, open} = this.#model
+    const {outcome, open, failedAt} = this.#model
     for (const [index, {signal}] of this.#contexts) {
       if (!open.has(index)) continue
-      if (signal.aborted !== (outcome !== undefined))
+      if (outcome === undefined && index > failedAt) {
+        if (!signal.aborted || !this.#model.isFailure(signal.reason))
+          this.#world.problem(`the signal of task ${index} does not tell of the failure before it`)
+      } else if (signal.aborted !== (outcome !== undefined))
         this.#world.problem(`the signal of task ${index} is ${signal.aborted}`)
       else if (outcome !== undefined && !outcome.isReason(signal.reason))
         this.#world.problem(`the signal of task ${index} has another reason: ${String(signal.reason)}`)
@@ -415,7 +425,7 @@ class Check {
 
   /** Values in order, then the error if there is one, once, then the end. */
   #checkDelivered(): void {
-    const {answers, outcome, available, isDiscarding} = this.#model
+    const {answers, outcome, available, isDiscarding, isCollecting} = this.#model
     const values = answers.filter((answer) => answer?.kind === 'value')
     const kinds = answers.map((answer) => answer?.kind ?? 'nothing')
     if (!/^(value )*(error )?(done )+$/.test(`${kinds.join(' ')} `)) this.#world.problem(`answers: ${kinds.join(', ')}`)
@@ -427,7 +437,7 @@ class Check {
     if (!error && isRaised && !this.#model.isCollected && !this.#model.hasLeft)
       this.#world.problem('the error is not raised')
     if (error && this.#model.isForfeited) this.#world.problem('an error is raised though the consumer has left')
-    if (isDiscarding) return
+    if (isDiscarding || isCollecting) return
     const expected = this.#model.dropped ?? available
     const isExact = !this.#scenario.isTimePassing && !this.#model.isVague
     if (isExact ? values.length !== expected : values.length > expected)
@@ -444,8 +454,8 @@ class Check {
     for (const label of new Set(this.#pending.values())) this.#world.problem(`${label} does not settle`)
     if (this.#hasSignal && getEventListeners(this.#controller.signal, 'abort').length > 0)
       this.#world.problem('a listener is left on the signal')
-    // A queue that is cleared has nobody else to tell.
-    const reported = this.#world.reported.filter((error) => !this.#built.queue || !isDisposal(error))
+    // A queue that is cleared has nobody else to tell, and neither has a run that has drained.
+    const reported = this.#world.reported.filter((error) => !isLateFailure(error))
     if (reported.length !== this.#thrown) this.#world.problem(`reported: ${reported.join(', ')}`)
     if (this.#contexts.size > 0) this.#world.problem('a start has no outcome')
     for (const {index, plan, isMade, calls: made, disposals} of this.#items.all) {
@@ -459,6 +469,6 @@ class Check {
   }
 }
 
-function isDisposal(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('disposal of ')
+function isLateFailure(error: unknown): boolean {
+  return error instanceof Error && (error.message.startsWith('disposal of ') || error.message === 'the cleanup failed')
 }

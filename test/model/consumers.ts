@@ -3,6 +3,7 @@ import {ignoreError, type Real} from './calls.js'
 import type {Model} from './model.js'
 import type {Inside} from './places.js'
 import type {ConsumerPlan} from './scenario.js'
+import type {World} from './world.js'
 
 /** Consumes as planned. What it gives settles when the consumer has finished, and never rejects. */
 export async function consume(plan: ConsumerPlan, model: Model, inside: Inside, real: Real): Promise<void> {
@@ -49,15 +50,31 @@ async function loop({isSlow, leavesAt, throws}: ConsumerPlan, inside: Inside, {r
   }
 }
 
-/** Settles once the run has drained, and rejects just if that was not a graceful end. */
+/** Settles once the run is over, and rejects just if that was not a graceful end. */
 async function ended(model: Model, {world}: Real, label: string, promise: Promise<unknown>): Promise<void> {
+  const comesLate = model.isDrained
   try {
-    await promise
+    const collected = await promise
     if (model.outcome !== undefined && model.outcome.kind !== 'left') world.problem(`${label} does not reject`)
+    if (Array.isArray(collected)) checkCollected(model, world, collected)
   } catch (error) {
+    if (error instanceof DOMException && error.name === 'InvalidStateError') {
+      if (!comesLate) world.problem(`${label} does not come too late`)
+      return
+    }
     if (model.outcome === undefined || model.outcome.kind === 'left')
       world.problem(`${label} rejects: ${String(error)}`)
     else if (!model.outcome.isReason(error)) world.problem(`${label} rejects with ${String(error)}`)
   }
-  if (!model.isDrained) world.problem(`${label} settles before the drain`)
+  if (!model.isDrained && (model.late.size === 0 || model.open.size > 0))
+    world.problem(`${label} settles before the run is over`)
+}
+
+/** What was collected is what came, in order, but for what a `next()` has got. */
+function checkCollected(model: Model, world: World, collected: readonly unknown[]): void {
+  let place = 0
+  for (const value of collected) {
+    while (place < model.available && model.valueAt(place) !== value) place++
+    if (place++ >= model.available) world.problem('toArray() gives what did not come, or not in order')
+  }
 }

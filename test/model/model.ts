@@ -61,6 +61,11 @@ export class Model {
   answered = 0
   /** `run()`: nothing is kept for later. */
   isDiscarding = false
+  /** `toArray()`: what no `next()` waits for is taken at once. */
+  isCollecting = false
+  /** With `ordered`, the place of the failure that comes once everything before it has been delivered. */
+  failedAt: number = Infinity
+  #isFailure: IsReason = () => false
   /** The failure may go to `run()` or `toArray()`, and not to `next()`. */
   isCollected = false
   /** The consumer left when no `next()` waited: it is owed no error. */
@@ -103,6 +108,7 @@ export class Model {
 
   /** Results that have been handed to a `next()`. */
   get consumed(): number {
+    if (this.isCollecting) return this.#available
     return this.dropped ?? Math.min(this.answers.length, this.#available)
   }
 
@@ -119,7 +125,7 @@ export class Model {
   get hasRoom(): boolean {
     if (this.isDiscarding) return true
     const waiting = this.#completed - this.consumed
-    return waiting < this.highWaterMark || (waiting === 0 && this.isAwaited)
+    return waiting < this.highWaterMark || (waiting === 0 && (this.isAwaited || this.isCollecting))
   }
 
   /** Started, or failed without a start, and not consumed. */
@@ -133,7 +139,7 @@ export class Model {
 
   /** A result, or an error that is yielded in its place. */
   ready(index: number, value: unknown): void {
-    if (this.outcome !== undefined) return
+    if (this.outcome !== undefined || index >= this.failedAt) return
     this.#ready[this.#isOrdered ? index : this.#completed] = {value}
     this.#completed++
     while (this.#ready[this.#available] !== undefined) this.#available++
@@ -149,10 +155,30 @@ export class Model {
     if (this.outcome === undefined && !this.isDrained) this.#end({kind: 'failed', isReason})
   }
 
-  /** @param waiting Results that the runner still holds, which after the end a late abort drops. */
-  abort(isReason: IsReason, waiting: number): void {
+  /** A task or the source fails. With `ordered` the error comes in its place, unless nobody consumes. */
+  failAt(index: number, isReason: IsReason): void {
+    if (!this.#isOrdered || this.isDiscarding) return this.fail(isReason)
+    if (this.outcome !== undefined || index >= this.failedAt) return
+    this.failedAt = index
+    this.#isFailure = isReason
+    if (this.ending === undefined) this.onEnding()
+    this.ending ??= 'stopped'
+    this.failInOrder()
+  }
+
+  isFailure(reason: unknown): boolean {
+    return this.#isFailure(reason)
+  }
+
+  /** The run fails once nothing runs any more that comes before the failure, or nobody consumes any more. */
+  failInOrder(): void {
+    if (this.failedAt === Infinity) return
+    if (this.isDiscarding || [...this.open].every((index) => index > this.failedAt)) this.fail(this.#isFailure)
+  }
+
+  abort(isReason: IsReason): void {
     this.aborts++
-    if (this.outcome !== undefined || (this.isDrained && waiting === 0)) return
+    if (this.outcome !== undefined || this.isDrained) return
     this.#drop()
     this.#end({kind: 'aborted', isReason})
   }

@@ -86,16 +86,19 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   }
 
   override run(): Promise<RunnerStats> {
-    if (!this.#model.isDiscarding) {
+    if (!this.#model.isDiscarding && !this.#model.isCollecting && !this.#model.isDrained) {
       this.#model.isDiscarding = true
       this.#model.isCollected = true
       this.#begin()
+      this.#model.failInOrder()
     }
     return super.run()
   }
 
   override toArray(): Promise<Array<Yielded<Value, boolean>>> {
     this.#model.isCollected = true
+    if (!this.#model.isDiscarding && !this.#model.isDrained) this.#model.isCollecting = true
+    this.#begin()
     return super.toArray()
   }
 
@@ -111,7 +114,7 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
 
   override abort(...reasons: [reason?: unknown]): void {
     const [reason] = reasons
-    this.#model.abort(reason === undefined ? named('AbortError') : exactly(reason), this.stats.waiting)
+    this.#model.abort(reason === undefined ? named('AbortError') : exactly(reason))
     super.abort(...reasons)
   }
 
@@ -126,14 +129,14 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
     this.#inside.reach('shouldRaise')
     const {shouldRaise, failsAt} = this.#hooks
     if (shouldRaise === 'throws' && this.#fates++ === failsAt) {
-      model.fail(causedBy('shouldRaise failed'))
+      model.failAt(error.index, causedBy('shouldRaise failed'))
       throw 'shouldRaise failed'
     }
     const byDefault = super.shouldRaise(error)
     const expected = this.#options.yieldExceptions !== true || error instanceof ConcurrentIteratorError
     if (byDefault !== expected) this.#world.problem(`shouldRaise() gives ${byDefault}`)
     const isRaised = byDefault && shouldRaise !== 'never'
-    if (isRaised) model.fail(exactly(error))
+    if (isRaised) model.failAt(error.index, exactly(error))
     else {
       model.ready(error.index, error)
       if (error instanceof ConcurrentIteratorError) model.finish('exhausted')
@@ -156,8 +159,7 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   #begin(): void {
     const {signal} = this.#options
     if (this.state === 'idle' && !signal?.aborted) this.#model.isStarted = true
-    else if (signal?.aborted && (this.state === 'idle' || this.state === 'drained'))
-      this.#model.abort(exactly(signal.reason), this.stats.waiting)
+    else if (signal?.aborted && this.state === 'idle') this.#model.abort(exactly(signal.reason))
   }
 
   #answered(place: number, answer: Answer): void {

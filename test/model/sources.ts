@@ -4,7 +4,7 @@ import {ReadableStream} from 'node:stream/web'
 import type {Arbitrary} from 'fast-check'
 import * as fc from 'fast-check'
 import {type Source, type Task, type TaskFunction, TaskQueue} from '../../src/index.js'
-import {nothing, takeNow} from '../../src/source.js'
+import type {DirectIterator} from '../../src/source.js'
 import {record} from './arbitraries.js'
 import type {Inside} from './places.js'
 import type {Item, Items, Value} from './tasks.js'
@@ -26,12 +26,6 @@ export const sourceKinds = [
 ] as const
 
 export type SourceKind = (typeof sourceKinds)[number]
-
-/** `next` of an iterator that may have an item already, as a queue's has. */
-interface Prompt<I> {
-  (): Promise<IteratorResult<I, undefined>>
-  [takeNow]?: (() => I | typeof nothing) | undefined
-}
 
 export interface SourcePlan {
   readonly kind: SourceKind
@@ -367,13 +361,49 @@ class SourceBuilder {
     return {
       [Symbol.asyncIterator]: () => {
         const iterator = iterable[Symbol.asyncIterator]()
-        const next: Prompt<Task<Value>> = () => iterator.next()
-        if (this.#plan.isDirect) next[takeNow] = (iterator.next as Prompt<Task<Value>>)[takeNow]
-        const watched: AsyncIterator<Task<Value>> = {next}
+        if (this.#plan.isDirect) return this.#openedDirectly(iterator)
+        const watched: AsyncIterator<Task<Value>> = {next: () => iterator.next()}
         watched.return = () => iterator.return?.() ?? Promise.resolve({done: true, value: undefined})
         return this.#opened(watched)
       },
     }
+  }
+
+  /** A queue's iterator that the runner reads without promises. */
+  #openedDirectly(iterator: AsyncIterator<Task<Value>>): AsyncIterator<Task<Value>> {
+    const probe = this.#probe
+    const direct = iterator as unknown as DirectIterator
+    const prototype: DirectIterator = Object.getPrototypeOf(iterator)
+    const giveBack = iterator.return?.bind(iterator)
+    probe.isOpened = true
+    Object.defineProperties(iterator, {
+      tryTake: {
+        value: () => {
+          const task = prototype.tryTake.call(direct)
+          if (task !== undefined) {
+            probe.pull()
+            probe.pulled({done: false})
+          }
+          return task
+        },
+      },
+      isOver: {
+        get: () => {
+          const isOver: boolean = Reflect.get(prototype, 'isOver', direct)
+          if (isOver && probe.over === undefined) probe.pulled({done: true})
+          return isOver
+        },
+      },
+      return: {
+        value: async () => {
+          probe.close(true)
+          const result = await giveBack?.()
+          probe.closed()
+          return result
+        },
+      },
+    })
+    return iterator
   }
 
   #opened<I extends AnyIterator>(iterator: I): I {
@@ -419,17 +449,7 @@ class SourceBuilder {
         throw error
       }
     }
-    const take = (iterator.next as Prompt<Task<Value>>)[takeNow]
-    const watchedTake = take && {
-      [takeNow]: (): unknown => {
-        const item = take()
-        if (item === nothing) return item
-        probe.pull()
-        probe.pulled({done: false})
-        return item
-      },
-    }
-    Object.assign(iterator, {next: Object.assign(watchedNext, watchedTake)}, giveBack && {return: watchedReturn})
+    Object.assign(iterator, {next: watchedNext}, giveBack && {return: watchedReturn})
     return iterator
   }
 }
