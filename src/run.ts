@@ -444,17 +444,22 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#update()
     this.#results.hold(true)
     yieldToEventLoop(() => {
-      this.#isYielding = false
-      this.#results.hold(false)
-      const deferred = this.#deferred
-      this.#deferred = []
-      for (const settle of deferred) settle()
+      this.#settleDeferred()
       this.#wake()
     })
   }
 
+  #settleDeferred(): void {
+    this.#isYielding = false
+    this.#results.hold(false)
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const settle of deferred) settle()
+  }
+
   // Apart from its callers, for which the closure would cost an allocation at each call.
-  #defer(settle: (outcome: unknown) => void, outcome: unknown): void {
+  #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
+    slot.line?.remove(slot) // it has settled in time
     this.#deferred.push(() => settle(outcome))
   }
 
@@ -469,7 +474,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, queued} = slot
-    if (this.#isYielding) return this.#defer(slot.onFulfilled, value)
+    if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     this.#succeeded++
@@ -488,7 +493,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   rejected(slot: Slot, reason: unknown): void {
     const {context, queued} = slot
-    if (this.#isYielding) return this.#defer(slot.onRejected, reason)
+    if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     if (queued !== undefined) {
@@ -545,7 +550,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Tells that a task has failed which still runs. */
   #failEarly(slot: Slot, reason: unknown): void {
     const {context, queued} = slot
-    if (context === undefined) return
+    if (context === undefined || slot.isLate) return
+    slot.line?.remove(slot)
     slot.isLate = true // its outcome is this one, whatever it still does
     context.abort(reason)
     queued?.rejected(reason)
@@ -609,6 +615,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   giveUp(reason: unknown): void {
+    if (this.#isYielding) this.#settleDeferred()
     for (const slot of this.#slots.open()) {
       this.#failEarly(slot, reason)
       this.#lifecycle.toldEarly()
@@ -674,16 +681,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
    */
   #fail(error: ConcurrentError, tell: () => void): void {
     const isInOrder = this.#options.ordered && this.#consumer !== 'run()'
+    if (isInOrder) this.#results.clearFrom(error.index)
     const decided = (): void => {
       this.#deliversAll = false
       this.#deliversBelow = isInOrder ? error.index : 0
       this.#update()
       tell()
     }
-    if (!isInOrder) return this.#lifecycle.fail(error, decided)
+    if (!isInOrder || this.#isFirst(error)) return this.#lifecycle.fail(error, decided)
     this.#lifecycle.enter()
     this.#failure = error
-    this.#results.clearFrom(error.index)
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
     this.#lifecycle.stop(undefined, error)
@@ -693,10 +700,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Ends the run once nothing runs any more that comes before the failure. */
   #failInOrder(): void {
-    const failure = this.#failure
-    if (failure === undefined) return
-    const isFirst = this.#slots.open().every(({context}) => context === undefined || context.index > failure.index)
-    if (isFirst) this.#lifecycle.fail(failure, ignore)
+    if (this.#failure !== undefined && this.#isFirst(this.#failure)) this.#lifecycle.fail(this.#failure, ignore)
+  }
+
+  /** Whether nothing runs that comes before an error. */
+  #isFirst({index}: ConcurrentError): boolean {
+    return this.#slots.open().every(({context}) => context === undefined || context.index > index)
   }
 
   #readyFailed(cause: unknown): void {

@@ -299,18 +299,25 @@ class Check {
     const item = this.#items.all[index]
     const settled = item?.settled
     if (settled !== undefined && 'cause' in settled && Object.is(settled.cause, cause)) return
-    if (this.#scenario.options.timeout && named('TimeoutError')(cause)) {
-      if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#model.late.add(index)
-      return
-    }
-    if (this.#model.outcome?.isReason(cause)) {
+    const isOwnTimeout = cause instanceof DOMException && cause.message.startsWith('The task took longer')
+    if (!isOwnTimeout && this.#model.outcome?.isReason(cause)) {
       if (item?.calls === 0) return // refused
       if (settled === undefined && (this.#hasGivenUp || this.#model.aborts > 1)) {
-        this.#model.late.add(index) // told early
+        this.#toldEarly(index)
         return
       }
     }
+    if (this.#scenario.options.timeout && isOwnTimeout) {
+      if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#toldEarly(index)
+      return
+    }
     if (cause !== 'execute failed') this.#world.problem(`task ${index} failed with ${String(cause)}`)
+  }
+
+  #toldEarly(index: number): void {
+    const wasCalled = this.#items.all[index]?.calls !== 0 // if not, execute() has thrown
+    if (wasCalled) this.#model.late.add(index)
+    this.#model.hasToldEarly = true
   }
 
   /** Every start has one outcome, with the same context; and they come in the order in which tasks settle. */
@@ -391,7 +398,8 @@ class Check {
     if (isOver && !isCleaning && !model.isDrained) this.#world.problem('nothing runs any more, and it does not drain')
     const unanswered = model.answers.length - model.answered
     if (unanswered === 0) return
-    if (!model.isDiscarding && model.outcome === undefined && model.available > model.answered)
+    const isKept = !model.isDiscarding && !model.isCollecting
+    if (isKept && model.outcome === undefined && model.available > model.answered)
       this.#world.problem('a result is withheld')
     if (model.outcome !== undefined && !isCleaning) this.#world.problem('the end is withheld from a consumer')
     if (model.isDrained) this.#world.problem('next() pends after the drain')
@@ -402,7 +410,8 @@ class Check {
     const {outcome, open, failedAt} = this.#model
     for (const [index, {signal}] of this.#contexts) {
       if (!open.has(index)) continue
-      if (outcome === undefined && index > failedAt) {
+      const isBehind = index > failedAt && (outcome === undefined || this.#model.isFailure(signal.reason))
+      if (isBehind) {
         if (!signal.aborted || !this.#model.isFailure(signal.reason))
           this.#world.problem(`the signal of task ${index} does not tell of the failure before it`)
       } else if (signal.aborted !== (outcome !== undefined))

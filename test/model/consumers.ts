@@ -66,7 +66,7 @@ async function ended(model: Model, {world}: Real, label: string, promise: Promis
       world.problem(`${label} rejects: ${String(error)}`)
     else if (!model.outcome.isReason(error)) world.problem(`${label} rejects with ${String(error)}`)
   }
-  if (!model.isDrained && (model.late.size === 0 || model.open.size > 0))
+  if (!model.isDrained && (!model.hasToldEarly || model.open.size > 0))
     world.problem(`${label} settles before the run is over`)
 }
 

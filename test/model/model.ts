@@ -53,6 +53,8 @@ export class Model {
   readonly open: Set<number> = new Set()
   /** Tasks whose timeout has been told, and that have not settled. */
   readonly late: Set<number> = new Set()
+  /** The outcome of some task was told before it settled: such tasks only `drained` waits for. */
+  hasToldEarly = false
   started = 0
   succeeded = 0
   failed = 0
@@ -65,7 +67,8 @@ export class Model {
   isCollecting = false
   /** With `ordered`, the place of the failure that comes once everything before it has been delivered. */
   failedAt: number = Infinity
-  #isFailure: IsReason = () => false
+  /** The failures so far, the last one first: each has replaced a later one of the source's order. */
+  readonly #failures: IsReason[] = []
   /** The failure may go to `run()` or `toArray()`, and not to `next()`. */
   isCollected = false
   /** The consumer left when no `next()` waited: it is owed no error. */
@@ -160,20 +163,21 @@ export class Model {
     if (!this.#isOrdered || this.isDiscarding) return this.fail(isReason)
     if (this.outcome !== undefined || index >= this.failedAt) return
     this.failedAt = index
-    this.#isFailure = isReason
+    this.#failures.unshift(isReason)
     if (this.ending === undefined) this.onEnding()
     this.ending ??= 'stopped'
     this.failInOrder()
   }
 
   isFailure(reason: unknown): boolean {
-    return this.#isFailure(reason)
+    return this.#failures.some((isReason) => isReason(reason))
   }
 
   /** The run fails once nothing runs any more that comes before the failure, or nobody consumes any more. */
   failInOrder(): void {
-    if (this.failedAt === Infinity) return
-    if (this.isDiscarding || [...this.open].every((index) => index > this.failedAt)) this.fail(this.#isFailure)
+    const [isReason] = this.#failures
+    if (isReason === undefined) return
+    if (this.isDiscarding || [...this.open].every((index) => index > this.failedAt)) this.fail(isReason)
   }
 
   abort(isReason: IsReason): void {
