@@ -1,85 +1,124 @@
-/** The shape of what a benchmark finds, as `--json` prints it. */
-import type {Summary} from './stats.js'
-import type {SourceKind, Work} from './work.js'
+/** What was found: the ratios with their spread, and each contender's cost. */
+import {contenders} from './contenders.js'
+import type {State} from './job.js'
+import type {Machine} from './machine.js'
+import type {RowPlan} from './rows.js'
+import {round} from './stats.js'
+import {version} from './versions.js'
 
-/** Microseconds a task: or why there are none. */
-export type Cost = (Summary & {readonly tasks: number}) | {readonly cannot: string} | {readonly failed: string}
+export interface Measured {
+  readonly contender: string
+  readonly state: State
+  readonly build: string
+  /** Of each process: microseconds a task, milliseconds an import, or bytes. */
+  readonly values: number[]
+  cannot?: string
+}
 
 export interface Row {
-  readonly id: string
-  /** With the version. */
-  readonly name: string
-  readonly kind: 'ours' | 'floor' | 'peer'
-  readonly streams: boolean
-  readonly cost: Cost
-}
-
-/** Contenders beside each other, on the same work. */
-export interface Case {
-  readonly work: Work
-  readonly source: SourceKind
-  readonly limit: number
-  readonly tasks: number
-  readonly rows: readonly Row[]
-}
-
-/** The runner beside itself: with other limits, or other lengths of a run. */
-export type Growth = Readonly<Record<'few' | 'many', {readonly what: string; readonly cost: Cost}>>
-
-export interface Lateness {
-  readonly name: string
-  /** Not a peer, and not a queue either, whose tasks are pushed without a pause. */
-  readonly isRunner: boolean
-  readonly tasks: number
-  /** Milliseconds the run took. */
-  readonly elapsed: number
-  /** How often a timer set for every 5 ms has fired. */
-  readonly fired: number
-  /** Milliseconds that it was late at the most. */
-  readonly late: number
-}
-
-export interface Extras {
-  readonly lateness: readonly Lateness[]
-  /** Bytes for each result that waits. */
-  readonly retained: Readonly<Record<string, number>>
-  /** Bytes by which the heap grows during the long run. */
-  readonly heapGrowth: {readonly tasks: number; readonly bytes: number}
-  /** Bytes of the core with its dependencies. */
-  readonly size: {readonly minified: number; readonly gzipped: number}
-  /** Milliseconds to import, beside those of an empty module. */
-  readonly imports: Readonly<Record<string, Summary>>
-}
-
-export interface Goal {
-  readonly goal: string
-  readonly reached: number
-  readonly unit: '×' | 'MB' | 'ms' | 'kB'
-  readonly bound: 'at most' | 'at least'
-  readonly value: number
-  /** What else there is to say, such as which peer it was. */
-  readonly note?: string
-  /** Left out by `--quick`, which judges nothing. */
-  readonly met?: boolean
+  readonly what: string
+  readonly build: string
+  /** Best by best; with the lowest and highest of the rounds. */
+  readonly found?: {readonly value: number; readonly low: number; readonly high: number}
+  /** The peer, where there is a choice. */
+  readonly over?: string
+  readonly skipped?: string
+  readonly atMost: number
 }
 
 export interface Report {
   readonly date: string
   readonly command: string
   readonly node: string
-  readonly machine: {
-    readonly cpu: string
-    readonly cores: number
-    readonly memory: string
-    readonly system: string
-    /** The load of the minute before, which should be near 0. */
-    readonly load: number
-  }
+  readonly machine: Machine
   readonly rounds: number
+  readonly builds: readonly string[]
   readonly versions: Readonly<Record<string, string>>
-  readonly cases: readonly Case[]
-  readonly limits: Growth
-  readonly lengths: Growth
-  readonly extras: Extras
-  readonly goals: readonly Goal[]
+  readonly measured: readonly Measured[]
+  readonly rows: readonly Row[]
+}
+
+/** The least of all processes: whatever else the machine does only adds to a figure. */
+export function best({values}: Measured): number {
+  return Math.min(...values)
+}
+
+/** The rows of which both sides were asked for. */
+export function rows(plans: readonly RowPlan[], measured: readonly Measured[], builds: readonly string[]): Row[] {
+  return plans.flatMap((plan) => builds.flatMap((build) => row(plan, measured, build)))
+}
+
+function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measured[], build: string): Row[] {
+  const inState = measured.filter((each) => each.state === state)
+  const ours = inState.find((each) => each.contender === of && each.build === build)
+  const below = inState
+    .filter((each) => over.includes(each.contender) && (isPeer(each.contender) || each.build === build))
+    .sort((a, b) => best(a) - best(b))[0]
+  if (ours === undefined || (over.length > 0 && below === undefined)) return []
+  if (ours.cannot !== undefined) return [{what, build, skipped: ours.cannot, atMost}]
+  const ratios = ours.values.map((value, index) => value / (below?.values[index] ?? 1))
+  const value = best(ours) / (below === undefined ? 1 : best(below))
+  const found = {value: round(value), low: round(Math.min(...ratios)), high: round(Math.max(...ratios))}
+  return [{what, build, found, ...(below && over.length > 1 && {over: below.contender}), atMost}]
+}
+
+function isPeer(id: string): boolean {
+  return contenders.find((each) => each.id === id)?.kind !== 'ours'
+}
+
+export function tables(report: Report): string {
+  const {machine, node, date, command, rounds, builds} = report
+  const isOne = builds.length === 1
+  const ratios = report.rows.map(({what, build, found, over, skipped, atMost}) => [
+    what + (over === undefined ? '' : ` (${over})`),
+    ...(isOne ? [] : [build]),
+    found === undefined ? `skipped: ${skipped}` : figure(found.value),
+    found === undefined ? '' : `${figure(found.low)} to ${figure(found.high)}`,
+    figure(atMost),
+    found === undefined ? '' : found.value <= atMost ? 'met' : 'missed',
+  ])
+  const costs = costRows(report).map(({name, cells}) => [name, ...cells])
+  return [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.system}, load ${machine.load}`,
+    `Node ${node}, ${date}, ${command}: ${rounds} rounds`,
+    '',
+    table([['ratio', ...(isOne ? [] : ['build']), 'measured', 'rounds', 'at most', ''], ...ratios]),
+    'Processor time, the best of all processes: µs a task, µs a short run, bytes a waiting push, ms an import',
+    '',
+    table([['', 'hot', 'collected', 'short', 'short collected', 'bytes', 'import'], ...costs]),
+  ].join('\n')
+}
+
+function costRows({measured, builds}: Report): Array<{name: string; cells: string[]}> {
+  const states: readonly State[] = ['hot', 'collected', 'short', 'short collected', 'bytes', 'import']
+  return contenders.flatMap((each) =>
+    builds.flatMap((build) => {
+      const own = measured.filter((other) => other.contender === each.id && other.build === build)
+      if (own.length === 0) return []
+      const name = each.package ? `${each.package} ${version(each.package)} ${each.call}` : each.call
+      const cells = states.map((state) => {
+        const found = own.find((other) => other.state === state)
+        return found === undefined ? '' : found.values.length === 0 ? '–' : figure(best(found))
+      })
+      return [{name: builds.length > 1 && each.kind === 'ours' ? `${name} (${build})` : name, cells}]
+    }),
+  )
+}
+
+function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
+
+/** A Markdown table with aligned columns. */
+function table(lines: ReadonlyArray<readonly string[]>): string {
+  const [head = []] = lines
+  const widths = head.map((_, column) => Math.max(3, ...lines.map((line) => line[column]?.length ?? 0)))
+  const shown = lines.map((line) => {
+    const cells = widths.map((width, column) =>
+      column === 0 ? (line[column] ?? '').padEnd(width) : (line[column] ?? '').padStart(width),
+    )
+    return `| ${cells.join(' | ')} |`
+  })
+  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+  return [shown[0], rule, ...shown.slice(1), ''].join('\n')
 }
