@@ -53,7 +53,7 @@ async function microseconds(job: Job, who: Contender): Promise<number> {
     now: processorTime,
     time: job.time,
     iterations: 3,
-    warmupTime: job.time / 2,
+    warmupTime: job.time,
     warmupIterations: 2,
     throws: true,
   })

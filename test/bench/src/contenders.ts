@@ -1,5 +1,5 @@
-/** Everybody who takes part: floors, aio-tasks in each way of using it, and its peers. Each loads its own package only. */
-
+/** Everybody who takes part: floors, aio-tasks and its peers. */
+import {readFileSync} from 'node:fs'
 import type {Contender} from './contender.js'
 import {ours} from './ours.js'
 import {peers} from './peers.js'
@@ -69,15 +69,26 @@ const floors: readonly Contender[] = [
 
 export const contenders: readonly Contender[] = [
   ...floors,
-  ...ours.map((each) => ({...each, kind: 'ours' as const, package: 'aio-tasks'})),
-  ...peers.map((each) => ({package: each.id, ...each, kind: 'peer' as const})),
+  ...Array.from(ours, (each) => ({...each, kind: 'ours' as const, package: 'aio-tasks'})),
+  ...Array.from(peers, (each) => ({package: each.id, ...each, kind: 'peer' as const})),
 ]
 
-export {type Contender} from './contender.js'
-
+/** @throws Error that names all contenders, if there is none with that id. */
 export function contender(id: string): Contender {
   const found = contenders.find((other) => other.id === id)
   if (found === undefined)
-    throw new Error(`There is no contender ${id}: ${contenders.map((each) => each.id).join(', ')}`)
+    throw new Error(`There is no contender '${id}', but ${contenders.map((each) => each.id).join(', ')}`)
   return found
+}
+
+/** What stands before a contender's figures. */
+export function label({package: name, call}: Contender): string {
+  return name === undefined ? call : `${name} ${version(name)} ${call}`
+}
+
+/** The version of a package, as installed. */
+export function version(name: string): string {
+  if (name === 'node') return process.versions.node
+  const place = name === 'aio-tasks' ? '../../../package.json' : `../node_modules/${name}/package.json`
+  return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as {version: string}).version
 }

@@ -1,8 +1,12 @@
 /** What a process is asked to measure, and what it answers. */
 import type {Contender} from './contender.js'
 
-/** `hot`; `collected`: after a full collection before each run; `short`: many runs of ten items. */
-export type State = 'hot' | 'collected' | 'short' | 'short collected' | 'bytes' | 'import'
+/**
+ * `hot`: the same tasks again and again; `collected`: after a full collection before each run; `short`: runs of ten
+ * items; `bytes`: of a push that waits; `import`: of the package.
+ */
+export const states = ['hot', 'collected', 'short', 'short collected', 'bytes', 'import'] as const
+export type State = (typeof states)[number]
 
 export interface Job {
   readonly contender: string
@@ -16,15 +20,15 @@ export interface Job {
   readonly time: number
 }
 
-/** Microseconds or bytes; or why there are none. */
+/** Microseconds, bytes or milliseconds; or why there are none. */
 export type Found = {readonly value: number} | {readonly cannot: string}
 
-/** In which states a contender can be measured. */
-export function statesOf({id, kind, package: name, run, queue, map}: Contender): State[] {
+/** In which states a contender can be measured. A package is imported for one contender only. */
+export function statesOf({id, package: name, run, queue, map}: Contender): State[] {
   return [
     ...(run || queue ? (['hot', 'collected'] as const) : []),
     ...(map ? (['short', 'short collected'] as const) : []),
-    ...((kind === 'peer' && id === name) || id === 'run' ? (['import'] as const) : []),
     ...(queue ? (['bytes'] as const) : []),
+    ...(id === name || id === 'run' || id === 'nothing' ? (['import'] as const) : []),
   ]
 }

@@ -1,7 +1,18 @@
 /** The peers. Each imports its package only when it is measured. */
 import {Readable} from 'node:stream'
-import type {Contender} from './contender.js'
+import type {Contender, Open} from './contender.js'
 import {type Task, tallyArray, tallyStream} from './work.js'
+
+interface Adds {
+  add(task: Task): Promise<number>
+}
+
+function opensPQueue(PQueue: new (options: {concurrency: number}) => Adds): Open {
+  return (concurrency) => {
+    const queue = new PQueue({concurrency})
+    return {push: (task) => queue.add(task)}
+  }
+}
 
 export const peers: ReadonlyArray<Omit<Contender, 'kind'>> = [
   {
@@ -152,13 +163,12 @@ export const peers: ReadonlyArray<Omit<Contender, 'kind'>> = [
   {
     id: 'p-queue',
     call: 'add',
-    queue: async () => {
-      const {default: PQueue} = await import('p-queue')
-      return (concurrency) => {
-        const queue = new PQueue({concurrency})
-        return {push: (task) => queue.add(task)}
-      }
-    },
+    queue: async () => opensPQueue((await import('p-queue')).default),
+  },
+  {
+    id: 'p-queue-9', // the newest version that says that it supports Node 20
+    call: 'add',
+    queue: async () => opensPQueue((await import('p-queue-9')).default),
   },
   {
     id: 'p-limit',

@@ -1,27 +1,30 @@
-/** What was found: the ratios with their spread, and each contender's cost. */
-import {contenders} from './contenders.js'
-import type {State} from './job.js'
+/** What was found: the ratios with their spread, and each contender's cost, as data and as text. */
+import type {Contender} from './contender.js'
+import {contender, contenders, label} from './contenders.js'
+import {type State, states} from './job.js'
 import type {Machine} from './machine.js'
 import type {RowPlan} from './rows.js'
-import {round} from './stats.js'
-import {version} from './versions.js'
+import {median, round} from './stats.js'
 
+/** One contender in one state. */
 export interface Measured {
   readonly contender: string
   readonly state: State
   readonly build: string
-  /** Of each process: microseconds a task, milliseconds an import, or bytes. */
+  /** One of each process: microseconds a task or a short run, milliseconds an import, bytes a waiting push. */
   readonly values: number[]
+  /** Why there are none. */
   cannot?: string
 }
 
 export interface Row {
   readonly what: string
   readonly build: string
-  /** Best by best; with the lowest and highest of the rounds. */
+  /** The least of all processes by the least of all processes, and the lowest and highest ratio of one round. */
   readonly found?: {readonly value: number; readonly low: number; readonly high: number}
-  /** The peer, where there is a choice. */
+  /** The contender below the line, where there is a choice. */
   readonly over?: string
+  /** Why nothing was found. */
   readonly skipped?: string
   readonly atMost: number
 }
@@ -32,10 +35,11 @@ export interface Report {
   readonly node: string
   readonly machine: Machine
   readonly rounds: number
+  readonly limit: number
   readonly builds: readonly string[]
   readonly versions: Readonly<Record<string, string>>
-  readonly measured: readonly Measured[]
   readonly rows: readonly Row[]
+  readonly measured: readonly Measured[]
 }
 
 /** The least of all processes: whatever else the machine does only adds to a figure. */
@@ -50,75 +54,78 @@ export function rows(plans: readonly RowPlan[], measured: readonly Measured[], b
 
 function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measured[], build: string): Row[] {
   const inState = measured.filter((each) => each.state === state)
-  const ours = inState.find((each) => each.contender === of && each.build === build)
+  const above = inState.find((each) => each.contender === of && each.build === build)
   const below = inState
-    .filter((each) => over.includes(each.contender) && (isPeer(each.contender) || each.build === build))
+    .filter(
+      (each) => over.includes(each.contender) && (contender(each.contender).kind !== 'ours' || each.build === build),
+    )
     .sort((a, b) => best(a) - best(b))[0]
-  if (ours === undefined || (over.length > 0 && below === undefined)) return []
-  if (ours.cannot !== undefined) return [{what, build, skipped: ours.cannot, atMost}]
-  const ratios = ours.values.map((value, index) => value / (below?.values[index] ?? 1))
-  const value = best(ours) / (below === undefined ? 1 : best(below))
+  if (above === undefined || (over.length > 0 && below === undefined)) return []
+  const skipped = above.cannot ?? below?.cannot
+  if (skipped !== undefined) return [{what, build, skipped, atMost}]
+  const ratios = above.values.map((value, index) => value / (below?.values[index] ?? 1))
+  const value = best(above) / (below === undefined ? 1 : best(below))
   const found = {value: round(value), low: round(Math.min(...ratios)), high: round(Math.max(...ratios))}
   return [{what, build, found, ...(below && over.length > 1 && {over: below.contender}), atMost}]
 }
 
-function isPeer(id: string): boolean {
-  return contenders.find((each) => each.id === id)?.kind !== 'ours'
-}
-
-export function tables(report: Report): string {
-  const {machine, node, date, command, rounds, builds} = report
-  const isOne = builds.length === 1
-  const ratios = report.rows.map(({what, build, found, over, skipped, atMost}) => [
-    what + (over === undefined ? '' : ` (${over})`),
-    ...(isOne ? [] : [build]),
-    found === undefined ? `skipped: ${skipped}` : figure(found.value),
-    found === undefined ? '' : `${figure(found.low)} to ${figure(found.high)}`,
-    figure(atMost),
-    found === undefined ? '' : found.value <= atMost ? 'met' : 'missed',
+/** The report as Markdown. */
+export function tables({machine, node, date, command, rounds, builds, rows: found, measured}: Report): string {
+  const named = (build: string): string => (builds.length > 1 ? ` [${builds.indexOf(build) + 1}]` : '')
+  const ratios = found.map((each) => [
+    each.what + (each.over === undefined ? '' : ` (${each.over})`) + named(each.build),
+    each.found === undefined ? '' : figure(each.found.value),
+    each.found === undefined ? '' : `${figure(each.found.low)} to ${figure(each.found.high)}`,
+    figure(each.atMost),
+    each.found === undefined ? `skipped: ${each.skipped}` : each.found.value <= each.atMost ? 'met' : 'missed',
   ])
-  const costs = costRows(report).map(({name, cells}) => [name, ...cells])
+  const costs = contenders.flatMap((each) => builds.flatMap((build) => costRow(each, named(build), measured, build)))
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memory}, ${machine.system}, load ${machine.load}`,
-    `Node ${node}, ${date}, ${command}: ${rounds} rounds`,
+    `Node ${node}, ${date}, ${command}; ${rounds} rounds`,
+    ...(builds.length > 1 ? builds.map((build, index) => `[${index + 1}] ${build}`) : []),
     '',
-    table([['ratio', ...(isOne ? [] : ['build']), 'measured', 'rounds', 'at most', ''], ...ratios]),
-    'Processor time, the best of all processes: µs a task, µs a short run, bytes a waiting push, ms an import',
+    table([['ratio', 'measured', 'rounds', 'at most', ''], ...ratios]),
+    'Processor time: µs a task or a short run, bytes a waiting push, ms an import. Best of all processes (median).',
     '',
-    table([['', 'hot', 'collected', 'short', 'short collected', 'bytes', 'import'], ...costs]),
+    table([['', ...states], ...costs]),
+    '\\* with fewer tasks, since its cost for each grows with their number',
+    ...measured.flatMap(({contender: id, state, cannot}) =>
+      cannot === undefined ? [] : [`${id}, ${state}: ${cannot}`],
+    ),
+    '',
   ].join('\n')
 }
 
-function costRows({measured, builds}: Report): Array<{name: string; cells: string[]}> {
-  const states: readonly State[] = ['hot', 'collected', 'short', 'short collected', 'bytes', 'import']
-  return contenders.flatMap((each) =>
-    builds.flatMap((build) => {
-      const own = measured.filter((other) => other.contender === each.id && other.build === build)
-      if (own.length === 0) return []
-      const name = each.package ? `${each.package} ${version(each.package)} ${each.call}` : each.call
-      const cells = states.map((state) => {
+function costRow(each: Contender, suffix: string, measured: readonly Measured[], build: string): string[][] {
+  const own = measured.filter((other) => other.contender === each.id && other.build === build)
+  if (own.length === 0) return []
+  const mark = each.fewer === undefined ? '' : '*'
+  return [
+    [label(each) + mark + (each.kind === 'ours' ? suffix : '')].concat(
+      states.map((state) => {
         const found = own.find((other) => other.state === state)
-        return found === undefined ? '' : found.values.length === 0 ? '–' : figure(best(found))
-      })
-      return [{name: builds.length > 1 && each.kind === 'ours' ? `${name} (${build})` : name, cells}]
-    }),
-  )
+        return found?.values[0] === undefined ? '' : `${figure(best(found))} (${figure(median(found.values))})`
+      }),
+    ),
+  ]
 }
 
-function figure(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+export function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(value < 0.1 ? 2 : 3)
 }
 
-/** A Markdown table with aligned columns. */
+/** A table with aligned columns: names to the left, figures to the right. */
 function table(lines: ReadonlyArray<readonly string[]>): string {
   const [head = []] = lines
   const widths = head.map((_, column) => Math.max(3, ...lines.map((line) => line[column]?.length ?? 0)))
+  const isLeft = (column: number): boolean => column === 0 || head[column] === ''
   const shown = lines.map((line) => {
     const cells = widths.map((width, column) =>
-      column === 0 ? (line[column] ?? '').padEnd(width) : (line[column] ?? '').padStart(width),
+      isLeft(column) ? (line[column] ?? '').padEnd(width) : (line[column] ?? '').padStart(width),
     )
     return `| ${cells.join(' | ')} |`
   })
-  const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
-  return [shown[0], rule, ...shown.slice(1), ''].join('\n')
+  const rules = widths.map((width, column) => (isLeft(column) ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`))
+  return [shown[0], `|${rules.join('|')}|`, ...shown.slice(1), ''].join('\n')
 }

@@ -31,6 +31,7 @@ export function rowPlans(streaming: readonly string[]): RowPlan[] {
     row('TaskQueue.push, hot ÷ @henrygd/queue', 'hot', 'TaskQueue', ['@henrygd/queue'], 1.15),
     row('TaskQueue.push, after a collection: the same', 'collected', 'TaskQueue', ['@henrygd/queue'], 1.3),
     row('bytes for each waiting push', 'bytes', 'TaskQueue', [], 250),
-    row('import ÷ p-queue', 'import', 'run', ['p-queue'], 0.7),
+    row('import ÷ p-queue, newest', 'import', 'run', ['p-queue'], 0.7),
+    row('import ÷ p-queue, newest that declares Node 20', 'import', 'run', ['p-queue-9'], 0.7),
   ]
 }
