@@ -52,9 +52,9 @@ async function microseconds(job: Job, who: Contender): Promise<number> {
   const bench = new Bench({
     now: processorTime,
     time: job.time,
-    iterations: 3,
+    iterations: job.samples,
     warmupTime: job.time,
-    warmupIterations: 2,
+    warmupIterations: job.samples - 1,
     throws: true,
   })
   bench.add(who.id, sample, {async: true, ...(job.state.endsWith('collected') && {beforeEach: collect})})

@@ -1,12 +1,26 @@
 /** Everybody who takes part: floors, aio-tasks and its peers. */
 import {readFileSync} from 'node:fs'
-import type {Contender} from './contender.js'
+import type {Contender, MapAll, Run} from './contender.js'
 import {ours} from './ours.js'
 import {peers} from './peers.js'
-import type {Tally, Task} from './work.js'
+
+const nothing: Run = async (tasks) => {
+  let count = 0
+  for (const task of tasks) if (typeof task === 'function') count++
+  return {count}
+}
+
+const sequential: Run = async (tasks) => {
+  let [count, sum] = [0, 0]
+  for (const task of tasks) {
+    sum += await task()
+    count++
+  }
+  return {count, sum}
+}
 
 /** The pool that everybody writes by hand: workers that share one iterator. */
-async function loop(tasks: IterableIterator<Task>, limit: number): Promise<Tally> {
+const loop: Run = async (tasks, limit) => {
   let count = 0
   let sum = 0
   const worker = async (): Promise<void> => {
@@ -20,11 +34,7 @@ async function loop(tasks: IterableIterator<Task>, limit: number): Promise<Tally
   return {count, sum}
 }
 
-async function loopMap(
-  items: number[],
-  mapper: (item: number) => Promise<number>,
-  limit: number,
-): Promise<readonly number[]> {
+const loopMap: MapAll = async (items, mapper, limit) => {
   const results: number[] = []
   const entries = items.entries()
   const worker = async (): Promise<void> => {
@@ -34,56 +44,24 @@ async function loopMap(
   return results
 }
 
-const floors: readonly Contender[] = [
-  {
-    id: 'nothing',
-    kind: 'floor',
-    call: 'nothing: pulls the tasks, calls none',
-    run: async () => async (tasks) => {
-      let count = 0
-      for (const task of tasks) if (typeof task === 'function') count++
-      return {count}
-    },
-  },
-  {
-    id: 'sequential',
-    kind: 'floor',
-    call: 'one by one: await task()',
-    run: async () => async (tasks) => {
-      let [count, sum] = [0, 0]
-      for (const task of tasks) {
-        sum += await task()
-        count++
-      }
-      return {count, sum}
-    },
-  },
-  {
-    id: 'loop',
-    kind: 'floor',
-    call: 'loop: workers share an iterator',
-    run: async () => loop,
-    map: async () => loopMap,
-  },
-]
-
 export const contenders: readonly Contender[] = [
-  ...floors,
-  ...Array.from(ours, (each) => ({...each, kind: 'ours' as const, package: 'aio-tasks'})),
-  ...Array.from(peers, (each) => ({package: each.id, ...each, kind: 'peer' as const})),
+  {id: 'nothing', kind: 'floor', call: 'nothing: pulls the tasks, calls none', run: async () => nothing},
+  {id: 'sequential', kind: 'floor', call: 'one by one: await task()', run: async () => sequential},
+  {id: 'loop', kind: 'floor', call: 'loop: workers share an iterator', run: async () => loop, map: async () => loopMap},
+  ...ours,
+  ...peers,
 ]
 
 /** @throws Error that names all contenders, if there is none with that id. */
 export function contender(id: string): Contender {
   const found = contenders.find((other) => other.id === id)
-  if (found === undefined)
-    throw new Error(`There is no contender '${id}', but ${contenders.map((each) => each.id).join(', ')}`)
-  return found
+  if (found) return found
+  throw new Error(`There is no contender '${id}', but ${contenders.map((each) => each.id).join(', ')}`)
 }
 
 /** What stands before a contender's figures. */
 export function label({package: name, call}: Contender): string {
-  return name === undefined ? call : `${name} ${version(name)} ${call}`
+  return name === undefined ? call : `${name.replace('p-queue-9', 'p-queue')} ${version(name)} ${call}`
 }
 
 /** The version of a package, as installed. */

@@ -18,6 +18,8 @@ export interface Job {
   readonly limit: number
   /** Milliseconds of processor time that the samples take at least. */
   readonly time: number
+  /** Samples to take at least. */
+  readonly samples: number
 }
 
 /** Microseconds, bytes or milliseconds; or why there are none. */

@@ -28,7 +28,7 @@ const {values: options} = parseArgs({
   },
 })
 const amounts: Readonly<Record<State, number>> = {
-  hot: 200_000,
+  hot: options.quick ? 100_000 : 200_000,
   collected: 100_000,
   short: 5000,
   'short collected': 5000,
@@ -86,7 +86,7 @@ const report: Report = {
 const json = `${JSON.stringify(report, null, 2)}\n`
 writeFileSync(new URL('report.json', import.meta.url), json)
 if (options.picture) draw(report)
-process.stdout.write(options.json ? json : tables(report))
+process.stdout.write(options.json ? json : tables(report, !options.quick))
 
 async function measure({contender: id, state, build}: Measured): Promise<Found> {
   const {fewer = Infinity, package: name} = contender(id)
@@ -96,7 +96,8 @@ async function measure({contender: id, state, build}: Measured): Promise<Found> 
       return {value: (await processorTime(`await import('${url}')`)) - (await processorTime(''))}
     }
     const amount = Math.min(amounts[state], fewer)
-    const job: Job = {contender: id, state, build, amount, limit, time: options.quick ? 100 : 300}
+    const effort = options.quick ? {time: 150, samples: 2} : {time: 300, samples: 3}
+    const job: Job = {contender: id, state, build, amount, limit, ...effort}
     const {stdout} = await execute(process.execPath, ['--expose-gc', child, JSON.stringify(job)])
     return JSON.parse(stdout) as Found
   } catch (error) {

@@ -1,37 +1,37 @@
 /** aio-tasks itself, in each way of using it. */
-import {join, resolve} from 'node:path'
+import {join} from 'node:path'
 import {pathToFileURL} from 'node:url'
 import {type Contender, Missing} from './contender.js'
 import {tallyArray, tallyStream} from './work.js'
 
 type Library = typeof import('../../../dist/index.js')
-type Options = {readonly ordered?: boolean; readonly timeout?: number}
-type MayBatch = {readonly limit: number; batches?(max: number): AsyncIterable<readonly number[]>}
+type Load = NonNullable<Contender['run']>
 
 export function addressOf(build: string): string {
-  return pathToFileURL(join(resolve(build), 'index.js')).href
+  return pathToFileURL(join(build, 'index.js')).href
 }
 
 async function library(build: string): Promise<Library> {
   return (await import(addressOf(build))) as Library
 }
 
-const stream =
-  (options: Options = {}): NonNullable<Contender['run']> =>
-  async (build) => {
+function used(id: string, call: string, how: Pick<Contender, 'streams' | 'run' | 'queue' | 'map'>): Contender {
+  return {id, kind: 'ours', package: 'aio-tasks', call, ...how}
+}
+
+function forAwait(options: {readonly ordered?: boolean; readonly timeout?: number} = {}): Load {
+  return async (build) => {
     const {ConcurrentRunner} = await library(build)
     return (tasks, limit) => tallyStream(new ConcurrentRunner(tasks, {limit, ...options}))
   }
-
-const runAll: NonNullable<Contender['run']> = async (build) => {
-  const {ConcurrentRunner} = await library(build)
-  return async (tasks, limit) => {
-    const {succeeded} = await new ConcurrentRunner(tasks, {limit}).run()
-    return {count: succeeded}
-  }
 }
 
-const runHeard: NonNullable<Contender['run']> = async (build) => {
+const run: Load = async (build) => {
+  const {ConcurrentRunner} = await library(build)
+  return async (tasks, limit) => ({count: (await new ConcurrentRunner(tasks, {limit}).run()).succeeded})
+}
+
+const runHeard: Load = async (build) => {
   const {ConcurrentRunner} = await library(build)
   return async (tasks, limit) => {
     let [starts, count, sum, errors, drains] = [0, 0, 0, 0, 0]
@@ -49,12 +49,16 @@ const runHeard: NonNullable<Contender['run']> = async (build) => {
   }
 }
 
-const batches: NonNullable<Contender['run']> = async (build) => {
+const batches: Load = async (build) => {
   const {ConcurrentRunner} = await library(build)
   if (!('batches' in ConcurrentRunner.prototype)) throw new Missing('this build has no batches()')
   return async (tasks, limit) => {
-    const runner: MayBatch = new ConcurrentRunner(tasks, {limit})
     let [count, sum] = [0, 0]
+    // Older builds, and so perhaps their types, have no batches().
+    const runner: {limit: number; batches?: (max: number) => AsyncIterable<readonly number[]>} = new ConcurrentRunner(
+      tasks,
+      {limit},
+    )
     for await (const batch of runner.batches?.(64) ?? []) {
       count += batch.length
       for (const result of batch) sum += result
@@ -63,16 +67,14 @@ const batches: NonNullable<Contender['run']> = async (build) => {
   }
 }
 
-export const ours: ReadonlyArray<Omit<Contender, 'kind' | 'package'>> = [
-  {id: 'run', call: 'run()', run: runAll},
-  {id: 'run heard', call: 'run(), four listeners', run: runHeard},
-  {id: 'batches', call: 'batches(64)', streams: true, run: batches},
-  {id: 'for await', call: 'for await', streams: true, run: stream()},
-  {id: 'ordered', call: 'for await, ordered', streams: true, run: stream({ordered: true})},
-  {id: 'timeout', call: 'for await, timeout', streams: true, run: stream({timeout: 10_000})},
-  {
-    id: 'toArray',
-    call: 'toArray()',
+export const ours: readonly Contender[] = [
+  used('run', 'run()', {run}),
+  used('run heard', 'run(), four listeners', {run: runHeard}),
+  used('batches', 'batches(64)', {streams: true, run: batches}),
+  used('for await', 'for await', {streams: true, run: forAwait()}),
+  used('ordered', 'for await, ordered', {streams: true, run: forAwait({ordered: true})}),
+  used('timeout', 'for await, timeout', {streams: true, run: forAwait({timeout: 10_000})}),
+  used('toArray', 'toArray()', {
     run: async (build) => {
       const {ConcurrentRunner} = await library(build)
       return async (tasks, limit) => tallyArray(await new ConcurrentRunner(tasks, {limit}).toArray())
@@ -81,10 +83,8 @@ export const ours: ReadonlyArray<Omit<Contender, 'kind' | 'package'>> = [
       const {ConcurrentRunner} = await library(build)
       return (items, mapper, limit) => ConcurrentRunner.map(items, mapper, {limit}).toArray()
     },
-  },
-  {
-    id: 'TaskQueue',
-    call: 'TaskQueue.push',
+  }),
+  used('TaskQueue', 'TaskQueue.push', {
     queue: async (build) => {
       const {ConcurrentRunner, TaskQueue} = await library(build)
       return (limit) => {
@@ -97,5 +97,5 @@ export const ours: ReadonlyArray<Omit<Contender, 'kind' | 'package'>> = [
         return {push: (task) => queue.push(task), close}
       }
     },
-  },
+  }),
 ]

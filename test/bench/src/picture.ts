@@ -15,11 +15,11 @@ interface Dots {
 }
 
 const groups: ReadonlyArray<readonly [heading: string, belongs: (each: Contender) => boolean]> = [
-  ['aio-tasks', ({kind}) => kind === 'ours'],
+  ['aio-tasks', ({kind, run}) => kind === 'ours' && run !== undefined],
   ['no library', ({kind}) => kind === 'floor'],
   ['peers that give results as they come', ({kind, streams}) => kind === 'peer' && streams === true],
   ['peers that give all results at the end', ({kind, run, streams}) => kind === 'peer' && !!run && !streams],
-  ['queues, 50,000 tasks pushed at once', ({kind, queue}) => kind === 'peer' && queue !== undefined],
+  ['queues, 50,000 tasks pushed at once', ({queue}) => queue !== undefined],
 ]
 
 /** Colours are written out and lie on a ground of their own, so that any viewer shows them on any page. */
@@ -62,12 +62,13 @@ export function draw(report: Report): void {
     y += rowHeight + 4
   }
   const ticks = [-2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((step) => Number(`${step}e${power}`)))
-  const grid = ticks
-    .filter((tick) => tick > lowest && tick < highest)
-    .flatMap((tick) => [
+  const grid = ticks.flatMap((tick) => {
+    if (tick < lowest || tick > highest) return []
+    return [
       `<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${top - 6}" y2="${y}" stroke="#d8dee4"/>`,
       text(x(tick), top - 12, String(tick), `text-anchor="middle" ${quiet}`),
-    ])
+    ]
+  })
   const height = y + 62
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="Helvetica, Arial, sans-serif" font-size="13">
 <title>Processor time of one task in microseconds, with each library</title>

@@ -69,15 +69,19 @@ function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measur
   return [{what, build, found, ...(below && over.length > 1 && {over: below.contender}), atMost}]
 }
 
-/** The report as Markdown. */
-export function tables({machine, node, date, command, rounds, builds, rows: found, measured}: Report): string {
+/**
+ * The report as Markdown.
+ * @param isJudged Say which goals are met: not of a quick run, whose figures are rough.
+ */
+export function tables(report: Report, isJudged: boolean): string {
+  const {machine, node, date, command, rounds, builds, measured} = report
   const named = (build: string): string => (builds.length > 1 ? ` [${builds.indexOf(build) + 1}]` : '')
-  const ratios = found.map((each) => [
+  const ratios = report.rows.map((each) => [
     each.what + (each.over === undefined ? '' : ` (${each.over})`) + named(each.build),
     each.found === undefined ? '' : figure(each.found.value),
     each.found === undefined ? '' : `${figure(each.found.low)} to ${figure(each.found.high)}`,
     figure(each.atMost),
-    each.found === undefined ? `skipped: ${each.skipped}` : each.found.value <= each.atMost ? 'met' : 'missed',
+    each.found === undefined ? `skipped: ${each.skipped}` : isJudged ? verdict(each.found.value, each.atMost) : '',
   ])
   const costs = contenders.flatMap((each) => builds.flatMap((build) => costRow(each, named(build), measured, build)))
   return [
@@ -97,9 +101,13 @@ export function tables({machine, node, date, command, rounds, builds, rows: foun
   ].join('\n')
 }
 
+function verdict(value: number, atMost: number): string {
+  return value <= atMost ? 'met' : 'missed'
+}
+
 function costRow(each: Contender, suffix: string, measured: readonly Measured[], build: string): string[][] {
   const own = measured.filter((other) => other.contender === each.id && other.build === build)
-  if (own.length === 0) return []
+  if (own.every(({values}) => values.length === 0)) return []
   const mark = each.fewer === undefined ? '' : '*'
   return [
     [label(each) + mark + (each.kind === 'ours' ? suffix : '')].concat(
