@@ -12,7 +12,7 @@ import {type Found, type Job, type State, states, statesOf} from './job.js'
 import {machine} from './machine.js'
 import {addressOf} from './ours.js'
 import {draw} from './picture.js'
-import {type Measured, type Report, rows, tables} from './report.js'
+import {best, type Measured, type Report, rows, tables} from './report.js'
 import {rowPlans} from './rows.js'
 
 const {values: options} = parseArgs({
@@ -38,13 +38,14 @@ const amounts: Readonly<Record<State, number>> = {
 const execute = promisify(execFile)
 const child = fileURLToPath(new URL('child.js', import.meta.url))
 const builds = [fileURLToPath(new URL('../../../dist', import.meta.url)), ...options.build.map((dir) => resolve(dir))]
-const rounds = Number(options.rounds ?? (options.quick ? 2 : 9))
+const rounds = Number(options.rounds ?? (options.quick ? 2 : 7))
 const limit = Number(options.limit)
 if (!(rounds >= 1 && limit >= 1)) throw new RangeError('--rounds and --limit must be ≥ 1')
 
 const chosen = options.only?.split(',').map(contender)
 const chosenStates = options.state?.split(',') ?? states
-const plans = rowPlans(contenders.filter(({kind, streams}) => kind === 'peer' && streams).map(({id}) => id))
+const streaming = contenders.filter(({kind, streams}) => kind === 'peer' && streams).map(({id}) => id)
+const plans = rowPlans(streaming)
 const inRows = new Set(plans.flatMap(({state, of, over}) => [of, ...over].map((id) => `${state} ${id}`)))
 const measured: Measured[] = (chosen ?? contenders).flatMap((each) =>
   builds
@@ -59,9 +60,14 @@ const measured: Measured[] = (chosen ?? contenders).flatMap((each) =>
 const began = machine()
 const start = performance.now()
 for (let round = 0; round < rounds; round++) {
-  // Figures that no ratio needs are taken less often.
-  const isDue = ({state, contender: id}: Measured): boolean =>
-    chosen !== undefined || inRows.has(`${state} ${id}`) || (round < 3 && !options.quick)
+  const leader = (state: State): number =>
+    Math.min(...measured.filter((each) => each.state === state && streaming.includes(each.contender)).map(best))
+  // Later rounds leave out what no ratio needs, and streaming peers that are far from being the fastest.
+  const isDue = (each: Measured): boolean =>
+    chosen !== undefined ||
+    (round < 2 && !options.quick) ||
+    (inRows.has(`${each.state} ${each.contender}`) &&
+      (round < 2 || !streaming.includes(each.contender) || best(each) < 1.5 * leader(each.state)))
   for (const each of shuffled(measured.filter(isDue))) {
     if (each.cannot !== undefined) continue
     const found = await measure(each)
@@ -98,7 +104,7 @@ async function measure({contender: id, state, build}: Measured): Promise<Found> 
     const amount = Math.min(amounts[state], fewer)
     const effort = options.quick ? {time: 150, samples: 2} : {time: 300, samples: 3}
     const job: Job = {contender: id, state, build, amount, limit, ...effort}
-    const {stdout} = await execute(process.execPath, ['--expose-gc', child, JSON.stringify(job)])
+    const {stdout} = await execute(process.execPath, ['--expose-gc', child, JSON.stringify(job)], {timeout: 120_000})
     return JSON.parse(stdout) as Found
   } catch (error) {
     process.exitCode = 1

@@ -142,11 +142,16 @@ export const peers: readonly Contender[] = [
     const {limitAsync} = await import('es-toolkit')
     return (limit) => ({push: limitAsync(invoke, limit)})
   }),
-  pushes('bottleneck', 'schedule', async () => {
-    const {default: Bottleneck} = await import('bottleneck')
-    return (maxConcurrent) => {
-      const limiter = new Bottleneck({maxConcurrent})
-      return {push: (task) => limiter.schedule(task)}
-    }
-  }),
+  pushes(
+    'bottleneck',
+    'schedule',
+    async () => {
+      const {default: Bottleneck} = await import('bottleneck')
+      return (maxConcurrent) => {
+        const limiter = new Bottleneck({maxConcurrent})
+        return {push: (task) => limiter.schedule(task)}
+      }
+    },
+    {fewer: 500}, // it sets a timer for each
+  ),
 ]

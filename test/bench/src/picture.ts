@@ -84,7 +84,7 @@ ${text(876, top - 12, 'after', `text-anchor="end" ${quiet}`)}
 ${grid.join('\n')}
 ${body.join('\n')}
 ${text(24, y + 26, `${machine.cpu}, ${machine.cores} cores, Node ${node}, ${date}. Each figure is the best of up to ${rounds} processes, which ran by turns.`, quiet)}
-${text(24, y + 44, '*: with fewer tasks, since its cost for each grows with their number.', quiet)}
+${text(24, y + 44, '*: with fewer tasks, since it takes long, or its cost for each task grows with their number.', quiet)}
 </svg>
 `
   writeFileSync(new URL('../../../.github/bench.svg', import.meta.url), svg)

@@ -63,7 +63,10 @@ function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measur
   if (above === undefined || (over.length > 0 && below === undefined)) return []
   const skipped = above.cannot ?? below?.cannot
   if (skipped !== undefined) return [{what, build, skipped, atMost}]
-  const ratios = above.values.map((value, index) => value / (below?.values[index] ?? 1))
+  const ratios = above.values.flatMap((value, index) => {
+    const other = below === undefined ? 1 : below.values[index]
+    return other === undefined ? [] : [value / other]
+  })
   const value = best(above) / (below === undefined ? 1 : best(below))
   const found = {value: round(value), low: round(Math.min(...ratios)), high: round(Math.max(...ratios))}
   return [{what, build, found, ...(below && over.length > 1 && {over: below.contender}), atMost}]
@@ -93,7 +96,7 @@ export function tables(report: Report, isJudged: boolean): string {
     'Processor time: µs a task or a short run, bytes a waiting push, ms an import. Best of all processes (median).',
     '',
     table([['', ...states], ...costs]),
-    '\\* with fewer tasks, since its cost for each grows with their number',
+    '\\* with fewer tasks: it takes long, or its cost for each task grows with their number',
     ...measured.flatMap(({contender: id, state, cannot}) =>
       cannot === undefined ? [] : [`${id}, ${state}: ${cannot}`],
     ),
