@@ -37,7 +37,8 @@ const amounts: Readonly<Record<State, number>> = {
 }
 const execute = promisify(execFile)
 const child = fileURLToPath(new URL('child.js', import.meta.url))
-const builds = [fileURLToPath(new URL('../../../dist', import.meta.url)), ...options.build.map((dir) => resolve(dir))]
+const own = fileURLToPath(new URL('../../../dist', import.meta.url))
+const builds = [...new Set([own, ...options.build.map((dir) => resolve(dir))])]
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 7))
 const limit = Number(options.limit)
 if (!(rounds >= 1 && limit >= 1)) throw new RangeError('--rounds and --limit must be ≥ 1')
