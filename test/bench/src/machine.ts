@@ -1,8 +1,16 @@
 /** What the figures were taken on. */
 import {cpus, loadavg, release, totalmem, type} from 'node:os'
-import type {Report} from './report.js'
 
-export function machine(): Report['machine'] {
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memory: string
+  readonly system: string
+  /** The load of the minute before, which should be near 0. */
+  readonly load: number
+}
+
+export function machine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,

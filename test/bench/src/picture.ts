@@ -1,140 +1,120 @@
-/** Draws the main case of the last report, or of another: `npm run bench:picture [REPORT.json PICTURE.svg]`. */
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
-import {dirname, join} from 'node:path'
-import {main} from './plan.js'
-import type {Report, Row} from './report.js'
+/** Draws what a task costs, hot and after a collection: dots on a logarithmic scale. */
+import {writeFileSync} from 'node:fs'
+import type {Contender} from './contender.js'
+import {contenders, label} from './contenders.js'
+import type {State} from './job.js'
+import {best, figure, type Report} from './report.js'
 
-const folder = import.meta.dirname
-const [from = join(folder, 'report.json'), to = join(folder, '../../../.github/bench.svg')] = process.argv.slice(2)
+const [width, left, right, rowHeight, top] = [900, 320, 730, 22, 118]
 
-const width = 900
-const left = 330
-const right = 70
-const top = 84
-const rowHeight = 27
-
-interface Bar {
+interface Dots {
   readonly name: string
-  readonly look: 'ours' | 'floor' | 'streams' | 'collects'
-  /** Of one that did fewer tasks than the others. */
-  readonly mark: string
-  readonly median: number
-  readonly low: number
-  readonly high: number
+  readonly isOurs: boolean
+  readonly hot: number
+  readonly collected: number
 }
 
-const looks = [
-  ['ours', 'aio-tasks'],
-  ['streams', 'peers that hand over results as they come'],
-  ['collects', 'peers that hand over all at the end'],
-  ['floor', 'no library'],
-] as const
+const groups: ReadonlyArray<readonly [heading: string, belongs: (each: Contender) => boolean]> = [
+  ['aio-tasks', ({kind, run}) => kind === 'ours' && run !== undefined],
+  ['no library', ({kind}) => kind === 'floor'],
+  ['peers that give results as they come', ({kind, streams}) => kind === 'peer' && streams === true],
+  ['peers that give all results at the end', ({kind, run, streams}) => kind === 'peer' && !!run && !streams],
+  ['queues, 50,000 tasks pushed at once', ({queue}) => queue !== undefined],
+]
 
-function picture({cases, node, date, command, machine, rounds}: Report): string {
-  const {work, source, limit} = main
-  const found = cases.find((each) => each.work === work && each.source === source && each.limit === limit)
-  if (found === undefined) throw new Error(`${from} does not have the main case`)
-  const bars = found.rows.flatMap((row) => toBar(row, found.tasks)).sort((a, b) => a.median - b.median)
-  // Each decade is as wide as another, or the slowest would leave the others no room.
-  const lowest = 10 ** Math.floor(Math.log10(Math.min(...bars.map(({low}) => low)) * 0.8))
-  const highest = Math.max(...bars.map(({high}) => high)) * 1.05
-  const x = (cost: number): number =>
-    left + (Math.log(cost / lowest) / Math.log(highest / lowest)) * (width - left - right)
-  const bottom = top + bars.length * rowHeight + 8
-  const height = bottom + 106
-  const slow = found.rows.some(({cost}) => 'tasks' in cost && cost.tasks < found.tasks) ? ' *: with fewer tasks.' : ''
-  const taken = `${machine.cpu}, ${machine.cores} cores · Node ${node} · ${date} · ${command}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">
-<title id="title">Cost of one task in microseconds, with each library</title>
-${style}
-<rect class="card" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="10"/>
-<text class="title" x="24" y="38">What one task costs</text>
-<text class="quiet" x="24" y="60">Microseconds, shorter is better: ${found.tasks.toLocaleString('en')} async no-op tasks, at most ${limit} at once. Logarithmic scale.</text>
-${grid(lowest, highest)
-  .map(
-    (cost) => `<line class="grid" x1="${at(x(cost))}" x2="${at(x(cost))}" y1="${top - 6}" y2="${bottom}"/>
-<text class="quiet tick" x="${at(x(cost))}" y="${bottom + 18}">${cost}</text>`,
-  )
-  .join('\n')}
-${bars.map((bar, index) => drawn(bar, top + index * rowHeight, x)).join('\n')}
-${legend(bottom + 50)}
-<text class="quiet small" x="24" y="${bottom + 76}">${escaped(taken)}</text>
-<text class="quiet small" x="24" y="${bottom + 93}">Medians of ${rounds} interleaved rounds in one process; thin lines reach from the fastest round to the slowest.${slow}</text>
+/** Colours are written out and lie on a ground of their own, so that any viewer shows them on any page. */
+export function draw(report: Report): void {
+  const {measured, machine, node, date, rounds, limit, builds} = report
+  const costOf = (id: string, state: State): number =>
+    Math.min(
+      ...measured
+        .filter((each) => each.contender === id && each.state === state && each.build === builds[0])
+        .map((each) => best(each)),
+    )
+  const sections = groups.map(([heading, belongs]) => {
+    const dots = contenders
+      .filter(belongs)
+      .map(
+        (each): Dots => ({
+          name: label(each) + (each.fewer === undefined ? '' : '*'),
+          isOurs: each.kind === 'ours',
+          hot: costOf(each.id, 'hot'),
+          collected: costOf(each.id, 'collected'),
+        }),
+      )
+      .filter(({hot, collected}) => hot < Infinity && collected < Infinity)
+      .sort((a, b) => a.hot - b.hot)
+    return {heading, dots}
+  })
+  const all = sections.flatMap(({dots}) => dots.flatMap(({hot, collected}) => [hot, collected]))
+  const [lowest, highest] = [Math.min(...all) * 0.9, Math.max(...all) * 1.1]
+  const x = (cost: number): number => left + (Math.log(cost / lowest) / Math.log(highest / lowest)) * (right - left)
+
+  const body: string[] = []
+  let y = top
+  for (const {heading, dots} of sections) {
+    y += 8
+    body.push(text(24, y + 12, heading, 'font-weight="bold"'))
+    for (const each of dots) {
+      y += rowHeight
+      body.push(...row(each, y + 8, x))
+    }
+    y += rowHeight + 4
+  }
+  const ticks = [-2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((step) => Number(`${step}e${power}`)))
+  const grid = ticks.flatMap((tick) => {
+    if (tick < lowest || tick > highest) return []
+    return [
+      `<line x1="${at(x(tick))}" x2="${at(x(tick))}" y1="${top - 6}" y2="${y}" stroke="#d8dee4"/>`,
+      text(x(tick), top - 12, String(tick), `text-anchor="middle" ${quiet}`),
+    ]
+  })
+  const height = y + 62
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="Helvetica, Arial, sans-serif" font-size="13">
+<title>Processor time of one task in microseconds, with each library</title>
+<rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8" fill="#ffffff" stroke="#d0d7de"/>
+${text(24, 36, 'What one task costs', 'font-size="19" font-weight="bold"')}
+${text(24, 58, `Microseconds of processor time, further left is better: no-op tasks, at most ${limit} at once. Logarithmic scale.`, quiet)}
+${dot(30, 76, false, '#1f2328')}
+${text(42, 80, 'hot: 200,000 tasks, again and again', quiet)}
+${dot(282, 76, true, '#1f2328')}
+${text(294, 80, 'after a full collection: the 100,000 tasks that follow it', quiet)}
+${text(804, top - 12, 'hot', `text-anchor="end" ${quiet}`)}
+${text(876, top - 12, 'after', `text-anchor="end" ${quiet}`)}
+${grid.join('\n')}
+${body.join('\n')}
+${text(24, y + 26, `${machine.cpu}, ${machine.cores} cores, Node ${node}, ${date}. Each figure is the best of up to ${rounds} processes, which ran by turns.`, quiet)}
+${text(24, y + 44, '*: with fewer tasks, since it takes long, or its cost for each task grows with their number.', quiet)}
 </svg>
 `
+  writeFileSync(new URL('../../../.github/bench.svg', import.meta.url), svg)
 }
 
-function toBar({name, kind, streams, cost}: Row, tasks: number): Bar[] {
-  if (!('median' in cost)) return []
-  const look = kind === 'peer' ? (streams ? 'streams' : 'collects') : kind
-  const mark = cost.tasks < tasks ? '*' : ''
-  return [{name, look, mark, median: cost.median, low: cost.low, high: cost.high}]
+function row({name, isOurs, hot, collected}: Dots, y: number, x: (cost: number) => number): string[] {
+  const colour = isOurs ? '#0969da' : '#57606a'
+  const weight = isOurs ? ' font-weight="bold"' : ''
+  return [
+    text(left - 14, y + 4, name, `text-anchor="end"${weight}`),
+    `<line x1="${at(x(hot))}" x2="${at(x(collected))}" y1="${y}" y2="${y}" stroke="${colour}" stroke-opacity="0.4" stroke-width="2"/>`,
+    dot(x(collected), y, true, colour),
+    dot(x(hot), y, false, colour),
+    text(804, y + 4, figure(hot), `text-anchor="end"${weight}`),
+    text(876, y + 4, figure(collected), `text-anchor="end"${weight}`),
+  ]
 }
 
-/** 1, 2 and 5 of each decade. */
-function grid(lowest: number, highest: number): number[] {
-  const lines: number[] = []
-  for (let decade = lowest; decade <= highest; decade *= 10)
-    for (const step of [1, 2, 5]) if (decade * step <= highest) lines.push(Number((decade * step).toPrecision(1)))
-  return lines
+function dot(x: number, y: number, isHollow: boolean, colour: string): string {
+  const look = isHollow ? `fill="#ffffff" stroke="${colour}" stroke-width="2" r="4"` : `fill="${colour}" r="5"`
+  return `<circle cx="${at(x)}" cy="${at(y)}" ${look}/>`
 }
 
-function drawn({name, look, mark, median, low, high}: Bar, y: number, x: (cost: number) => number): string {
-  const middle = y + rowHeight / 2
-  return `<text class="name ${look}" x="${left - 12}" y="${middle + 4.5}">${escaped(name)}</text>
-<rect class="bar ${look}" x="${left}" y="${y + 4.5}" width="${at(Math.max(x(median) - left, 2))}" height="${rowHeight - 9}" rx="3"/>
-<line class="range" x1="${at(x(low))}" x2="${at(x(high))}" y1="${middle}" y2="${middle}"/>
-<text class="value ${look}" x="${at(x(Math.max(median, high)) + 8)}" y="${middle + 4.5}">${median.toPrecision(median < 10 ? 2 : 3)}${mark}</text>`
-}
+const quiet = 'fill="#57606a" font-size="12"'
 
-function legend(y: number): string {
-  let x = 24
-  return looks
-    .map(([look, says]) => {
-      const start = x
-      x += 34 + says.length * 6.6
-      return `<rect class="bar ${look}" x="${start}" y="${y - 10}" width="12" height="12" rx="3"/><text class="quiet" x="${start + 18}" y="${y}">${says}</text>`
-    })
-    .join('\n')
+function text(x: number, y: number, says: string, look: string): string {
+  const fill = look.includes('fill=') ? '' : ' fill="#1f2328"'
+  return `<text x="${at(x)}" y="${at(y)}"${fill} ${look}>${says.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`
 }
 
 function at(place: number): string {
   return place.toFixed(1)
 }
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-}
-
-// A card of its own ground, so that it can be read on any page; it follows the reader's choice of dark or light.
-const style = `<style>
-text { font: 13px -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif; fill: #1f2328 }
-.card { fill: #ffffff; stroke: #d1d9e0 }
-.title { font-size: 19px; font-weight: 600 }
-.quiet { fill: #59636e }
-.small { font-size: 12px }
-.tick { text-anchor: middle; font-size: 12px }
-.grid { stroke: #d1d9e0; stroke-dasharray: 2 3 }
-.name { text-anchor: end }
-.value { font-variant-numeric: tabular-nums }
-text.ours { font-weight: 600 }
-.bar.ours { fill: #0969da }
-.bar.streams { fill: #7d8fb3 }
-.bar.collects { fill: #b6c0d4 }
-.bar.floor { fill: #c9a86a }
-.range { stroke: #1f2328; stroke-opacity: 0.55; stroke-width: 1.5 }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 }
-.card { fill: #0d1117; stroke: #3d444d }
-.quiet { fill: #9198a1 }
-.grid { stroke: #3d444d }
-.bar.ours { fill: #4493f8 }
-.bar.streams { fill: #6f7f9f }
-.bar.collects { fill: #47526a }
-.bar.floor { fill: #8f7443 }
-.range { stroke: #e6edf3 }
-}
-</style>`
-
-mkdirSync(dirname(to), {recursive: true})
-writeFileSync(to, picture(JSON.parse(readFileSync(from, 'utf8')) as Report))

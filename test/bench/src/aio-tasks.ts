@@ -1,2 +1,0 @@
-/** The library as users get it: built. */
-export * from '../../../dist/index.js'

@@ -1,0 +1,2 @@
+/** Nothing: what importing a module costs at least. */
+export const nothing = undefined
