@@ -1,5 +1,5 @@
 /** Puts the built package into a folder as an install would, with what it depends on. */
-import {cpSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {cpSync, mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {execute} from './execute.js'
 import {root} from './suite.js'
@@ -12,9 +12,10 @@ export async function installBuilt(folder: string): Promise<void> {
   const project = {name: 'consumer', private: true, type: 'module', dependencies: needed}
   writeFileSync(join(folder, 'package.json'), JSON.stringify(project))
   cpSync(join(root, 'package.json'), join(target, 'package.json'))
-  const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'src'), '--outDir', join(target, 'dist')]
-  const {code, output, errors} = await execute(process.execPath, tsc)
+  const build = ['--import=tsx', join(root, '.config/build.ts'), join(folder, 'dist')]
+  const {code, output, errors} = await execute(process.execPath, build, {cwd: root})
   if (code !== 0) throw new Error(`the package does not build\n${output}${errors}`)
+  renameSync(join(folder, 'dist'), join(target, 'dist'))
   for (const name of needs()) cpSync(join(root, 'node_modules', name), join(modules, name), {recursive: true})
 }
 

@@ -1,6 +1,7 @@
 /**
  * Bundles each file of tests into a module of its own, with the harness in AVA's place. The library is left out
- * of it: the tests import the built package, from where each runtime finds packages.
+ * of it: the tests import the built package, from where each runtime finds packages. Unit tests, which are of parts
+ * that the package does not export, have the source of those in their bundle.
  */
 import {basename, resolve} from 'node:path'
 import {build, type Plugin} from 'esbuild'
@@ -59,10 +60,9 @@ const library: Plugin = {
   name: 'library',
   setup(bundler) {
     bundler.onResolve({filter: /^p-defer$/}, ({path}) => ({path, external: true}))
-    bundler.onResolve({filter: /\/src\/[\w-]+\.js$/}, ({path}) => {
-      const name = basename(path)
-      return {path: name === 'index.js' ? 'aio-tasks' : `./node_modules/aio-tasks/dist/${name}`, external: true}
-    })
+    bundler.onResolve({filter: /\/src\/index\.js$/}, ({importer}) =>
+      importer.includes('/test/unit/') ? undefined : {path: 'aio-tasks', external: true},
+    )
   },
 }
 
