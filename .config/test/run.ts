@@ -48,7 +48,8 @@ async function summarise(output: NodeJS.ReadableStream): Promise<void> {
       // What is indented below a test that passed is what it logs.
       isPass = false
       if (line === '  ─') {
-        for (const [file, count] of [...counts].toSorted()) console.log(`  ${String(count).padStart(4)} ✔ ${file}`)
+        for (const file of [...counts.keys()].toSorted())
+          console.log(`  ${String(counts.get(file)).padStart(4)} ✔ ${file}`)
         counts.clear()
       }
       console.log(line)
