@@ -1,8 +1,8 @@
 /**
- * Runs AVA quietly, by `npm test`: failures as AVA tells them, and a line for each file. With `--built` against what is
- * built; see `hooks.js`. Other arguments go to AVA; with a file of tests among them, AVA tells everything.
+ * Runs AVA quietly, by `npm test`: failures as AVA tells them, and a line for each file. `npm test -- --built` builds, and
+ * tests what is built; see `hooks.js`. Other arguments go to AVA; with a file of tests among them, AVA tells everything.
  */
-import {spawn} from 'node:child_process'
+import {execFileSync, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {readdirSync} from 'node:fs'
 import {join} from 'node:path'
@@ -23,6 +23,12 @@ const preload = isBuilt ? ` --import=${new URL('preload.js', import.meta.url).hr
 const prefixes = readdirSync(join(root, 'test'), {recursive: true, encoding: 'utf8'})
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => name.replace('.test.ts', '').split(/[\\/]/).join(' › '))
+
+if (isBuilt)
+  execFileSync(process.execPath, ['--import=tsx', '.config/build.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
 
 const ava = spawn(process.execPath, [join(root, 'node_modules/ava/entrypoints/cli.mjs'), ...files, ...args], {
   cwd: root,
