@@ -55,7 +55,7 @@ async function build(entry: Entry): Promise<void> {
     platform: 'neutral',
     external: /^[^./]/, // packages, and the other entries
     tsconfig,
-    plugins: [othersByName(entry), dts({oxc: true, tsconfig}), commentsOnLines],
+    plugins: [othersByName(entry), dts({oxc: true, tsconfig, sourcemap: false}), commentsOnLines],
     onLog: (level, {message}) => {
       if (level === 'warn') throw new Error(message)
     },

@@ -9,11 +9,11 @@ import type {Check} from './project.js'
 
 /** In bytes. A budget that is exceeded is raised in the commit that exceeds it, which says what for. */
 const budgets: Readonly<Record<string, number>> = {
-  'aio-tasks': 12_000,
+  'aio-tasks': 16_000,
   'aio-tasks/bullmq': 7000,
-  'aio-tasks/governors': 4000,
-  'aio-tasks/pg-boss': 5000,
-  'aio-tasks/remote': 6000,
+  'aio-tasks/governors': 5500,
+  'aio-tasks/pg-boss': 6000,
+  'aio-tasks/remote': 7000,
 }
 
 export const sizes: Check = ({folder}) =>
