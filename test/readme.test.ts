@@ -11,6 +11,7 @@ import {
   compile,
   type Ended,
   needsRedis,
+  notesSnippets,
   problemOf,
   readmeSnippets,
   removeFolder,
@@ -19,8 +20,8 @@ import {
   snippetFolder,
 } from './helpers/snippets.js'
 
-test('every TypeScript snippet of the README compiles on its own, runs, ends and prints what it says', async (t) => {
-  const snippets = await readmeSnippets()
+test('every TypeScript snippet of the README and of the notes in the package compiles on its own, runs, ends and prints what it says', async (t) => {
+  const snippets = [...(await readmeSnippets()), ...(await notesSnippets())]
   t.true(snippets.length > 3)
   const folder = await snippetFolder(snippets)
   t.teardown(() => removeFolder(folder))

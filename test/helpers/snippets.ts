@@ -61,6 +61,11 @@ export async function readmeSnippets(): Promise<Snippet[]> {
   return blocks('README.md', await readFile(join(root, 'README.md'), 'utf8'))
 }
 
+/** The snippets of the notes for coding assistants that the package holds. */
+export async function notesSnippets(): Promise<Snippet[]> {
+  return blocks('AGENTS.md', await readFile(join(root, '.github/AGENTS.md'), 'utf8'))
+}
+
 /** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
 

@@ -15,7 +15,7 @@ export interface Real {
 }
 
 /** Tells the timer of `stop` from those of tasks. */
-export const stopTimeout = 5
+export const stopTimeout = 7919
 
 /** Every call may be made at any time and from anywhere. */
 class ControlCall implements AsyncCommand<Model, Real> {

@@ -1,6 +1,6 @@
 /** Breaks the library in all ways at once: one source with a switch for each mutant, by Stryker's instrumenter. */
 import {readdirSync, readFileSync} from 'node:fs'
-import {join} from 'node:path'
+import {basename, join} from 'node:path'
 import {Instrumenter} from '@stryker-mutator/instrumenter'
 
 /** One way to break the library. */
@@ -25,10 +25,12 @@ export interface Instrumented {
 
 /** They have no code to break: types, and exports. */
 const withoutCode = new Set(['types.ts', 'index.ts'])
+/** Their tests need a server. */
+const elsewhere = /^(bullmq|pg-boss|remote)[\\/]/
 
 export async function instrument(root: string): Promise<Instrumented> {
-  const files = readdirSync(join(root, 'src'))
-    .filter((name) => name.endsWith('.ts') && !withoutCode.has(name))
+  const files = readdirSync(join(root, 'src'), {recursive: true, encoding: 'utf8'})
+    .filter((name) => name.endsWith('.ts') && !withoutCode.has(basename(name)) && !elsewhere.test(name))
     .map((name) => ({name: `src/${name}`, content: readFileSync(join(root, 'src', name), 'utf8'), mutate: true}))
   const options = {plugins: null, excludedMutations: [], ignorers: []}
   const {files: instrumented, mutants} = await new Instrumenter(silent).instrument(files, options)

@@ -4,8 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 // @ts-expect-error -- made when the program is bundled
 import {files as made} from 'files-of-tests'
-import {attempt, collect, type Test} from '../runtimes/harness.js'
-import {Limit} from './limit.js'
+import {attempt, collect, type Test} from './harness.js'
 import {type Chosen, type Line, type Order, variable} from './protocol.js'
 
 type Hits = Record<string, number>
@@ -53,7 +52,7 @@ async function run({file, at, patience}: Chosen): Promise<boolean> {
   tell({kind: 'begins', test: {file, at}, title: test.title})
   board.currentTestId = id
   const startedAt = process.hrtime.bigint() // tests stop the other clock
-  const failure = (await attempt(test, new Limit(patience))) ?? null
+  const failure = (await attempt(test, patience)) ?? null
   const ms = Number(process.hrtime.bigint() - startedAt) / 1e6
   board.currentTestId = undefined
   const hits = {...board.mutantCoverage?.perTest[id], ...takeChildHits()}

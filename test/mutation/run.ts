@@ -6,11 +6,11 @@
 import {writeFileSync} from 'node:fs'
 import {availableParallelism} from 'node:os'
 import {parseArgs} from 'node:util'
-import {root} from '../runtimes/suite.js'
 import {baseline} from './baseline.js'
 import {instrument} from './mutants.js'
 import {score, survivors, table} from './report.js'
 import {sample} from './sample.js'
+import {root} from './suite.js'
 import {judge} from './verdict.js'
 import {workshop} from './workshop.js'
 

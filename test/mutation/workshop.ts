@@ -3,8 +3,8 @@ import {cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {build, type Plugin} from 'esbuild'
-import {root, testFiles} from '../runtimes/suite.js'
 import type {Instrumented} from './mutants.js'
+import {root, testFiles} from './suite.js'
 
 /** They look at what is written and not at what it does, or take long: the model's runs come in fewer. */
 const others = new Set([
@@ -73,7 +73,7 @@ function harness(folder: string): Plugin {
   return {
     name: 'harness',
     setup(bundler) {
-      bundler.onResolve({filter: /^ava$/}, () => ({path: join(folder, 'test/runtimes/harness.ts')}))
+      bundler.onResolve({filter: /^ava$/}, () => ({path: join(folder, 'test/mutation/harness.ts')}))
     },
   }
 }

@@ -1,4 +1,4 @@
-/** An editor's "go to definition" lands in the library's TypeScript, and hovering shows what the source says. */
+/** An editor's "go to definition" lands in the library's declarations, and hovering shows the doc comments. */
 import assert from 'node:assert/strict'
 import {spawn} from 'node:child_process'
 import {readFileSync} from 'node:fs'
@@ -9,15 +9,15 @@ import type {Check} from './project.js'
 
 const server = createRequire(import.meta.url).resolve('typescript-5.9/lib/tsserver.js')
 
-/** What to look up in the sample, and where it is defined. */
-const sought: ReadonlyArray<readonly [text: string, file: string, definition: RegExp]> = [
-  ['concurrent([async', 'concurrent.ts', /^export function concurrent\b/],
-  ['ConcurrentRunner.map', 'runner.ts', /^export class ConcurrentRunner\b/],
-  ['map([', 'runner.ts', /^ {2}static map\b/],
-  ['TaskQueue(settings', 'queue.ts', /^export class TaskQueue\b/],
-  ['push(async', 'queue.ts', /^ {2}push\b/],
-  ['RunnerOptions = {', 'types.ts', /^export interface RunnerOptions\b/],
-  ['highWaterMark', 'types.ts', /^ {2}readonly highWaterMark\b/],
+/** What to look up in the sample, and the line that declares it. */
+const sought: ReadonlyArray<readonly [text: string, declaration: RegExp]> = [
+  ['concurrent([async', /^declare function concurrent\b/],
+  ['ConcurrentRunner.map', /^declare class ConcurrentRunner\b/],
+  ['map([', /^ {2}static map\b/],
+  ['TaskQueue(settings', /^declare class TaskQueue\b/],
+  ['push(async', /^ {2}push\b/],
+  ['RunnerOptions = {', /^interface RunnerOptions\b/],
+  ['highWaterMark', /^ {2}readonly highWaterMark\b/],
 ]
 
 interface Place {
@@ -44,16 +44,16 @@ export const definitions: Check = async ({folder}) => {
   const editor = openEditor()
   try {
     void editor.ask('open', {file})
-    for (const [text, expected, definition] of sought) {
+    for (const [text, declaration] of sought) {
       const at = sample.indexOf(text)
       assert(at > 0, `the sample has ${text}`)
       const before = sample.slice(0, at).split('\n')
       const place = {file, line: before.length, offset: (before.at(-1)?.length ?? 0) + 1}
 
       const [found] = (await editor.ask('definition', place)) as Definition[]
-      assert.equal(found?.file, join(folder, 'node_modules/aio-tasks/src', expected), text)
+      assert.equal(found?.file, join(folder, 'node_modules/aio-tasks/dist/index.d.ts'), text)
       const line = readFileSync(found.file, 'utf8').split('\n')[found.start.line - 1]
-      assert.match(line ?? '', definition)
+      assert.match(line ?? '', declaration)
 
       const {documentation} = (await editor.ask('quickinfo', place)) as {documentation: unknown}
       assert(typeof documentation === 'string' && documentation.length > 20, `hovering over ${text} shows its comment`)
@@ -61,7 +61,7 @@ export const definitions: Check = async ({folder}) => {
   } finally {
     editor.close()
   }
-  return [`tsserver: ${sought.length} definitions are found in src, and hovering shows their comments`]
+  return [`tsserver: ${sought.length} declarations are found, and hovering shows their comments`]
 }
 
 /** The part of TypeScript that editors talk to. */

@@ -10,9 +10,10 @@ export const samples: string = fileURLToPath(new URL('samples', import.meta.url)
 
 export interface Project {
   readonly folder: string
-  /** The tarball's name, and the paths in it. */
+  /** The tarball's name, the paths in it, and its size. */
   readonly tarball: string
   readonly paths: readonly string[]
+  readonly bytes: number
   /** Writes a file, and tells where. */
   write(name: string, content: string): string
   remove(): void
@@ -30,7 +31,7 @@ export function makeProject(): Project {
   const remove = (): void => rmSync(home, {recursive: true, force: true})
   try {
     const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', home], root))
-    const [{filename, files}] = packed as [{filename: string; files: Array<{path: string}>}]
+    const [{filename, files, size}] = packed as [{filename: string; files: Array<{path: string}>; size: number}]
     const folder = join(home, 'project')
     const write = (name: string, content: string): string => {
       const path = join(folder, name)
@@ -40,7 +41,7 @@ export function makeProject(): Project {
     }
     write('package.json', JSON.stringify({name: 'consumer', private: true, type: 'module'}))
     run('npm', ['install', '--no-audit', '--no-fund', join(home, filename)], folder)
-    return {folder, tarball: filename, paths: files.map(({path}) => path), write, remove}
+    return {folder, tarball: filename, paths: files.map(({path}) => path), bytes: size, write, remove}
   } catch (error) {
     remove()
     throw error

@@ -1,30 +1,31 @@
-/** What is in the tarball: everything that is needed, with the sources that the maps point to, and nothing else. */
+/** What is in the tarball: a module and its declarations for each entry, notes, and nothing else; and that it is small. */
 import assert from 'node:assert/strict'
 import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
-import type {Check} from './project.js'
+import {entries} from '../../.config/entries.js'
+import {type Check, root} from './project.js'
 
-const allowed = /^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/
-const needed = ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts']
+const mostFiles = 16
+const mostBytes = 60_000
 
-export const tarball: Check = ({folder, tarball: name, paths}) => {
-  assert.deepEqual(
-    paths.filter((path) => !allowed.test(path)),
-    [],
-    'the tarball holds nothing else',
+interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>
+}
+
+export const tarball: Check = ({tarball: name, paths, bytes}) => {
+  const built = entries.flatMap(({output}) => ['index.js', 'index.d.ts'].map((file) => join('dist', output, file)))
+  const others = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/AGENTS.md', 'package.json']
+  assert.deepEqual(paths.toSorted(), [...built, ...others].toSorted())
+  assert(paths.length <= mostFiles, `${paths.length} files, and there may be ${mostFiles}`)
+  assert(bytes <= mostBytes, `${bytes} bytes packed, and there may be ${mostBytes}`)
+
+  const {exports} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+  const exported = Object.fromEntries(
+    entries.map(({name: entry, output}) => [
+      entry.replace('aio-tasks', '.'),
+      {types: `./${join('dist', output, 'index.d.ts')}`, default: `./${join('dist', output, 'index.js')}`},
+    ]),
   )
-  for (const path of needed) assert(paths.includes(path), `the tarball holds ${path}`)
-  for (const path of paths.filter((other) => other.startsWith('dist/') && !other.endsWith('.map')))
-    assert(paths.includes(`${path}.map`), `${path} has a map`)
-
-  const maps = paths.filter((path) => path.endsWith('.map'))
-  for (const path of maps) {
-    const content = readFileSync(join(folder, 'node_modules/aio-tasks', path), 'utf8')
-    const {sources} = JSON.parse(content) as {sources: string[]}
-    for (const source of sources) {
-      const target = join(path, '..', source)
-      assert(paths.includes(target), `${path} points to ${target}, which is in the tarball`)
-    }
-  }
-  return [`${name}: ${paths.length} files, and ${maps.length} maps that lead to sources in it`]
+  assert.deepEqual(exports, {...exported, './package.json': './package.json'}, 'package.json exports every entry')
+  return [`${name}: ${paths.length} files, ${bytes} bytes packed, ${entries.length} entries`]
 }

@@ -1,83 +1,156 @@
 /**
- * Keeps runners and queues busy for an hour as a service would that has a bad day, and checks that no task is lost
- * or run twice, no error goes astray and no memory stays: `npm run soak [-- --minutes N] [--seed S]`. The same
- * seed makes the same choices; when timers fire is not in its hands.
+ * Keeps runners and a queue busy for minutes under failures, timeouts and every way to end, by `npm run soak`; `--minutes
+ * 60` and `--seed N` after `--`. Fails if a task is lost, run twice or told twice, if an error goes astray, or if memory
+ * grows.
  */
+import assert from 'node:assert/strict'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {parseArgs} from 'node:util'
+import {ConcurrentRunner, concurrent, type TaskContext, type TaskFunction, TaskQueue} from '../../src/index.js'
 import {Random} from '../helpers/random.js'
-import {Ledger, sins} from './ledger.js'
-import {service} from './service.js'
-import {streams} from './streams.js'
 
-/** Mebibytes that the heap may grow from when all code is warm to the end. */
-const mostGrowth = 4
-/** Milliseconds after which all must have come to its end when no more work comes. */
-const patience = 60_000
+const {values} = parseArgs({options: {minutes: {type: 'string', default: '2'}, seed: {type: 'string', default: '1'}}})
+const random = new Random(Number(values.seed))
+const end = performance.now() + Number(values.minutes) * 60_000
+const chance = (share: number): boolean => random.chance(share)
+const pick = <V>(...choices: readonly [V, ...V[]]): V => random.pick(choices)
 
-const {values} = parseArgs({
-  options: {
-    minutes: {type: 'string', default: '60'},
-    seed: {type: 'string', default: String(Date.now() & 0x7f_ff_ff_ff)},
-  },
-})
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-if (!(minutes > 0)) throw new RangeError(`--minutes must be a number > 0; got ${values.minutes}`)
-if (!Number.isSafeInteger(seed)) throw new RangeError(`--seed must be an integer; got ${values.seed}`)
-const {gc} = globalThis
-if (!gc) throw new Error('Run it with node --expose-gc')
+let tasks = 0
+const astray: unknown[] = []
+process.on('unhandledRejection', (error) => astray.push(error))
+process.on('uncaughtException', (error) => astray.push(error))
 
-const ledger = new Ledger()
-process.on('unhandledRejection', (reason) => ledger.sin('unhandled rejection', String(reason)))
-process.on('uncaughtException', (error) => ledger.uncaught(error))
-
-const startedAt = performance.now()
-const ms = minutes * 60_000
-const actors = [service, streams, streams]
-
-/** Keeps all busy for so long, and waits for the end of what they do. */
-async function work(until: number, first: number): Promise<boolean> {
-  const busy = actors.map((act, at) => act({ledger, random: new Random(seed + first + at)}, until))
-  const stuck = Symbol('stuck')
-  const end = await Promise.race([Promise.all(busy), sleep(until - performance.now() + patience, stuck, {ref: false})])
-  return end !== stuck
+/** Succeeds, fails, takes too long, or heeds its signal, soon or late. */
+async function work({index, signal}: TaskContext): Promise<number> {
+  tasks++
+  if (chance(0.3)) return index
+  await sleep(random.fraction() * 4, undefined, chance(0.5) ? {signal} : {})
+  if (chance(0.1)) throw new Error(`task ${index} failed`)
+  return index
 }
 
-/** What is in use once all garbage has gone, in mebibytes. */
-async function heap(): Promise<number> {
-  for (let count = 0; count < 3; count++) {
-    await sleep(10)
-    gc?.()
+function source(
+  count: number,
+  calls: Map<number, number>,
+  onClose: () => void,
+): () => Iterable<TaskFunction<number>> | AsyncIterable<TaskFunction<number>> {
+  const task = (n: number) => (context: TaskContext) => {
+    calls.set(n, (calls.get(n) ?? 0) + 1)
+    return work(context)
   }
-  return process.memoryUsage().heapUsed / 2 ** 20
+  const generate = function* (): Generator<TaskFunction<number>> {
+    try {
+      for (let n = 0; n < count; n++) yield task(n)
+    } finally {
+      onClose()
+    }
+  }
+  const generateLater = async function* (): AsyncGenerator<TaskFunction<number>> {
+    for (const next of generate()) {
+      if (chance(0.2)) await sleep(1)
+      yield next
+    }
+  }
+  return chance(0.5) ? generate : generateLater
 }
 
-async function tell(): Promise<void> {
-  const counts = sins.map((sin) => `${ledger.count(sin)} ${sin}`).join(', ')
-  const time = ((performance.now() - startedAt) / 60_000).toFixed(1).padStart(5)
-  const used = `${(await heap()).toFixed(1)} MiB`
-  console.log(
-    `${time} min: ${ledger.done} tasks done in ${ledger.runs} runs, ${ledger.refused} refused; ${counts}; ${used}`,
+/** One run from its source to its drain, ended in a random way. */
+async function run(): Promise<void> {
+  const count = random.integer(1, 60)
+  const calls = new Map<number, number>()
+  const told = new Map<number, number>()
+  let [closed, drained] = [0, 0]
+  const tell = (index: number): void => void told.set(index, (told.get(index) ?? 0) + 1)
+  const options = {
+    limit: pick(1, 4, 16),
+    ordered: chance(0.3),
+    yieldExceptions: chance(0.7),
+    ...(chance(0.3) ? {timeout: 3} : {}),
+  }
+  const runner = concurrent(
+    source(count, calls, () => closed++),
+    options,
   )
+    .on('result', (_value, {index}) => tell(index))
+    .on('error', (_error, context) => context && tell(context.index))
+    .on('drain', () => drained++)
+  const how = pick('all', 'all', 'break', 'abort', 'stop')
+  const cut = random.integer(0, count - 1)
+  let seen = 0
+  try {
+    for await (const _ of runner) {
+      seen++
+      if (chance(0.05)) await sleep(1)
+      if (seen < cut || how === 'all') continue
+      if (how === 'break') break
+      if (how === 'abort') runner.abort(new Error('enough'))
+      else void runner.stop({timeout: 20})
+    }
+  } catch {}
+  const stats = await runner.drained
+  assert.equal(drained, 1, 'a run drains once')
+  // A generator that was just producing an item is not waited for.
+  for (let turns = 0; closed === 0 && turns < 1000; turns++) await sleep(5)
+  assert.equal(closed, 1, 'its source is closed once')
+  assert(
+    [...calls.values(), ...told.values()].every((times) => times === 1),
+    'no task is run or told twice',
+  )
+  assert.deepEqual(new Set(told.keys()), new Set(calls.keys()), 'each task that ran is told')
+  assert.equal(stats.succeeded + stats.failed, calls.size, 'the counts are right')
+  if (how === 'all' && options.yieldExceptions) assert.equal(seen, count, 'no result is lost')
 }
 
-console.log(`seed ${seed}`)
-// A tenth of the time goes by before the first look at the heap: code compiles, and buffers find their size.
-const isWarm = await work(startedAt + ms / 10, 0)
-const before = await heap()
-const ticking = setInterval(() => void tell(), 60_000)
-const hasEnded = isWarm && (await work(startedAt + ms, actors.length))
-clearInterval(ticking)
-await sleep(100)
-for (const job of ledger.open) ledger.sin('lost', `nothing was heard of task ${job.id}, ${job.kind}`)
-if (!hasEnded) ledger.sin('lost', `not all has ended ${patience / 1000} s after the last push`)
-for (const error of ledger.thrown) ledger.sin('lost', `an error ${error.message} was not reported`)
-const after = await heap()
-await tell()
-const growth = after - before
-console.log(
-  `heap: ${before.toFixed(1)} MiB at the start, ${after.toFixed(1)} MiB at the end; at most ${mostGrowth} more are allowed`,
-)
-const isSound = ledger.isClean && ledger.done > 0 && growth <= mostGrowth
-console.log(isSound ? 'sound' : 'NOT SOUND')
-process.exit(isSound ? 0 : 1)
+/** A queue that outlives its runners, which come and go: every push settles, and none runs twice. */
+async function serve(): Promise<void> {
+  const queue = new TaskQueue({capacity: 50})
+  let [pushed, settled, ran] = [0, 0, 0]
+  const runners = async (): Promise<void> => {
+    while (queue.size > 0 || performance.now() < end) {
+      const runner = new ConcurrentRunner(queue, {limit: pick(2, 8), yieldExceptions: true})
+      const over = runner.run()
+      await sleep(50)
+      await Promise.all([runner.stop(), over])
+    }
+  }
+  const served = runners()
+  while (performance.now() < end) {
+    await queue.room()
+    const task = (context: TaskContext): Promise<number> => {
+      ran++
+      return work(context)
+    }
+    pushed++
+    const settle = (): void => void settled++
+    void queue.push(task, {priority: pick(0, 0, 1)}).then(settle, settle)
+    if (chance(0.1)) await sleep(1)
+  }
+  await Promise.all([queue.onIdle(), served])
+  assert.deepEqual([ran, settled], [pushed, pushed], 'each push runs once and settles once')
+}
+
+/** The memory after each round of runs; the later half may have no more than the earlier one. */
+async function rounds(): Promise<void> {
+  const heaps: number[] = []
+  while (performance.now() < end) {
+    for (let n = 0; n < 20; n++) await Promise.all(Array.from({length: 10}, run))
+    globalThis.gc?.()
+    heaps.push(process.memoryUsage().heapUsed)
+  }
+  const warm = heaps.slice(Math.floor(heaps.length / 3))
+  const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0
+  const [before, after] = [warm.slice(0, warm.length / 2), warm.slice(warm.length / 2)].map(median)
+  const growth = (after ?? 0) - (before ?? 0)
+  console.log(`${tasks} tasks in ${heaps.length} rounds; the heap has grown by ${Math.round(growth / 1024)} kB`)
+  assert(growth < 2 * 1024 * 1024, 'memory does not grow')
+}
+
+process.exitCode = 1 // until all is known to be well
+try {
+  await Promise.all([rounds(), serve()])
+  assert.deepEqual(astray, [], 'no error goes astray')
+  process.exitCode = 0
+} catch (error) {
+  console.error(`With --seed ${values.seed}:`, error)
+  process.exit(1)
+}
