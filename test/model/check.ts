@@ -302,8 +302,8 @@ class Check {
     const isOwnTimeout = cause instanceof DOMException && cause.message.startsWith('The task took longer')
     if (!isOwnTimeout && this.#model.outcome?.isReason(cause)) {
       if (item?.calls === 0) return // refused
-      if (settled === undefined && (this.#hasGivenUp || this.#model.aborts > 1)) {
-        this.#toldEarly(index)
+      if (this.#hasGivenUp || this.#model.aborts > 1) {
+        if (settled === undefined) this.#toldEarly(index) // or it had just settled, and the runner had not heard yet
         return
       }
     }
