@@ -62,6 +62,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #running: Promise<RunnerStats> | undefined
   /** The place in the source of the next item. */
   #index = 0
+  #hasSourceEnded = false
   #started = 0
   #succeeded = 0
   #failed = 0
@@ -576,7 +577,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** The source is exhausted, or has failed. */
   #sourceEnded(): void {
-    if (!this.#lifecycle.isOpen) return
+    if (this.#hasSourceEnded || !this.#lifecycle.isOpen) return
+    this.#hasSourceEnded = true
     const {failure} = this.#reader
     if (failure !== undefined) {
       const {cause} = failure

@@ -405,7 +405,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         this.#handedOut.set(task, iterator)
         return task.handOut() as TaskFunction<T>
       },
-      isOver: () => this.#state === 'closed' && this.#waiting === 0,
+      // What others have and have not called may come back; what this iterator handed out itself is its reader's affair.
+      isOver: () =>
+        this.#state === 'closed' &&
+        this.#line.size === 0 &&
+        [...this.#handedOut.values()].every((owner) => owner === iterator),
       whenAvailable: (callback) => {
         this.#takers.set(iterator, callback)
         if (this.#line.size > 0) this.#wake()
@@ -436,7 +440,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     this.#isWaking = true
     void Promise.resolve().then(() => {
       this.#isWaking = false
-      for (const [iterator, callback] of this.#takers) {
+      for (const [iterator, callback] of [...this.#takers]) {
         if (this.#line.size === 0 && this.#state !== 'closed') return
         this.#takers.delete(iterator)
         callback()
@@ -472,7 +476,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /** Fewer tasks wait, or fewer run. */
   #changed(): void {
     if (this.#roomWaiters.size > 0) this.#admit()
-    if (this.#state === 'closed' && this.#takers.size > 0 && this.#waiting === 0) this.#wake()
+    if (this.#state === 'closed' && this.#takers.size > 0 && this.#line.size === 0) this.#wake()
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
