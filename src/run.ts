@@ -238,6 +238,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     return this.#isPaused
   }
 
+  /** The contexts of the tasks that take a slot. */
+  get running(): TaskContext[] {
+    return this.#slots.contexts
+  }
+
   get stats(): RunnerStats {
     return {
       started: this.#started,
@@ -644,9 +649,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #taskFailed(context: Context, cause: unknown): void {
     this.#failed++
-    const {index} = context
+    const {index, item} = context
     this.#judge(
-      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
+      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}),
       context,
     )
   }

@@ -301,11 +301,12 @@ class Check {
     if (settled !== undefined && 'cause' in settled && Object.is(settled.cause, cause)) return
     const isOwnTimeout = cause instanceof DOMException && cause.message.startsWith('The task took longer')
     if (!isOwnTimeout && this.#model.outcome?.isReason(cause)) {
-      if (item?.calls === 0 && !item.plan.kind.includes('promise')) return // refused
       if (this.#hasGivenUp || this.#model.aborts > 1) {
+        this.#model.hasToldEarly = true
         if (settled === undefined) this.#toldEarly(index) // or it had just settled, and the runner had not heard yet
         return
       }
+      if (item?.calls === 0) return // refused
     }
     if (this.#scenario.options.timeout && isOwnTimeout) {
       if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#toldEarly(index)
