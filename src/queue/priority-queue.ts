@@ -54,7 +54,7 @@ export class PriorityQueue<E extends Waiting> {
       entries.shift()
     }
     entries.unshift(entry)
-    for (const first of older.reverse()) entries.unshift(first)
+    for (const first of older.toReversed()) entries.unshift(first)
   }
 
   /** Takes the entry whose turn it is; `undefined` if none waits. */

@@ -22,7 +22,7 @@ import type {
   WaitingTask,
 } from '../types.js'
 import {PriorityQueue} from './priority-queue.js'
-import {type QueueHost, QueuedTask} from './queued-task.js'
+import {QueuedTask, type QueueHost} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
@@ -443,7 +443,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       },
       closed: () => {
         const held = iterator.held === 0 ? [] : [...this.#handedOut].filter(([, owner]) => owner === iterator)
-        for (const [task] of held.reverse()) this.#putBack(task)
+        for (const [task] of held.toReversed()) this.#putBack(task)
         if (!isOwn) this.#abandonIfAlone()
       },
     })
