@@ -112,7 +112,9 @@ export function resolvePush(options: PushOptions): {
   checkNames(options, ['priority', 'signal', 'timeout', 'item'])
   const {priority = 0, item} = options
   checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
-  return {priority, signal: checkSignal('signal', options.signal), timeout: checkTimeout(options.timeout), item}
+  // In place of the runner's, which `Infinity` lifts.
+  const timeout = options.timeout === Infinity ? Infinity : checkTimeout(options.timeout)
+  return {priority, signal: checkSignal('signal', options.signal), timeout, item}
 }
 
 /** The signal of a wait for room. */

@@ -47,6 +47,7 @@ export class SourceReader {
   /** Dropped once the source is over. */
   #iterator: AnyIterator<unknown> | undefined
   #direct: DirectIterator | undefined
+  /** Stays when the source is over: a task may be on its way that was taken before. */
   #isQueue = false
   #mapping: Mapping | undefined
   #isAsync = false
