@@ -412,7 +412,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       },
       closed: () => {
         this.#takers.delete(iterator)
-        for (const [task, owner] of this.#handedOut) if (owner === iterator) this.#host.putBack(task)
+        // The newest first: each then stands in front of all that were put back before.
+        for (const [task, owner] of [...this.#handedOut].toReversed()) if (owner === iterator) this.#host.putBack(task)
         if (isOwn) return
         this.#otherReaders--
         this.#abandonIfAlone(undefined)
