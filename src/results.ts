@@ -184,7 +184,8 @@ export class Results<R> {
     if (result === empty) return empty
     ring[at] = empty
     this.#head++
-    if (--this.#size === 0 && this.#mask >= large) this.clear()
+    // With `ordered`, an empty place before the tail may still be filled.
+    if (--this.#size === 0 && this.#head === this.#tail && this.#mask >= large) this.clear()
     return result
   }
 

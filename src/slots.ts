@@ -1,12 +1,16 @@
 /** Counts the slots that running tasks take. A slot tells the run how its task has settled. */
 import type {Context} from './context.js'
-import type {Line} from './deadlines.js'
 import type {QueuedTask} from './task.js'
 
 /** Told when the task in a slot settles. */
 export interface SlotHost {
   fulfilled(slot: Slot, value: unknown): void
   rejected(slot: Slot, reason: unknown): void
+}
+
+/** A line of deadlines, as a slot sees it. */
+export interface SlotLine {
+  remove(slot: Slot): void
 }
 
 /**
@@ -23,7 +27,7 @@ export class Slot {
   /** The slot was given up while its task went on, and is never used again. */
   isAbandoned = false
   /** The line of deadlines in which the slot stands, its neighbours there and its deadline. Kept by `Deadlines`. */
-  line: Line | undefined
+  line: SlotLine | undefined
   previous: Slot | undefined
   /** Of an idle slot, the next idle one. */
   next: Slot | undefined

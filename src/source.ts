@@ -235,19 +235,24 @@ export class SourceReader {
 
   /** A collection of functions is read as it grows. One that has a promise may have more, which run already. */
   #pullFromCollection(collection: IterableIterator<unknown>): unknown {
-    const {done, value} = collection.next()
-    if (done) {
-      this.#finish()
+    try {
+      const {done, value} = collection.next()
+      if (done) {
+        this.#finish()
+        return nothing
+      }
+      if (hasThen(value)) {
+        const rest = [...collection]
+        handleRejections(rest)
+        this.#iterator = rest[Symbol.iterator]()
+        this.#collection = undefined
+        this.#isPlain = this.#isSync = true
+      }
+      return value
+    } catch (cause) {
+      this.#fail(cause) // an iterator that only has the tag of a collection's
       return nothing
     }
-    if (isThenable(value)) {
-      const rest = [...collection]
-      handleRejections(rest)
-      this.#iterator = rest[Symbol.iterator]()
-      this.#collection = undefined
-      this.#isPlain = this.#isSync = true
-    }
-    return value
   }
 
   #finish(): void {
@@ -308,6 +313,15 @@ export class SourceReader {
 function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
   const direct = iterator as Partial<DirectIterator>
   return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next') ? (direct as DirectIterator) : undefined
+}
+
+/** As {@link isThenable}, for an item whose own code may throw. Whether that item is a task is decided when it starts. */
+function hasThen(item: unknown): boolean {
+  try {
+    return isThenable(item)
+  } catch {
+    return false
+  }
 }
 
 function checkResult(result: unknown): void {

@@ -171,7 +171,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   #push<R extends T>(task: Task<R>, options: PushOptions | undefined, isReserved: boolean): Promise<Awaited<R>> {
     checkTask(task)
-    const details = options && resolvePush(options)
+    const details = options === undefined ? undefined : resolvePush(options)
     handleRejection(task)
     const refusal = this.#refusal(details?.signal, isReserved)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
