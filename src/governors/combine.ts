@@ -64,6 +64,7 @@ export function all(...governors: readonly Governor[]): LocalGovernor {
  * const model = all(requests, weigh(tokens, estimate, (reply: {tokens: number}) => reply.tokens))
  * ```
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the type of the value is the caller's to name
 export function weigh<Value = unknown, Item = unknown>(
   governor: Governor,
   cost: number | ((context: ContextOf<Item>) => number),
@@ -133,8 +134,10 @@ class Combined implements LocalGovernor {
     if (this.#wait !== undefined) return undefined // called by a listener or a member in the middle of a wait
     const held = this.#held
     try {
-      for (const [index, governor] of this.governors.entries()) {
-        if (held[index] !== undefined) continue
+      const {governors} = this
+      for (let index = 0; index < governors.length; index++) {
+        const governor = governors[index]
+        if (governor === undefined || held[index] !== undefined) continue
         if (canTry(governor)) {
           const permit = governor.tryAcquire(request)
           if (permit === undefined) return this.#refuse(index)
