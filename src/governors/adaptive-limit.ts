@@ -1,6 +1,6 @@
 /** A limit that finds by itself how much the other side can take. */
 import {checkFunction, checkNumber, checkOptions, isCount} from './check.js'
-import type {DisposablePermit, LocalGovernor, Outcome, Request} from './governor.js'
+import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {Line} from './line.js'
 
 /**
@@ -71,6 +71,8 @@ export class AdaptiveLimit implements LocalGovernor {
     checkNumber('start', start, `an integer from min (${min}) to max (${max})`, isStart)
     checkFunction('isOverload', isOverload)
     this.#search = new Search(min, max, start, isOverload)
+    const {line} = this.#search
+    joins.set(this, ({signal}, resolve, reject) => line.join(undefined, signal, resolve, reject))
   }
 
   /** How many may run at once now: an integer from `min` to `max`. */
@@ -87,7 +89,7 @@ export class AdaptiveLimit implements LocalGovernor {
   acquire(request?: Request): DisposablePermit | Promise<DisposablePermit> {
     const signal = request?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
-    return this.#search.tryTake() ?? this.#search.line.join(undefined, signal)
+    return this.#search.tryTake() ?? this.#search.line.wait(undefined, signal)
   }
 
   /** Takes a place if one is free and nobody waits. */

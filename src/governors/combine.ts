@@ -4,6 +4,7 @@ import {checkCost, checkFunction, describe} from './check.js'
 import {
   type DisposablePermit,
   type Governor,
+  joins,
   type LocalGovernor,
   type Outcome,
   type Permit,
@@ -114,6 +115,7 @@ class Combined implements LocalGovernor {
 
   constructor(governors: readonly Governor[]) {
     this.governors = governors
+    joins.set(this, (request, resolve, reject) => this.#line.join(request, request.signal, resolve, reject))
     if (governors.every(canTry))
       this.tryAcquire = (request = {}) => (this.#line.first === undefined ? this.#take(request) : undefined)
   }
@@ -126,7 +128,7 @@ class Combined implements LocalGovernor {
     const {signal} = request
     if (signal?.aborted) return Promise.reject(signal.reason)
     const permit = this.#line.first === undefined ? this.#take(request) : undefined
-    return permit ?? this.#line.join(request, signal)
+    return permit ?? this.#line.wait(request, signal)
   }
 
   /** A permit of each governor that gives one now, or `undefined`. What is held already counts. */
@@ -187,12 +189,10 @@ class Combined implements LocalGovernor {
     if (governor === undefined) return
     const wait: Wait = {waiter, governor}
     this.#wait = wait
-    // A promise even of a permit that comes at once: so two governors that contradict themselves end no stack.
-    const answer = new Promise<Permit>((resolve) => resolve(promise ?? governor.acquire(waiter.ask)))
-    answer.then(
-      (permit) => this.#answered(wait, index, permit),
-      (error: unknown) => this.#failed(wait, error),
-    )
+    const resolve = (permit: Permit): void => this.#answered(wait, index, permit)
+    const reject = (reason: unknown): void => this.#failed(wait, reason)
+    if (promise) promise.then(resolve, reject)
+    else waitFor(governor, waiter.ask, resolve, reject)
   }
 
   #answered(wait: Wait, index: number, permit: Permit): void {
@@ -259,6 +259,10 @@ class Weighed implements LocalGovernor {
     this.governor = governor
     this.#cost = cost
     this.#actual = actual
+    joins.set(this, (request, resolve, reject) => {
+      const wrap = (permit: Permit): void => resolve(new WeighedPermit(permit, request.context, actual))
+      waitFor(governor, this.#weigh(request), wrap, reject)
+    })
     if (canTry(governor))
       this.tryAcquire = (request = {}) => {
         const permit = governor.tryAcquire(this.#weigh(request))
@@ -319,6 +323,22 @@ class WeighedPermit implements DisposablePermit, RenewablePermit {
 
   [Symbol.dispose](): void {
     this.release()
+  }
+}
+
+/** Waits for a permit: of our governors without a promise, of others with one even if there is a permit at once. */
+function waitFor(
+  governor: Governor,
+  request: Request,
+  resolve: (permit: Permit) => void,
+  reject: (reason: unknown) => void,
+): void {
+  try {
+    const enter = joins.get(governor)
+    if (enter) enter(request, resolve, reject)
+    else Promise.resolve(governor.acquire(request)).then(resolve, reject)
+  } catch (error) {
+    reject(error)
   }
 }
 

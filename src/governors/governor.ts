@@ -1,4 +1,4 @@
-/** The contract between whoever asks to start something and the governors that allow it. Types only, but for one symbol. */
+/** The contract between whoever asks to start something and the governors that allow it. */
 import type {TaskContext} from 'aio-tasks'
 
 /**
@@ -166,3 +166,16 @@ export const renew: unique symbol = Symbol('renew')
 export interface RenewablePermit extends Permit {
   [renew]?(): boolean
 }
+
+/**
+ * Waits in a governor's line. In the moment in which there is a permit, `resolve` uses it or releases it as unused:
+ * nothing is held in between, so that two who wait for each other's permits cannot pass them to and fro for ever.
+ */
+export type Join = (
+  request: Request,
+  resolve: (permit: DisposablePermit) => void,
+  reject: (reason: unknown) => void,
+) => void
+
+/** How `all` waits for governors of this module, which are not asked by promises. */
+export const joins: WeakMap<Governor, Join> = new WeakMap()

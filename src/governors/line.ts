@@ -17,6 +17,8 @@ export class Line<A, P> {
   readonly #changed: () => void
   #first: Waiter<A, P> | undefined
   #last: Waiter<A, P> | undefined
+  /** Set while waiters are being served: what is given back meanwhile starts no second loop. */
+  #isServing = false
 
   /**
    * @param take Gives a permit for what the first waiter asks, or `undefined` if there is none now.
@@ -32,32 +34,54 @@ export class Line<A, P> {
   }
 
   /** Waits for a permit that cannot be had now. */
-  join(ask: A, signal: AbortSignal | undefined): Promise<P> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter<A, P> = {ask, resolve, reject, previous: this.#last, next: undefined, unlisten: undefined}
-      if (signal) waiter.unlisten = onAbort(signal, () => this.fail(waiter, signal.reason))
-      if (this.#last) this.#last.next = waiter
-      else this.#first = waiter
-      this.#last = waiter
-      if (waiter.previous === undefined) this.#changed()
-    })
+  wait(ask: A, signal: AbortSignal | undefined): Promise<P> {
+    return new Promise((resolve, reject) => this.#add(ask, signal, resolve, reject))
+  }
+
+  /** The same for those who must know at once. `resolve` and `reject` may be called before this returns. */
+  join(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
+    if (signal?.aborted) return reject(signal.reason)
+    this.#add(ask, signal, resolve, reject)
+    this.serve()
+  }
+
+  #add(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
+    const waiter: Waiter<A, P> = {ask, resolve, reject, previous: this.#last, next: undefined, unlisten: undefined}
+    if (signal) waiter.unlisten = onAbort(signal, () => this.fail(waiter, signal.reason))
+    if (this.#last) this.#last.next = waiter
+    else this.#first = waiter
+    this.#last = waiter
+    if (waiter.previous === undefined && !this.#isServing) this.#changed()
   }
 
   /** Serves as many as can be served now. To be called when there may be more to give. */
   serve(): void {
-    if (this.#first === undefined) return
-    for (let waiter: Waiter<A, P> | undefined = this.#first; waiter; waiter = this.#first) {
-      try {
-        const permit = this.#take(waiter.ask)
-        if (permit === undefined) break
-        this.#remove(waiter)
-        waiter.resolve(permit)
-      } catch (error) {
-        this.#remove(waiter)
-        waiter.reject(error)
-      }
+    // A permit that a waiter gives back at once is there for the next one: the loop that has offered it goes on.
+    if (this.#first === undefined || this.#isServing) return
+    this.#isServing = true
+    try {
+      for (let waiter: Waiter<A, P> | undefined = this.#first; waiter; waiter = this.#first)
+        if (!this.#serveFirst(waiter)) break
+    } finally {
+      this.#isServing = false
+      this.#changed()
     }
-    this.#changed()
+  }
+
+  /** Whether the first waiter has left the line. */
+  #serveFirst(waiter: Waiter<A, P>): boolean {
+    let permit: P | undefined
+    try {
+      permit = this.#take(waiter.ask)
+    } catch (error) {
+      this.#remove(waiter)
+      waiter.reject(error)
+      return true
+    }
+    if (permit === undefined) return false
+    this.#remove(waiter)
+    waiter.resolve(permit)
+    return true
   }
 
   /** Takes a waiter out of the line, with the reason why it gets nothing. */

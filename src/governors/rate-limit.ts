@@ -2,6 +2,7 @@
 import {checkCost, checkNumber, checkOptions, costOf, longestDelay} from './check.js'
 import {
   type DisposablePermit,
+  joins,
   type LocalGovernor,
   type Outcome,
   type RenewablePermit,
@@ -57,6 +58,8 @@ export class RateLimit implements LocalGovernor {
     const isAmount = (value: number): boolean => value > 0 && value < Infinity
     const amount = checkNumber('amount', options.amount, 'a finite number > 0', isAmount)
     this.#window = new Window(amount, checkNumber('per', options.per, 'a finite number of milliseconds > 0', isAmount))
+    const {line} = this.#window
+    joins.set(this, (request, resolve, reject) => line.join(costOf(request), request.signal, resolve, reject))
   }
 
   /** How much may start in any `per` milliseconds. */
@@ -80,7 +83,7 @@ export class RateLimit implements LocalGovernor {
     const signal = request?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
     const cost = costOf(request)
-    return this.#window.tryTake(cost) ?? this.#window.line.join(cost, signal)
+    return this.#window.tryTake(cost) ?? this.#window.line.wait(cost, signal)
   }
 
   /**

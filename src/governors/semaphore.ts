@@ -1,6 +1,6 @@
 /** A limit that any number of runners share. */
 import {checkNumber, costOf, isCount} from './check.js'
-import type {DisposablePermit, LocalGovernor, Outcome, Request} from './governor.js'
+import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {Line} from './line.js'
 
 /**
@@ -27,6 +27,8 @@ export class Semaphore implements LocalGovernor {
    */
   constructor(capacity: number) {
     this.#places = new Places(checkCapacity(capacity))
+    const {line} = this.#places
+    joins.set(this, (request, resolve, reject) => line.join(costOf(request), request.signal, resolve, reject))
   }
 
   /**
@@ -53,7 +55,7 @@ export class Semaphore implements LocalGovernor {
     const signal = request?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
     const cost = costOf(request)
-    return this.#places.tryTake(cost) ?? this.#places.line.join(cost, signal)
+    return this.#places.tryTake(cost) ?? this.#places.line.wait(cost, signal)
   }
 
   /**
