@@ -89,22 +89,29 @@ export async function checkAll(clock: VirtualClock, seed: number, acquisitions: 
     const answer = governor.acquire(random.chance(0.5) ? {signal: controller.signal} : {})
     if (!('then' in answer)) return start(answer)
     waiting.push(id)
-    answer
-      .then(
-        (permit) => {
-          assert(waiting.shift() === id, 'the waiters of one runner are served in order')
-          start(permit)
-        },
-        () => {
-          waiting.splice(waiting.indexOf(id), 1)
-          settledCount++
-        },
-      )
-      .catch((error: unknown) => (failure ??= {error}))
+    void wait(id, waiting, answer, controller.signal)
     if (random.chance(0.1)) setTimeout(() => controller.abort(), random.integer(1, 30))
   }
 
+  const wait = async (
+    id: number,
+    waiting: number[],
+    answer: PromiseLike<Permit>,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    try {
+      const permit = await answer
+      assert(waiting.shift() === id, 'the waiters of one runner are served in order')
+      start(permit)
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) failure ??= {error}
+      waiting.splice(waiting.indexOf(id), 1)
+      settledCount++
+    }
+  }
+
   let quiet = 0
+  // oxlint-disable-next-line no-unmodified-loop-condition -- callbacks count
   while (settledCount < acquisitions) {
     for (let count = random.integer(0, 3); count > 0; count--) {
       const runner = runners[random.integer(0, runners.length - 1)]

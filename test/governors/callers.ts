@@ -33,7 +33,6 @@ export class Callers {
   readonly holding: Caller[] = []
   /** Given a permit since this was last emptied, in order. */
   readonly granted: Caller[] = []
-  rejected = 0
   /** What went wrong where nobody could be told. */
   #failure: {readonly error: unknown} | undefined
   readonly #governor: Governor
@@ -53,22 +52,22 @@ export class Callers {
     const answer = this.#governor.acquire({cost, signal: controller.signal})
     if ('then' in answer) {
       this.waiting.push(caller)
-      answer
-        .then(
-          (permit) => {
-            assert(this.waiting[0] === caller, 'the first who waits is served first')
-            this.waiting.shift()
-            this.#give(caller, permit)
-          },
-          (reason: unknown) => {
-            assert(reason === controller.signal.reason, 'the promise rejects with the reason of the signal')
-            this.rejected++
-          },
-        )
-        .catch((error: unknown) => (this.#failure ??= {error}))
+      void this.#wait(caller, answer)
     } else {
       assert(this.waiting.length === 0, 'nobody is served before those who wait')
       this.#give(caller, answer)
+    }
+  }
+
+  async #wait(caller: Caller, answer: PromiseLike<Permit>): Promise<void> {
+    const {signal} = caller.controller
+    try {
+      const permit = await answer
+      assert(this.waiting[0] === caller, 'the first who waits is served first')
+      this.waiting.shift()
+      this.#give(caller, permit)
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) this.#failure ??= {error}
     }
   }
 
