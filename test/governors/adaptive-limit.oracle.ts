@@ -16,6 +16,8 @@ export async function checkAdaptiveLimit(clock: VirtualClock, seed: number, step
   const overloads = random.fraction() * 0.3
   /** Permits that were given before the limit was last cut: their overloads are told of by that. */
   let excused = new Set<Caller>()
+  /** Limits so far. */
+  const seen = new Set([start])
   let hasLearned = false
   let permits = 0
 
@@ -48,7 +50,9 @@ export async function checkAdaptiveLimit(clock: VirtualClock, seed: number, step
         if (outcome?.status === 'failed' && outcome === outcomes[3]) {
           if (excused.has(caller)) assert(after === before, 'overloads of one round trip make one cut')
           else {
-            assert(after <= before && after >= Math.floor(before * 0.9) - 1, 'a cut takes a tenth')
+            const isTenth = after <= before && after >= Math.floor(before * 0.9) - 1
+            const isEarlier = after < before && after >= Math.floor(before / 2) - 1 && seen.has(after)
+            assert(isTenth || isEarlier, `a cut takes a tenth, or goes back: ${before} to ${after}`)
             assert(after >= min, 'no cut goes below min')
             excused = new Set(callers.holding)
             hasLearned = true
@@ -68,6 +72,7 @@ export async function checkAdaptiveLimit(clock: VirtualClock, seed: number, step
     await settled()
     permits += callers.granted.splice(0).length
     const {limit} = adaptive
+    seen.add(limit)
     assert(Number.isSafeInteger(limit) && limit >= min && limit <= max, `the limit ${limit} is from ${min} to ${max}`)
     if (callers.holding.length > open) assert(callers.holding.length <= limit, 'nobody starts beyond the limit')
     if (callers.waiting.length > 0) assert(callers.holding.length >= limit, 'the first waits only at the limit')
