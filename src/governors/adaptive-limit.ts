@@ -28,11 +28,11 @@ export interface AdaptiveLimitOptions {
 
 /**
  * Finds by itself how many may run at once, from how the other side answers. At first the limit doubles each round
- * trip. An overload makes it a tenth smaller, once for each round trip, however many fail in it; or brings it back to what
- * it was a round trip earlier, if that is less and it grew by more than one in each. After that it grows by
- * one for each limit's worth of successes, and only while at least half of it is in use; and when there was no overload
- * for ten round trips, by 2, 4, 8 and so on. Attempts that were aborted or did not begin do not count, nor do failures
- * that are no overload. A request takes one place, whatever its cost.
+ * trip. An overload makes it a tenth smaller, once for each round trip, however many fail in it; or, while it grows by
+ * more than one in each, brings it back to what it was when the round trip began, if that is less. After that it grows
+ * by one for each limit's worth of successes, and only while at least half of it is in use; and when there was no
+ * overload for ten round trips, by 2, 4, 8 and so on. Attempts that were aborted or did not begin do not count, nor do
+ * failures that are no overload. A request takes one place, whatever its cost.
  *
  * A round trip is over when something that was started in it succeeds, so no clock is needed.
  *
@@ -126,9 +126,8 @@ class Search {
   #cutAt = 0
   /** Round trips since the last overload. */
   #quiet = 0
-  /** The limits at the start of this round trip and of the one before. */
+  /** The limit at the start of this round trip. */
   #roundLimit = Infinity
-  #earlierLimit = Infinity
 
   constructor(min: number, max: number, start: number, isOverload: (outcome: Outcome) => boolean) {
     this.#min = min
@@ -168,10 +167,9 @@ class Search {
 
   #cut(permit: number): void {
     if (permit < this.#cutAt) return
-    // After a growth that speeds up, the last limit known to be none too high is that of a round trip before.
-    const known = this.#step > 1 ? this.#earlierLimit : Infinity
+    // When it grew by more than one, the last limit that may not have been too high is that at the round trip's start.
+    const known = this.#step > 1 ? this.#roundLimit : Infinity
     this.limit = Math.max(this.#min, Math.min(this.limit * 0.9, known))
-    this.#earlierLimit = this.limit
     this.#roundLimit = this.limit
     this.#cutAt = this.#given
     this.#roundStart = this.#given
@@ -183,7 +181,6 @@ class Search {
     this.limit = Math.min(this.#max, this.limit + Math.min(this.#step, this.limit) / this.limit)
     if (permit < this.#roundStart) return
     this.#roundStart = this.#given
-    this.#earlierLimit = this.#roundLimit
     this.#roundLimit = this.limit
     if (++this.#quiet > quietRounds) this.#step *= 2
   }

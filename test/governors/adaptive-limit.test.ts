@@ -43,7 +43,7 @@ for (const kind of serverKinds) {
 
   test(`${kind}: a client that comes later gets at least a third of what two clients get`, (t) => {
     const clients = [new AdaptiveLimit({max: 300}), new AdaptiveLimit({max: 300})] as const
-    const [one, other] = share(kind, clients, {capacity: 60, from: 400, to: 700, seed})
+    const [one, other] = share(kind, clients, {capacity: 60, from: 600, to: 900, seed})
     t.log(`${one} and ${other}`)
     t.true(Math.min(one, other) / (one + other) >= 1 / 3)
   })

@@ -265,9 +265,12 @@ test.serial('an adaptive limit doubles each round trip at first, and overloads o
   t.is(adaptive.limit, 40)
   fill()
   for (const permit of open.splice(0)) permit.release(busy)
-  t.is(adaptive.limit, 36)
-  succeed(37)
-  t.is(adaptive.limit, 37, 'after that it grows by one for a round trip')
+  t.is(adaptive.limit, 21, 'what it was when the round trip began')
+  succeed(22)
+  t.is(adaptive.limit, 22, 'after that it grows by one for a round trip')
+  fill()
+  for (const permit of open.splice(0)) permit.release(busy)
+  t.is(adaptive.limit, 19, 'a tenth less')
 })
 
 test.serial('an adaptive limit does not rise while less than half of it is in use', (t) => {
