@@ -179,6 +179,25 @@ test.serial(
   },
 )
 
+test.serial('a permit that comes after its waiter has given up is released as unused', async (t) => {
+  const released: unknown[] = []
+  const slow: Governor = {
+    acquire: () =>
+      new Promise((resolve) => setTimeout(() => resolve({release: (outcome) => void released.push(outcome)}), 100)),
+  }
+  const semaphore = new Semaphore(1)
+  const both = all(semaphore, slow)
+  const controller = new AbortController()
+  const left = t.throwsAsync(Promise.resolve(both.acquire({signal: controller.signal})), {message: 'gone'})
+  await clock.advance(50)
+  controller.abort(new Error('gone'))
+  await left
+  t.true(semaphore.isIdle)
+  t.deepEqual(released, [])
+  await clock.advance(50)
+  t.deepEqual(released, [{status: 'unused'}])
+})
+
 test.serial('what acquire of a part throws reaches who asked, and gives back what the others gave', async (t) => {
   const semaphore = new Semaphore(1)
   const broken: Governor = {acquire: () => Promise.reject(new Error('Redis is gone'))}
