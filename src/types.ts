@@ -1,5 +1,6 @@
 /** The vocabulary that the rooms of the library share. Types only: nothing here runs. */
 import type {ConcurrentError} from './errors.js'
+import type {Budget, Governor} from './governor.js'
 
 /**
  * What a task is told when it is called.
@@ -128,7 +129,8 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly ordered?: boolean | undefined
   /**
    * How many results may wait for the consumer before no more tasks start: an integer ≥ 0 or
-   * `Infinity`; `0` starts tasks only while a consumer is waiting. Default: the limit, as it is now.
+   * `Infinity`; `0` starts tasks only while a consumer is waiting. Default: the limit, as it is now, or
+   * {@link defaultLimit} where that is `Infinity`.
    */
   readonly highWaterMark?: number | undefined
   /**
@@ -144,6 +146,60 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly releaseOnTimeout?: boolean | undefined
   /** Ends the run when it aborts, as `abort(signal.reason)` does. Listened to only during the run. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Who else must agree before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
+   * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
+   * `Infinity`.
+   */
+  readonly governor?: Governor | undefined
+  /** What to do with a failed attempt. Default: a failure is final. */
+  readonly retry?: RetryOptions | undefined
+}
+
+/**
+ * How failed attempts are tried again. While a task waits for its next attempt, it takes neither slot nor permit.
+ *
+ * @example
+ * ```ts
+ * const retry: RetryOptions = {attempts: 5, when: ({error}) => error instanceof TypeError}
+ * ```
+ */
+export interface RetryOptions {
+  /** How often a task is tried, the first attempt included: an integer ≥ 1 or `Infinity`. Default: 3. */
+  readonly attempts?: number | undefined
+  /**
+   * Milliseconds before the next attempt, from 0 to 2147483647, or a function that gives them; where it gives `undefined`,
+   * the default applies: exponential with full jitter, from 100 ms to 30 s.
+   */
+  readonly delay?: number | ((failure: RetryFailure) => number | undefined) | undefined
+  /**
+   * Which failures are tried again. Default: all, timeouts too. A task whose own signal has aborted never is. What this
+   * function or `delay` throws fails the task.
+   */
+  readonly when?: ((failure: RetryFailure) => boolean) | undefined
+  /** Bounds the retries of any number of runners, such as a `RetryBudget`. Default: no bound. */
+  readonly budget?: Budget | undefined
+  /**
+   * How many tasks may wait for their next attempt before nothing new is pulled: an integer ≥ 1 or `Infinity`. Default:
+   * the larger of the limit and 100.
+   */
+  readonly waiting?: number | undefined
+}
+
+/**
+ * A failed attempt, for the functions of `retry`.
+ *
+ * @example
+ * ```ts
+ * const delay = ({attempt}: RetryFailure): number => 1000 * attempt
+ * ```
+ */
+export interface RetryFailure {
+  /** What the attempt threw or rejected with: the raw value, not wrapped. */
+  readonly error: unknown
+  /** Which attempt has failed, counted from 1. */
+  readonly attempt: number
+  readonly context: TaskContext
 }
 
 /**
@@ -276,6 +332,8 @@ export interface RunnerStats {
   readonly running: number
   /** Results waiting for the consumer. */
   readonly waiting: number
+  /** Tasks waiting for their next attempt. */
+  readonly retrying: number
 }
 
 /**
