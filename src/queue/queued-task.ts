@@ -1,6 +1,13 @@
 /** One pushed task: from its push, through whatever runner takes it, to its outcome. */
 import {Context, LinkedContext} from '../context.js'
-import {type AsyncScope, captureScope, isEmptyScope, nextTurn, reportUncaught, runInEmptyScope} from '../platform/runtime.js'
+import {
+  type AsyncScope,
+  captureScope,
+  isEmptyScope,
+  nextTurn,
+  reportUncaught,
+  runInEmptyScope,
+} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import * as tasks from '../task.js'
 import type {Task, TaskContext, TaskFunction} from '../types.js'

@@ -22,7 +22,7 @@ import type {
   WaitingTask,
 } from '../types.js'
 import {PriorityQueue} from './priority-queue.js'
-import {type QueueHost, QueuedTask} from './queued-task.js'
+import {QueuedTask, type QueueHost} from './queued-task.js'
 
 /** So many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
 const rejectionsInATurn = 4096
@@ -285,7 +285,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift()) waiter.reject(closedError())
+    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift())
+      waiter.reject(closedError())
     this.#wake()
   }
 

@@ -1,6 +1,7 @@
 import test from 'ava'
 import {concurrent} from '../../src/concurrent.js'
 import {ConcurrentRunner} from '../../src/runner.js'
+import '../helpers/clock.js'
 
 test('concurrent gives a runner that has not started', (t) => {
   const runner = concurrent([() => 1])

@@ -85,7 +85,7 @@ test('the reason of an abort is known without a signal, also where it is undefin
 test('the signal is a getter of the class, so that a copy of the context has none', (t) => {
   const context = new Context(0, undefined, 1)
   t.false(Object.hasOwn(context, 'signal'))
-  t.deepEqual({...context}, {index: 0, item: undefined, attempt: 1} as unknown as Context)
+  t.deepEqual(Object.keys(context), ['index', 'item', 'attempt'])
 })
 
 // Linked to the context of another caller

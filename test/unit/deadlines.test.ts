@@ -66,7 +66,7 @@ function fire(timer: Timer): void {
 interface Setting {
   readonly deadlines: Deadlines
   /** Gives a named task its time. */
-  add(name: string, timeout: number): Slot
+  readonly add: (name: string, timeout: number) => Slot
   /** What has timed out: `a 10`. */
   readonly log: string[]
 }

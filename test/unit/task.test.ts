@@ -15,11 +15,14 @@ import {unhandledDuring} from '../helpers/unhandled.js'
 const error = new Error('task')
 
 /** A thenable whose `then` does as the test says. */
-// oxlint-disable-next-line unicorn/no-thenable -- that is what it is
-const thenable = (then: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void): unknown => ({then})
+function thenable(then: (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void): object {
+  // oxlint-disable-next-line unicorn/no-thenable -- that is what it is
+  return {then}
+}
 
 /** An object of whose `then` nothing can be known. */
 const hostile = (): object =>
+  // oxlint-disable-next-line unicorn/no-thenable -- that is what it is
   Object.defineProperty({}, 'then', {
     get: () => {
       throw error
@@ -79,7 +82,15 @@ const settling: ReadonlyArray<readonly [title: string, make: () => unknown, outc
     () => thenable((resolve) => resolve(Promise.reject(error))),
     ['rejected', error],
   ],
-  ['a function with a then()', () => Object.assign(() => {}, thenable((resolve) => resolve('value'))), ['fulfilled', 'value']],
+  [
+    'a function with a then()',
+    () =>
+      Object.assign(
+        () => {},
+        thenable((resolve) => resolve('value')),
+      ),
+    ['fulfilled', 'value'],
+  ],
   ['an object whose then cannot be read', hostile, ['rejected', error]],
   ['a plain value', () => 'value', ['fulfilled', 'value']],
   ['undefined', () => undefined, ['fulfilled', undefined]],
@@ -134,10 +145,7 @@ test('a thenable that never settles tells nobody', async (t) => {
 })
 
 test.serial('a rejection that is told to the reaction is handled', async (t) => {
-  t.deepEqual(
-    await unhandledDuring(() => whenSettled(Promise.reject(error), ignore, ignore)),
-    [],
-  )
+  t.deepEqual(await unhandledDuring(() => whenSettled(Promise.reject(error), ignore, ignore)), [])
 })
 
 // What is a task
@@ -146,7 +154,14 @@ for (const [title, value, expected] of [
   ['a promise', Promise.resolve(), true],
   ['a promise of another realm', runInNewContext('Promise.resolve()'), true],
   ['an object with a then()', thenable(() => {}), true],
-  ['a function with a then()', Object.assign(() => {}, thenable(() => {})), true],
+  [
+    'a function with a then()',
+    Object.assign(
+      () => {},
+      thenable(() => {}),
+    ),
+    true,
+  ],
   ['a plain function', () => {}, false],
   ['an object whose then is no function', {then: 5}, false], // oxlint-disable-line unicorn/no-thenable -- that is the case
   ['an object', {}, false],
@@ -159,7 +174,7 @@ for (const [title, value, expected] of [
   })
 
 test('a function, a promise and a thenable are tasks', (t) => {
-  for (const item of [() => 1, class {}, Promise.resolve(), thenable(() => {})])
+  for (const item of [() => 1, Special, Promise.resolve(), thenable(() => {})])
     t.is(invalidItemError(item, 0, false), undefined)
 })
 
@@ -179,7 +194,10 @@ for (const [item, got] of [
   })
 
 test('for an async source the error says that an async generator must yield functions', (t) => {
-  t.regex(invalidItemError('value', 0, true)?.message ?? '', /"value"; an async generator awaits .*`yield \(\) => work\(\)`$/)
+  t.regex(
+    invalidItemError('value', 0, true)?.message ?? '',
+    /"value"; an async generator awaits .*`yield \(\) => work\(\)`$/,
+  )
 })
 
 test('an item whose then cannot be read is no task, and the cause is what it threw', (t) => {
@@ -229,11 +247,14 @@ test('what is no promise is passed over', (t) => {
     t.notThrows(() => handleRejection(item))
 })
 
-test.serial('a promise rejects silently: with the very reason for who awaits it, and unnoticed otherwise', async (t) => {
-  const reasons = await unhandledDuring(() => void rejectedSilently(error))
-  t.deepEqual(reasons, [])
-  t.is(await t.throwsAsync(rejectedSilently(error)), error)
-})
+test.serial(
+  'a promise rejects silently: with the very reason for who awaits it, and unnoticed otherwise',
+  async (t) => {
+    const reasons = await unhandledDuring(() => void rejectedSilently(error))
+    t.deepEqual(reasons, [])
+    t.is(await t.throwsAsync(rejectedSilently(error)), error)
+  },
+)
 
 // Disposing
 
@@ -261,10 +282,7 @@ test('a task without such a method, and what is no object, need nothing', (t) =>
 })
 
 test.serial('a promise that is disposed of is no unhandled rejection', async (t) => {
-  t.deepEqual(
-    await unhandledDuring(() => void dispose(Promise.reject(error))),
-    [],
-  )
+  t.deepEqual(await unhandledDuring(() => void dispose(Promise.reject(error))), [])
 })
 
 test('what a disposal throws or rejects with is passed on', async (t) => {

@@ -196,7 +196,10 @@ class Oracle {
 
 for (const range of [0, 2, 30, 1e9]) {
   const step: fc.Arbitrary<Step> = fc.oneof(
-    {weight: 9, arbitrary: fc.record({kind: fc.constant('push' as const), priority: fc.integer({min: -range, max: range})})},
+    {
+      weight: 9,
+      arbitrary: fc.record({kind: fc.constant('push' as const), priority: fc.integer({min: -range, max: range})}),
+    },
     {weight: 5, arbitrary: fc.record({kind: fc.constant('take' as const)})},
     {weight: 3, arbitrary: fc.record({kind: fc.constant('put back' as const), which: fc.nat()})},
     {weight: 3, arbitrary: fc.record({kind: fc.constant('remove' as const), which: fc.nat()})},
@@ -227,7 +230,8 @@ for (const range of [0, 2, 30, 1e9]) {
             oracle.add(item)
           } else {
             const {waiting} = oracle
-            const gone = action.kind === 'remove' ? [pick(waiting, action.which)] : waiting.filter((_, at) => at % action.each > 0)
+            const gone =
+              action.kind === 'remove' ? [pick(waiting, action.which)] : waiting.filter((_, at) => at % action.each > 0)
             for (const item of gone) {
               if (item) remove(queue, item)
               oracle.drop(item)
