@@ -254,15 +254,24 @@ function namesOf(items: Iterable<Item>): string[] {
 
 // Cost, counted and not timed
 
-/** Counts how often it is asked whether it waits. */
+/** Counts how often it is asked whether it waits, and for its number. */
 class Counted implements Waiting {
   static looks = 0
-  sequence = 0
+  #sequence = 0
   readonly priority: number
   #isWaiting = true
 
   constructor(priority: number) {
     this.priority = priority
+  }
+
+  get sequence(): number {
+    Counted.looks++
+    return this.#sequence
+  }
+
+  set sequence(sequence: number) {
+    this.#sequence = sequence
   }
 
   get isWaiting(): boolean {
@@ -301,6 +310,16 @@ test('taking from 10,000 of one priority looks at each once, and removing them a
   push()
   t.true(looks(() => entries.forEach((entry) => remove(queue, entry))) <= 2 * count)
   t.is(queue.size, 0)
+})
+
+test('putting 10,000 back, the newest first, looks at most at one other entry each time', (t) => {
+  const queue = new PriorityQueue<Counted>()
+  for (let number = 0; number < 10_000; number++) queue.push(new Counted(0))
+  const taken = Array.from({length: 9999}, () => take(queue)).filter((entry) => entry !== undefined)
+  const looked = looks(() => taken.toReversed().forEach((entry) => putBack(queue, entry)))
+  t.true(looked > 0)
+  t.true(looked <= 3 * taken.length, `${looked} looks`)
+  t.is(queue.size, 10_000)
 })
 
 test('with 10,000 different priorities, each step compares some 14 pairs', (t) => {
