@@ -37,16 +37,16 @@ export class Context implements TaskContext {
 }
 
 /**
- * The context of a pushed task that somebody else than the runner calls, whose signal aborts with the push's own too. Not
- * by `AbortSignal.any`: that leaves traces on a signal that lives longer.
+ * The context of a pushed task that is called with a context of somebody else's: has the push's own item, and its signal
+ * aborts with that of the push too. Not by `AbortSignal.any`, which leaves traces on a signal that lives longer.
  */
 export class LinkedContext extends Context {
   readonly #context: TaskContext
   #ignore: (() => void) | undefined
   #isLinked = false
 
-  constructor(context: TaskContext) {
-    super(context.index, context.item, context.attempt)
+  constructor(context: TaskContext, item: unknown) {
+    super(context.index, item, context.attempt)
     this.#context = context
   }
 

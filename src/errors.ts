@@ -12,8 +12,10 @@
 export interface ConcurrentErrorDetails {
   /** The very value that was thrown, falsy ones included. */
   readonly cause: unknown
-  /** The place in the source, counted from 0, at which it happened. */
+  /** The place in the source, counted from 0, at which it happened; -1 where no item is concerned. */
   readonly index: number
+  /** What the task was about, if it is known. */
+  readonly item?: unknown
 }
 
 /**
@@ -30,16 +32,58 @@ export interface ConcurrentErrorDetails {
  * ```
  */
 export class ConcurrentError extends Error {
-  /** The name of the class, as for every built-in error. */
-  override name = 'ConcurrentError'
-  /** The place in the source, counted from 0, at which it happened. */
+  /** The place in the source, counted from 0, at which it happened; -1 where no item is concerned. */
   readonly index: number
+  /** What the task was about: what `map` or `push({item})` had in hand. Not enumerable, since it may hold secrets. */
+  declare readonly item: unknown
 
-  /** For those who wrap errors of their own: the library makes the ones that it gives out. */
-  constructor(message: string, {cause, index}: ConcurrentErrorDetails) {
+  /**
+   * For those who wrap errors of their own: the library makes the ones that it gives out. The `stack` is the message and
+   * the frames of the cause, since the user's lines are there; it is made when it is first read.
+   */
+  constructor(message: string, {cause, index, item}: ConcurrentErrorDetails) {
+    const {stackTraceLimit} = errors
+    errors.stackTraceLimit = 0 // frames of the library would help nobody, and cost microseconds
     super(message, {cause})
+    errors.stackTraceLimit = stackTraceLimit
     this.index = index
+    Object.defineProperties(this, {item: {value: item}, stack: stackOfCause})
   }
+
+  static {
+    nameClass(this, 'ConcurrentError')
+  }
+}
+
+/** V8 alone has this property; elsewhere it does nothing. */
+const errors: ErrorConstructor & {stackTraceLimit?: number | undefined} = Error
+
+const stackOfCause: PropertyDescriptor & ThisType<ConcurrentError> = {
+  configurable: true,
+  get() {
+    const frames = framesOf(this.cause)
+    return frames === '' ? `${this.name}: ${this.message}` : `${this.name}: ${this.message}\n${frames}`
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'stack', {configurable: true, writable: true, value})
+  },
+}
+
+/** The stack of an error without its message. Engines other than V8 give no message there. */
+function framesOf(cause: unknown): string {
+  try {
+    const {stack} = cause as Partial<Error>
+    if (typeof stack !== 'string') return ''
+    const first = stack.search(/^ {4}at /m)
+    return first > 0 ? stack.slice(first) : stack
+  } catch {
+    return ''
+  }
+}
+
+/** Gives a class's errors their name as built-in errors have it: on the prototype. */
+function nameClass({prototype}: {readonly prototype: Error}, value: string): void {
+  Object.defineProperty(prototype, 'name', {configurable: true, writable: true, value})
 }
 
 /**
@@ -56,8 +100,9 @@ export class ConcurrentError extends Error {
  * ```
  */
 export class ConcurrentIteratorError extends ConcurrentError {
-  /** The name of the class. */
-  override name = 'ConcurrentIteratorError'
+  static {
+    nameClass(this, 'ConcurrentIteratorError')
+  }
 }
 
 /**
@@ -72,8 +117,9 @@ export class ConcurrentIteratorError extends ConcurrentError {
  * ```
  */
 export class ConcurrentExecutionError extends ConcurrentError {
-  /** The name of the class. */
-  override name = 'ConcurrentExecutionError'
+  static {
+    nameClass(this, 'ConcurrentExecutionError')
+  }
 }
 
 /** What a value is, in a few words for a message. Never throws, whatever the value's own code does. */
@@ -88,7 +134,7 @@ export function describe(value: unknown): string {
         return value.name === '' ? 'a function' : `the function ${value.name}`
       case 'object':
         if (value === null) return 'null'
-        if (value instanceof Error) return `${value.name}: ${value.message}`
+        if (isError(value)) return `${value.name}: ${value.message}`
         if (Array.isArray(value)) return `an array of length ${value.length}`
         return `an object of class ${value.constructor?.name ?? 'null'}`
       default:
@@ -97,4 +143,9 @@ export function describe(value: unknown): string {
   } catch {
     return `${typeof value === 'function' ? 'a function' : 'an object'} that cannot be described`
   }
+}
+
+/** By tag too: errors come from other realms. */
+function isError(value: object): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
 }

@@ -1,7 +1,4 @@
-/**
- * Guards the event loop: tells when tasks that never wait have kept timers and I/O waiting, and calls back after a turn.
- * One guard serves all runs of the process, since they share the loop.
- */
+/** Guards the event loop: tells when tasks that never wait have kept timers and I/O waiting, for all runs of the process. */
 import {nextTurn} from './platform/runtime.js'
 
 /** Milliseconds without a turn of the event loop after which runs yield to it. */

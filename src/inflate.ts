@@ -2,7 +2,7 @@
 import {type ConcurrentError, ConcurrentExecutionError} from './errors.js'
 import {checkFunction} from './options.js'
 import {ConcurrentRunner} from './runner.js'
-import {checkSource} from './iterable.js'
+import {checkItems, checkSource} from './iterable.js'
 import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
 
 /**
@@ -25,7 +25,7 @@ export function inflate<O, Yields extends boolean | undefined = false>(
   awaitables: (object: O, context: TaskContext) => Iterable<Task<unknown>> | AsyncIterable<Task<unknown>>,
   options?: RunnerOptions<Yields>,
 ): ConcurrentRunner<O, Yields> {
-  checkSource('objects', objects)
+  checkItems('objects', objects)
   checkFunction('awaitables', awaitables)
   return ConcurrentRunner.map(
     objects,

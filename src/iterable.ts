@@ -115,6 +115,11 @@ export function checkSource(name: string, source: unknown): void {
     checkIterable(name, source, 'an iterable, an async iterable or a function that returns one')
 }
 
+/** Throws a `TypeError` unless `items` can be read; a string is read character by character. */
+export function checkItems(name: string, items: unknown): void {
+  if (typeof items !== 'string') checkSource(name, items)
+}
+
 export function checkIterable(name: string, value: unknown, expected: string): void {
   const isIterable =
     typeof value === 'object' &&

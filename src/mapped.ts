@@ -1,5 +1,5 @@
 /** Makes a source of tasks from plain items and what to do with each. */
-import {checkSource, handleRejections, isAsyncIterable, openIterator, unopenedIterator} from './iterable.js'
+import {checkItems, handleRejections, isAsyncIterable, openIterator, unopenedIterator} from './iterable.js'
 import {checkFunction} from './options.js'
 import type {Items, Mapper, Source, TaskContext, TaskFunction} from './types.js'
 
@@ -50,7 +50,7 @@ export function mapped<Item, Result>(
   mapper: (item: Item, context: TaskContext<Item>) => Result,
 ): Source<Awaited<Result>>
 export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T> {
-  checkSource('items', items)
+  checkItems('items', items)
   checkFunction('mapper', mapper)
   return typeof items === 'function' ? (signal) => mapIterable(items(signal), mapper) : mapIterable(items, mapper)
 }
@@ -64,7 +64,7 @@ function mapIterable<I, T>(
   items: Iterable<I> | AsyncIterable<I>,
   mapper: Mapper<I, T>,
 ): Iterable<TaskFunction<T>> | AsyncIterable<TaskFunction<T>> {
-  checkSource('items', items)
+  checkItems('items', items)
   handleRejections(items)
   return isAsyncIterable(items) ? new AsyncMapped(items, mapper) : new SyncMapped(items, mapper)
 }

@@ -34,9 +34,27 @@ export function defaultLimit(): number {
   return Math.min(32, availableCores() + 4)
 }
 
+/** The options of a runner. */
+const runnerOptions = ['limit', 'yieldExceptions', 'ordered', 'highWaterMark', 'timeout', 'releaseOnTimeout', 'signal']
+
+/** What other libraries call an option, by what it is called here. */
+const synonyms: Readonly<Record<string, string>> = {
+  concurrency: 'limit',
+  concurrencyLimit: 'limit',
+  maxConcurrency: 'limit',
+  maxConcurrent: 'limit',
+  parallelism: 'limit',
+  abortSignal: 'signal',
+  backpressure: 'highWaterMark',
+  bufferSize: 'highWaterMark',
+  preserveOrder: 'ordered',
+  maxSize: 'capacity',
+}
+
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkObject('options', options)
+  checkNames(options, runnerOptions)
   return {
     limit: options.limit === undefined ? defaultLimit() : checkLimit(options.limit),
     yieldExceptions: checkBoolean('yieldExceptions', options.yieldExceptions),
@@ -51,6 +69,7 @@ export function resolveOptions(options: RunnerOptions<boolean | undefined> = {})
 /** The deadline of a `stop`, in milliseconds, or `undefined` for none. */
 export function resolveStop(options: StopOptions = {}): number | undefined {
   checkObject('options', options)
+  checkNames(options, ['timeout'])
   const {timeout} = options
   if (timeout === undefined || timeout === Infinity) return undefined
   const expected = `a number of milliseconds from 0 to ${longestDelay}, or Infinity for no bound`
@@ -71,6 +90,7 @@ export function checkLimit(limit: number): number {
 /** A queue's options with every default filled in. */
 export function resolveQueue(options: QueueOptions = {}): {readonly capacity: number} {
   checkObject('options', options)
+  checkNames(options, ['capacity'])
   const {capacity = Infinity} = options
   checkNumber(
     'capacity',
@@ -89,14 +109,18 @@ export function resolvePush(options: PushOptions): {
   readonly item: unknown
 } {
   checkObject('options', options)
+  checkNames(options, ['priority', 'signal', 'timeout', 'item'])
   const {priority = 0, item} = options
   checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
-  return {priority, signal: checkSignal('signal', options.signal), timeout: checkTimeout(options.timeout), item}
+  // In place of the runner's, which `Infinity` lifts.
+  const timeout = options.timeout === Infinity ? Infinity : checkTimeout(options.timeout)
+  return {priority, signal: checkSignal('signal', options.signal), timeout, item}
 }
 
 /** The signal of a wait for room. */
 export function resolveRoom(options: RoomOptions = {}): AbortSignal | undefined {
   checkObject('options', options)
+  checkNames(options, ['signal'])
   return checkSignal('signal', options.signal)
 }
 
@@ -106,6 +130,41 @@ export function resolveQueueRun(options: QueueRunOptions & {yieldExceptions?: un
   if (options.yieldExceptions !== undefined)
     throw new TypeError('yieldExceptions is always true for a runner that a queue makes, and cannot be passed')
   return options
+}
+
+/** Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default. */
+export function checkNames(options: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(name)) continue
+    const nearest = nearestName(name, known)
+    const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`
+    throw new TypeError(`There is no option ${name}: ${hint}`)
+  }
+}
+
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  const synonym = synonyms[name]
+  if (synonym !== undefined && known.includes(synonym)) return synonym
+  const [nearest] = known
+    .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
+    .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))
+    .sort((a, b) => a.distance - b.distance)
+  return nearest?.candidate
+}
+
+/** How many letters must be inserted, removed or replaced: Levenshtein's distance. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({length: to.length + 1}, (_, column) => column)
+  for (let line = 1; line <= from.length; line++) {
+    const next = [line]
+    for (let column = 1; column <= to.length; column++) {
+      const isSame = from[line - 1] === to[column - 1]
+      const replaced = (row[column - 1] ?? 0) + (isSame ? 0 : 1)
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
 }
 
 export function checkTask(task: unknown): void {

@@ -104,6 +104,7 @@ export class Results<R> {
     this.#hasEnded = true
     this.#failure = failure
     this.#serve()
+    this.#collected = undefined // the array is the consumer's alone
   }
 
   /** Drops what waits. */

@@ -62,6 +62,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #running: Promise<RunnerStats> | undefined
   /** The place in the source of the next item. */
   #index = 0
+  #hasSourceEnded = false
   #started = 0
   #succeeded = 0
   #failed = 0
@@ -235,6 +236,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   get isPaused(): boolean {
     return this.#isPaused
+  }
+
+  /** The contexts of the tasks that take a slot. */
+  get running(): TaskContext[] {
+    return this.#slots.contexts
   }
 
   get stats(): RunnerStats {
@@ -576,7 +582,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** The source is exhausted, or has failed. */
   #sourceEnded(): void {
-    if (!this.#lifecycle.isOpen) return
+    if (this.#hasSourceEnded || !this.#lifecycle.isOpen) return
+    this.#hasSourceEnded = true
     const {failure} = this.#reader
     if (failure !== undefined) {
       const {cause} = failure
@@ -642,9 +649,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #taskFailed(context: Context, cause: unknown): void {
     this.#failed++
-    const {index} = context
+    const {index, item} = context
     this.#judge(
-      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index}),
+      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}),
       context,
     )
   }

@@ -295,6 +295,19 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   }
 
   /**
+   * The contexts of the tasks that run now, as of the moment when this is read: each takes a slot. A task that has timed
+   * out is among them until it settles.
+   *
+   * @example
+   * ```ts
+   * for (const {index, item} of runner.running) console.log(index, item)
+   * ```
+   */
+  get running(): Iterable<TaskContext> {
+    return this.#run.running
+  }
+
+  /**
    * Resolves with the final counts when the run is over and nothing of it runs any more, just after
    * `drain`; never rejects. Waits as long as a running task takes to settle, but not for a source that
    * does not come back from producing an item.

@@ -104,6 +104,11 @@ export class Slots {
     return this.#all.filter((slot) => slot.context !== undefined && !slot.isLate)
   }
 
+  /** The contexts of all tasks in slots. */
+  get contexts(): Context[] {
+    return this.#all.flatMap(({context}) => context ?? [])
+  }
+
   #forget(): void {
     this.#all.length = 0
     this.#idle = undefined

@@ -48,6 +48,8 @@ export class SourceReader {
   /** Dropped once the source is over. */
   #iterator: AnyIterator<unknown> | undefined
   #direct: DirectIterator | undefined
+  /** Stays when the source is over: a task may be on its way that was taken before. */
+  #isQueue = false
   #mapping: Mapping | undefined
   #isAsync = false
   /** Items come from `next()`, one by one and at once, and none was put back. Kept here to save a task six questions. */
@@ -77,7 +79,7 @@ export class SourceReader {
 
   /** Whether the items are tasks of a TaskQueue. */
   get isQueue(): boolean {
-    return this.#direct !== undefined
+    return this.#isQueue
   }
 
   /** What to do with an item, where the items are no tasks. */
@@ -117,6 +119,7 @@ export class SourceReader {
       if (isCollectionIterator(source)) this.#collection = source
       this.#iterator = openIterator(source)
       if (this.#mapping === undefined) this.#direct = directOf(this.#iterator)
+      this.#isQueue = this.#direct !== undefined
       this.#state = 'open'
       this.#isSync = !this.#isAsync && this.#collection === undefined
       this.#isPlain = this.#isSync

@@ -4,8 +4,8 @@ import {Fifo} from '../fifo.js'
 /** What can wait here. */
 export interface Waiting {
   readonly priority: number
-  /** Its number among all that were pushed. Given by the queue. */
-  sequence: number
+  /** Its number among all that were pushed. */
+  readonly sequence: number
   /** An entry that has been removed waits no longer, and is skipped when its turn comes. */
   readonly isWaiting: boolean
 }
@@ -29,7 +29,6 @@ export class PriorityQueue<E extends Waiting> {
   readonly #levels = new Map<number, Level<E>>()
   readonly #heap: Array<Level<E>> = []
   #size = 0
-  #pushed = 0
 
   get size(): number {
     return this.#size
@@ -37,12 +36,14 @@ export class PriorityQueue<E extends Waiting> {
 
   /** Puts an entry behind those of its priority. */
   push(entry: E): void {
-    entry.sequence = this.#pushed++
     this.#size++
     this.#level(entry.priority).entries.push(entry)
   }
 
-  /** Puts an entry that was taken back where it stood. */
+  /**
+   * Puts an entry that was taken by `shift` back where it stood. Takes longer the more older entries were put back before:
+   * of several, put back the youngest first.
+   */
   putBack(entry: E): void {
     this.#size++
     const {entries} = this.#level(entry.priority)
@@ -53,7 +54,7 @@ export class PriorityQueue<E extends Waiting> {
       entries.shift()
     }
     entries.unshift(entry)
-    for (const first of older.reverse()) entries.unshift(first)
+    for (const first of older.toReversed()) entries.unshift(first)
   }
 
   /** Takes the entry whose turn it is; `undefined` if none waits. */
@@ -70,7 +71,7 @@ export class PriorityQueue<E extends Waiting> {
     return entry
   }
 
-  /** Takes account of an entry that waits no longer. */
+  /** Takes account of an entry that waits no longer, and never will again. */
   remove(entry: E): void {
     const level = this.#levels.get(entry.priority)
     if (level === undefined) return

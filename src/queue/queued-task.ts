@@ -1,13 +1,6 @@
-/** One pushed task: from its push, through whatever runner takes it, to its outcome. */
+/** One pushed task: from its push, through the runner that takes it, to its outcome. */
 import {Context, LinkedContext} from '../context.js'
-import {
-  type AsyncScope,
-  captureScope,
-  isEmptyScope,
-  nextTurn,
-  reportUncaught,
-  runInEmptyScope,
-} from '../platform/runtime.js'
+import {type AsyncScope, nextTurn, reportUncaught, runInEmptyScope} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import * as tasks from '../task.js'
 import type {Task, TaskContext, TaskFunction} from '../types.js'
@@ -17,12 +10,12 @@ import type {Waiting} from './priority-queue.js'
 export interface QueueHost {
   /** The signal of a task that was not called has aborted. */
   withdrawn(task: QueuedTask, reason: unknown): void
-  /** A task is called that had been handed out, or put back. */
-  called(task: QueuedTask): void
-  /** A task that was handed out will not be called by the reader that has it. */
+  /** A task is about to be called. Returns `false` if its push is about to reject, and the task must not be called. */
+  called(task: QueuedTask): boolean
+  /** A task that was handed out, or taken by a runner, will not be called there. */
   putBack(task: QueuedTask): void
-  /** A runner has taken a task and could not call it. */
-  returned(task: QueuedTask): void
+  /** The outcome of a task was told to its push. */
+  settled(): void
   /** A task that was called has settled. */
   released(): void
 }
@@ -33,75 +26,93 @@ export interface Details {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly item: unknown
-  /** The async context of the push, in which the task is called. */
+}
+
+/** The details of a push, and what belongs to them while the task waits and runs. */
+interface Attached extends Details {
+  /** The async context of the push, in which the task is called; `undefined` where that is the empty one. */
   readonly scope: AsyncScope | undefined
   ignoreSignal?: (() => void) | undefined
   /** The contexts of calls that are under way, which the signal aborts. */
   contexts?: Set<Context> | undefined
 }
 
-const defaults: Omit<Details, 'scope'> = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
+const defaults: Details = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
 
-/** A million of these may wait: each field of each costs eight bytes. */
+/**
+ * - `waiting`: in the line of the queue;
+ * - `handed out`: given to a reader that is no runner, which may call it or not;
+ * - `taken`: given to a runner, which calls it at once, after its `start` listeners;
+ * - `leaving`: its push is about to reject;
+ * - `called`: it runs;
+ * - `told`: its push has settled, and it runs on: it has timed out;
+ * - `over`.
+ */
+export type TaskState = 'waiting' | 'handed out' | 'taken' | 'leaving' | 'called' | 'told' | 'over'
+
+/** A million of these may wait: each field of each costs eight bytes. What few pushes have is in `#attached`. */
 export class QueuedTask implements Waiting, tasks.QueuedTask {
-  sequence = 0
-  /**
-   * Waiting in the queue; handed out to a reader; taken by a runner, which calls it at once; called; or over, as far as
-   * its push is concerned.
-   */
-  state: 'waiting' | 'handed out' | 'taken' | 'called' | 'over' = 'waiting'
+  readonly sequence: number
+  state: TaskState = 'waiting'
   /** The result of the task, for its push. */
   readonly outcome: Promise<unknown>
   readonly #task: Task<unknown>
   readonly #host: QueueHost
-  #details: Details | undefined
+  readonly #attached: Attached | undefined
   readonly #settle: (outcome: unknown) => void
 
-  constructor(task: Task<unknown>, host: QueueHost, options: Omit<Details, 'scope'> | undefined) {
+  /**
+   * @param capture Captures the async context of the push; gives `undefined` for the empty one.
+   */
+  constructor(
+    task: Task<unknown>,
+    sequence: number,
+    host: QueueHost,
+    details: Details | undefined,
+    capture: (promise: Promise<unknown>) => AsyncScope | undefined,
+  ) {
+    this.sequence = sequence
     this.#task = task
     this.#host = host
-    let settle: ((outcome: unknown) => void) | undefined
+    let settle: (outcome: unknown) => void = tasks.ignore
     // Without a function of its own to reject with, which would be kept alive, too.
     this.outcome = new Promise((resolve) => {
       settle = resolve
     })
-    this.#settle = settle as unknown as (outcome: unknown) => void
-    const scope = captureScope(this.outcome)
-    this.#details = options || !isEmptyScope(scope) ? {...defaults, ...options, scope} : undefined
-    const signal = options?.signal
-    if (this.#details && signal) this.#details.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
+    this.#settle = settle
+    const scope = capture(this.outcome)
+    this.#attached = details !== undefined || scope !== undefined ? {...defaults, ...details, scope} : undefined
+    const signal = details?.signal
+    if (signal !== undefined && this.#attached !== undefined)
+      this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
   }
 
   get priority(): number {
-    return this.#details?.priority ?? 0
+    return this.#attached?.priority ?? 0
   }
 
   get item(): unknown {
-    return this.#details?.item
+    return this.#attached?.item
   }
 
   get timeout(): number | undefined {
-    return this.#details?.timeout
+    return this.#attached?.timeout
   }
 
   get isWaiting(): boolean {
     return this.state === 'waiting'
   }
 
-  /** Whether it has not been called, and may still be. */
-  get isUncalled(): boolean {
-    return this.state !== 'called' && this.state !== 'over'
-  }
-
-  /** The task as a function, for whoever reads the queue by itself. It tells its outcome itself, and runs once. */
+  /** The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once. */
   handOut(): TaskFunction<unknown> & Disposable {
     this.state = 'handed out'
-    const call = (context: TaskContext): unknown => this.#callByOthers(context)
+    const call = (context: TaskContext): unknown => this.#callByReader(context)
     return Object.assign(call, {[Symbol.dispose]: () => this.#host.putBack(this)})
   }
 
   /** It will not be run: its push rejects, and the task is disposed of. */
   cancel(reason: unknown): void {
+    this.state = 'leaving'
     this.rejected(reason)
     try {
       const disposal = tasks.dispose(this.#task)
@@ -114,87 +125,121 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   // For the runner that took it
 
   call(context: Context): unknown {
-    if (this.state === 'over') return this.#outcomeLater()
-    this.state = 'called'
-    const details = this.#details
-    if (details === undefined) return runInEmptyScope(callTask, this.#task, context)
-    if (details.signal !== undefined) {
-      if (details.signal.aborted) context.abort(details.signal.reason)
-      else (details.contexts ??= new Set()).add(context)
-    }
-    return details.scope === undefined
-      ? callTask(this.#task, context)
-      : details.scope.runInAsyncScope(callTask, undefined, this.#task, context)
+    return this.state === 'taken' && this.#host.called(this) ? this.#call(context) : this.#outcomeLater()
   }
 
   toFunction(): (context: TaskContext) => unknown {
-    return (context) => this.call(this.#linked(context))
+    if (this.state === 'taken') this.#host.called(this)
+    return (context) => (this.state === 'called' ? this.#call(this.#contextOf(context)) : this.#outcomeLater())
   }
 
   fulfilled(value: unknown): void {
-    this.#end()
-    this.#settle(value)
+    if (this.#tell()) this.#settle(value)
   }
 
   rejected(reason: unknown): void {
-    this.#end()
+    if (!this.#tell()) return
     tasks.handleRejection(this.outcome) // nobody need await it: the runner emits it
     this.#settle(tasks.rejectedSilently(reason))
   }
 
   released(): void {
+    if (this.state !== 'told') return // it was never called
+    this.state = 'over'
     this.#host.released()
   }
 
   [Symbol.dispose](): void {
-    this.#host.returned(this)
+    this.#host.putBack(this)
   }
 
-  #callByOthers(context: TaskContext): unknown {
-    if (this.state === 'over') return this.#outcomeLater()
-    if (this.state === 'called') return this.outcome
-    this.#host.called(this)
-    const linked = this.#linked(context)
-    const result = new Promise((resolve) => resolve(this.call(linked)))
-    const released = (): void => {
-      if (linked instanceof LinkedContext) linked.unlink()
-      this.released()
+  /** Calls the task, in the async context of its push. */
+  #call(context: TaskContext): unknown {
+    const attached = this.#attached
+    if (attached === undefined) return runInEmptyScope(callTask, this.#task, context)
+    if (context instanceof Context && (attached.signal !== undefined || context instanceof LinkedContext)) {
+      ;(attached.contexts ??= new Set()).add(context)
+      if (attached.signal?.aborted) context.abort(attached.signal.reason)
     }
-    tasks.whenSettled(
-      result,
-      (value) => {
-        this.fulfilled(value)
-        released()
-      },
-      (reason) => {
-        this.rejected(reason)
-        released()
-      },
-    )
-    return result
+    return attached.scope === undefined
+      ? runInEmptyScope(callTask, this.#task, context)
+      : attached.scope.runInAsyncScope(callTask, undefined, this.#task, context)
   }
 
-  /** A context that the push's own signal can abort. */
-  #linked(context: TaskContext): Context {
-    return context instanceof Context ? context : new LinkedContext(context)
+  /** A reader that is no runner calls it: the first call runs it, and every call gives its outcome. */
+  #callByReader(context: TaskContext): unknown {
+    if (this.state === 'called') return this.outcome
+    if (this.state === 'told' || this.state === 'over' || !this.#host.called(this)) return this.#outcomeLater()
+    const own = this.#contextOf(context)
+    const timer = this.#timeOut(own)
+    const given = new Promise((resolve) => {
+      const settled = (tell: () => void): void => {
+        clearTimeout(timer)
+        tell()
+        this.released()
+        resolve(this.outcome)
+      }
+      tasks.whenSettled(
+        callSafely(() => this.#call(own)),
+        (value) => settled(() => this.fulfilled(value)),
+        (reason) => settled(() => this.rejected(reason)),
+      )
+    })
+    tasks.handleRejection(given) // the push hears of it
+    return given
   }
 
-  /** A call after the end. It settles in a later turn: a retry without a delay would else never let go of the event loop. */
+  /** The timeout of the push, where no runner keeps it. */
+  #timeOut(context: TaskContext): ReturnType<typeof setTimeout> | undefined {
+    const {timeout} = this
+    if (timeout === undefined || timeout === Infinity) return undefined
+    return setTimeout(() => {
+      const reason = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
+      if (context instanceof Context) context.abort(reason)
+      this.rejected(reason)
+    }, timeout)
+  }
+
+  /** The context as the task sees it: with the push's own item and signal, if it has any. */
+  #contextOf(context: TaskContext): TaskContext {
+    const {item} = this
+    if (this.#attached === undefined || (context instanceof Context && context.item === item)) return context
+    return new LinkedContext(context, item)
+  }
+
+  /** For a call after the end. It settles in a later turn: a retry without a delay would else block the event loop. */
   #outcomeLater(): Promise<unknown> {
     return new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
   }
 
   #aborted(reason: unknown): void {
-    if (this.isUncalled) this.#host.withdrawn(this, reason)
-    else for (const context of this.#details?.contexts ?? []) context.abort(reason)
+    if (this.state === 'called') for (const context of this.#attached?.contexts ?? []) context.abort(reason)
+    else this.#host.withdrawn(this, reason)
   }
 
-  #end(): void {
-    this.state = 'over'
-    this.#details?.ignoreSignal?.()
+  /** Notes that the push settles. Returns `false` if it has settled already. */
+  #tell(): boolean {
+    if (this.state === 'told' || this.state === 'over') return false
+    // One that its runner has not called has nothing to be released.
+    this.state = this.state === 'called' ? 'told' : 'over'
+    const attached = this.#attached
+    if (attached !== undefined) {
+      attached.ignoreSignal?.()
+      for (const context of attached.contexts ?? []) if (context instanceof LinkedContext) context.unlink()
+    }
+    this.#host.settled()
+    return true
   }
 }
 
 function callTask(task: Task<unknown>, context: TaskContext): unknown {
   return typeof task === 'function' ? task(context) : task
+}
+
+function callSafely(call: () => unknown): unknown {
+  try {
+    return call()
+  } catch (error) {
+    return tasks.rejectedSilently(error)
+  }
 }

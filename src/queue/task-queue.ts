@@ -3,7 +3,7 @@ import pDefer, {type DeferredPromise} from 'p-defer'
 import {ConcurrentError, describe} from '../errors.js'
 import {Fifo} from '../fifo.js'
 import {checkTask, resolvePush, resolveQueue, resolveQueueRun, resolveRoom, resolveStop} from '../options.js'
-import {nextTurn} from '../platform/runtime.js'
+import {type AsyncScope, captureScope, isEmptyScope, nextTurn} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import {ConcurrentRunner} from '../runner.js'
 import type {DirectIterator} from '../source.js'
@@ -23,17 +23,13 @@ import type {
 } from '../types.js'
 import {PriorityQueue} from './priority-queue.js'
 import {QueuedTask, type QueueHost} from './queued-task.js'
-
-/** So many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
-const rejectionsInATurn = 4096
+import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
 /** A push that waits for room. */
-interface RoomWaiter<T> extends DeferredPromise<ReservedPush<T>> {
-  isOver: boolean
-}
+type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
 
 /**
  * A source of tasks that are pushed into it: higher priorities first, and first in, first out within one. Each task runs
@@ -57,52 +53,53 @@ interface RoomWaiter<T> extends DeferredPromise<ReservedPush<T>> {
  */
 export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #capacity: number
-  readonly #line = new PriorityQueue<QueuedTask>()
+  #line = new PriorityQueue<QueuedTask>()
+  #pushed = 0
+  /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
+  #clearedBelow = 0
   /** Tasks that were handed out and not called, with the iterator that did so: they come back if it is closed. */
   readonly #handedOut = new Map<QueuedTask, QueueIterator<T>>()
+  /** Tasks that runners have taken and are about to call, after their `start` listeners. */
+  readonly #taken: QueuedTask[] = []
   /** Tasks whose pushes are about to reject. */
-  readonly #rejections = new Fifo<{readonly task: QueuedTask; readonly reason: unknown}>()
-  #rejectedInThisTurn = 0
+  readonly #rejections = new Rejections(() => this.#changed())
   /** Tasks that were called and have not settled. */
   #running = 0
+  /** Pushes that have not settled. Fewer than `size` and `running` together: a task may run on when its push has settled. */
+  #unsettled = 0
   #state: 'open' | 'open until idle' | 'closed' = 'open'
-  /** Why pushes reject since the last runner has ended that {@link run} had made. */
-  #abandoned: ConcurrentError | undefined
-  /** The runners that {@link run} has made and that still pull, and the open iterators of others. */
+  /** The runners that {@link run} has made and that are not over; how many of those still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
+  #pulling = 0
+  /** The open iterators of all other readers. */
   #otherReaders = 0
+  /** How the last runner ended that {@link run} had made. */
+  #lastEnd: ConcurrentError | undefined
   /** Who waits for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
   #isWaking = false
-  readonly #roomWaiters = new Fifo<RoomWaiter<T>>()
+  readonly #roomWaiters = new Set<RoomWaiter<T>>()
   /** Places that are kept for those who were told that there is room. */
   #reservations = 0
   #idle: DeferredPromise<void> | undefined
   #isCheckingIdle = false
+  #allSettled: DeferredPromise<void> | undefined
   readonly #host: QueueHost = {
     withdrawn: (task, reason) => {
-      this.#takeOut(task)
-      this.#reject(task, reason)
+      if (this.#takeOut(task)) this.#rejections.add(task, reason)
     },
     called: (task) => {
-      this.#takeOut(task)
+      if (!this.#takeOut(task)) return false
+      task.state = 'called'
       this.#running++
-      this.#changed()
+      if (this.#roomWaiters.size > 0 || this.#state === 'closed') this.#changed()
+      return true
     },
-    putBack: (task) => {
-      if (!this.#handedOut.delete(task)) return
-      task.state = 'waiting'
-      this.#line.putBack(task)
-      this.#wake()
-    },
-    returned: (task) => {
-      this.#running--
-      if (task.state === 'over') this.#changed()
-      else {
-        task.state = 'waiting'
-        this.#line.putBack(task)
-        this.#wake()
-      }
+    putBack: (task) => this.#putBack(task),
+    settled: () => {
+      if (--this.#unsettled > 0) return
+      this.#allSettled?.resolve()
+      this.#allSettled = undefined
     },
     released: () => {
       this.#running--
@@ -120,7 +117,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     this.#capacity = resolveQueue(options).capacity
   }
 
-  /** Tasks that wait: that no runner has called. Every task whose push has not settled is counted here or in {@link running}. */
+  /**
+   * Tasks that wait: that no runner has called. Every task whose push has not settled is counted either here or in
+   * {@link running}.
+   */
   get size(): number {
     return this.#waiting + this.#rejections.size
   }
@@ -139,8 +139,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   get waiting(): WaitingTask[] {
-    const tasks = [...this.#handedOut.keys(), ...this.#line]
-    tasks.sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)
+    const tasks = this.#uncalled()
+    // Only the line is in order already.
+    if (tasks.length > this.#line.size) tasks.sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)
     return tasks.map(({item, priority}) => ({item, priority}))
   }
 
@@ -174,15 +175,16 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     handleRejection(task)
     const refusal = this.#refusal(details?.signal, isReserved)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
-    const queued = new QueuedTask(task, this.#host, details)
+    const queued = new QueuedTask(task, this.#pushed++, this.#host, details, captureOwnScope)
     this.#line.push(queued)
+    this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
     return queued.outcome as Promise<Awaited<R>>
   }
 
   #refusal(signal: AbortSignal | undefined, isReserved: boolean): {readonly reason: unknown} | undefined {
-    if (this.#abandoned !== undefined) return {reason: this.#abandoned}
     if (this.#state === 'closed') return {reason: closedError()}
+    if (this.#isAbandoned) return {reason: this.#lastEnd}
     if (signal?.aborted) return {reason: signal.reason}
     if (isReserved || this.#waiting + this.#reservations < this.#capacity) return undefined
     return {reason: new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError')}
@@ -205,15 +207,15 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   room(options?: RoomOptions): Promise<ReservedPush<T>> {
     const signal = resolveRoom(options)
-    if (this.#abandoned !== undefined) return rejectedSilently(this.#abandoned)
     if (this.#state === 'closed') return rejectedSilently(closedError())
+    if (this.#isAbandoned) return rejectedSilently(this.#lastEnd)
     if (signal?.aborted) return rejectedSilently(signal.reason)
-    const waiter: RoomWaiter<T> = {...pDefer<ReservedPush<T>>(), isOver: false}
+    const waiter: RoomWaiter<T> = pDefer()
     handleRejection(waiter.promise)
-    this.#roomWaiters.push(waiter)
+    this.#roomWaiters.add(waiter)
     if (signal !== undefined) {
       const stopListening = onAbort(signal, () => {
-        waiter.isOver = true
+        this.#roomWaiters.delete(waiter)
         waiter.reject(signal.reason)
       })
       waiter.promise.then(stopListening, stopListening)
@@ -249,7 +251,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
-    this.remove(() => true, reason)
+    for (const task of [...this.#handedOut.keys(), ...this.#taken])
+      if (this.#takeOut(task)) this.#rejections.add(task, reason)
+    if (this.#line.size === 0) return
+    const line = this.#line
+    this.#line = new PriorityQueue()
+    this.#clearedBelow = this.#pushed
+    this.#rejections.addAll(line, reason)
+    this.#changed()
   }
 
   /**
@@ -267,12 +276,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     predicate: (waiting: WaitingTask) => boolean,
     reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
   ): number {
-    const tasks = [...this.#handedOut.keys(), ...this.#line].filter(({item, priority}) => predicate({item, priority}))
+    const tasks = this.#uncalled().filter(({item, priority}) => predicate({item, priority}))
     let removed = 0
     for (const task of tasks) {
-      if (!task.isUncalled) continue
-      this.#takeOut(task)
-      this.#reject(task, reason)
+      if (!this.#takeOut(task)) continue // the predicate, or the disposal of another task, has removed it
+      this.#rejections.add(task, reason)
       removed++
     }
     return removed
@@ -285,8 +293,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift())
-      waiter.reject(closedError())
+    this.#refuseRoom(closedError())
     this.#wake()
   }
 
@@ -312,7 +319,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /**
    * Makes a runner for this queue, and starts it: its first task starts a microtask later, so that listeners added at
    * once hear everything. A task that fails does not end it. When the last runner made so pulls no more, however it has
-   * ended, and no other runner is left, waiting and later pushes reject with a `ConcurrentError` that has the reason.
+   * ended, and no other runner reads the queue, waiting and later pushes reject with a `ConcurrentError` whose `cause` is
+   * the reason, until another runner is made.
    *
    * @param options As for {@link ConcurrentRunner}, but for `yieldExceptions`, which is `true`.
    * @param Runner A subclass to make. Default: `ConcurrentRunner`.
@@ -330,22 +338,35 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     options?: QueueRunOptions,
     Runner: RunnerClass<T, ConcurrentRunner<T, true>> = ConcurrentRunner,
   ): ConcurrentRunner<T, true> {
+    let isPulling = true
+    const ended = (reason: unknown): void => {
+      if (!isPulling) return
+      isPulling = false
+      this.#pulling--
+      this.#lastEnd = noRunnerLeft(reason)
+      this.#abandonIfAlone()
+    }
+    let hasBegun = false
     const source: Source<T> = (signal) => {
-      // It aborts whenever the runner pulls no more, but for the end of the queue itself.
-      signal.addEventListener('abort', () => this.#runnerEnded(runner, signal.reason))
+      hasBegun = true
+      // It aborts when the runner pulls no more, unless the queue itself is over.
+      signal.addEventListener('abort', () => ended(signal.reason))
       return {[Symbol.asyncIterator]: () => this.#iterator(true)}
     }
     const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
     this.#runners.add(runner)
+    this.#pulling++
     const start = async (): Promise<void> => {
       await Promise.resolve()
       let reason: unknown
       try {
         await runner.run()
+        if (!hasBegun) reason = new DOMException('The runner was stopped before it began', 'AbortError')
       } catch (error) {
         reason = error
       }
-      this.#runnerEnded(runner, reason) // also of one that never opened its source
+      ended(reason)
+      this.#runners.delete(runner)
     }
     void start()
     return runner
@@ -367,20 +388,23 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   async shutdown(options?: StopOptions): Promise<void> {
     const timeout = resolveStop(options)
     this.close()
-    const idle = this.onIdle()
-    if (timeout === undefined) return idle
-    const runners = [...this.#runners]
+    if (this.#unsettled === 0) return
+    const {promise} = (this.#allSettled ??= pDefer<void>())
+    if (timeout === undefined) return promise
+    const over = pDefer<void>()
     const timer = setTimeout(() => {
       const reason = new DOMException(`shutdown() took longer than ${timeout} ms`, 'TimeoutError')
+      const runners = [...this.#runners]
       this.clear(reason)
       for (const runner of runners) runner.abort(reason)
-      // Those who heed their signal have a turn of the event loop to say how they ended.
+      // Tasks that heed their signal have a turn of the event loop to say how they ended.
       nextTurn(() => {
         for (const runner of runners) runner.abort(reason)
-        this.#idle?.resolve()
+        over.resolve()
       })
     }, timeout)
-    await idle
+    void promise.then(over.resolve)
+    await over.promise
     clearTimeout(timer)
   }
 
@@ -396,28 +420,31 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         const task = this.#line.shift()
         if (task === undefined) return undefined
         task.state = 'taken'
-        this.#running++
-        if (this.#roomWaiters.size > 0) this.#admit()
+        this.#taken.push(task)
         return task
       },
       tryHandOut: () => {
         const task = this.#line.shift()
         if (task === undefined) return undefined
         this.#handedOut.set(task, iterator)
+        iterator.held++
         return task.handOut() as TaskFunction<T>
       },
-      isOver: () => this.#state === 'closed' && this.#waiting === 0,
-      whenAvailable: (callback) => {
-        this.#takers.set(iterator, callback)
-        if (this.#line.size > 0) this.#wake()
+      // A reader waits for tasks that others hold and may put back, unless it holds some itself: else two that gather
+      // tasks before they call them would wait for each other.
+      isOver: () =>
+        this.#state === 'closed' &&
+        this.#line.size + this.#taken.length === 0 &&
+        (this.#handedOut.size === 0 || iterator.held > 0),
+      whenAvailable: (callback) => this.#takers.set(iterator, callback),
+      ended: () => {
+        this.#takers.delete(iterator)
+        if (!isOwn) this.#otherReaders--
       },
       closed: () => {
-        this.#takers.delete(iterator)
-        // The newest first: each then stands in front of all that were put back before.
-        for (const [task, owner] of [...this.#handedOut].toReversed()) if (owner === iterator) this.#host.putBack(task)
-        if (isOwn) return
-        this.#otherReaders--
-        this.#abandonIfAlone(undefined)
+        const held = iterator.held === 0 ? [] : [...this.#handedOut].filter(([, owner]) => owner === iterator)
+        for (const [task] of held.toReversed()) this.#putBack(task)
+        if (!isOwn) this.#abandonIfAlone()
       },
     })
     return iterator
@@ -425,7 +452,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Tasks that no runner has called, less those whose pushes are about to reject. */
   get #waiting(): number {
-    return this.#line.size + this.#handedOut.size
+    return this.#line.size + this.#handedOut.size + this.#taken.length
+  }
+
+  #uncalled(): QueuedTask[] {
+    return [...this.#line, ...this.#handedOut.keys(), ...this.#taken]
   }
 
   get #isIdle(): boolean {
@@ -436,45 +467,58 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #wake(): void {
     if (this.#isWaking) return
     this.#isWaking = true
-    void Promise.resolve().then(() => {
-      this.#isWaking = false
-      for (const [iterator, callback] of this.#takers) {
-        if (this.#line.size === 0 && this.#state !== 'closed') return
-        this.#takers.delete(iterator)
-        callback()
-      }
-    })
+    void Promise.resolve().then(this.#serveTakers)
   }
 
-  /** Takes a task out of where it waits. */
-  #takeOut(task: QueuedTask): void {
-    const {isWaiting} = task
-    task.state = 'taken'
-    if (isWaiting) this.#line.remove(task)
-    else this.#handedOut.delete(task)
-  }
-
-  /** Rejects a push: at once, or a few turns of the event loop later if many are to be rejected. */
-  #reject(task: QueuedTask, reason: unknown): void {
-    if (this.#rejectedInThisTurn++ < rejectionsInATurn) {
-      task.cancel(reason)
-      this.#changed()
-    } else this.#rejections.push({task, reason})
-    if (this.#rejectedInThisTurn === 1) nextTurn(() => this.#rejectMore())
-  }
-
-  #rejectMore(): void {
-    this.#rejectedInThisTurn = 0
-    for (let left = Math.min(rejectionsInATurn, this.#rejections.size); left > 0; left--) {
-      const rejection = this.#rejections.shift()
-      if (rejection) this.#reject(rejection.task, rejection.reason)
+  readonly #serveTakers = (): void => {
+    this.#isWaking = false
+    for (let left = this.#takers.size; left > 0; left--) {
+      if (this.#line.size === 0 && this.#state !== 'closed') return
+      const [first] = this.#takers
+      if (first === undefined) return
+      const [iterator, callback] = first
+      this.#takers.delete(iterator)
+      callback()
     }
+  }
+
+  /** Takes a task out of where it waits. Returns `false` if it does not wait any more. */
+  #takeOut(task: QueuedTask): boolean {
+    switch (task.state) {
+      case 'waiting':
+        if (task.sequence < this.#clearedBelow) return false
+        task.state = 'leaving'
+        this.#line.remove(task)
+        return true
+      case 'handed out': {
+        const reader = this.#handedOut.get(task)
+        if (reader !== undefined) reader.held--
+        this.#handedOut.delete(task)
+        break
+      }
+      case 'taken':
+        if (this.#taken.at(-1) === task) this.#taken.pop()
+        else this.#taken.splice(this.#taken.indexOf(task), 1)
+        break
+      default:
+        return false
+    }
+    task.state = 'leaving'
+    return true
+  }
+
+  #putBack(task: QueuedTask): void {
+    if (task.state === 'waiting' || !this.#takeOut(task)) return
+    task.state = 'waiting'
+    this.#line.putBack(task)
+    if (this.#isAbandoned) this.clear(this.#lastEnd)
+    else this.#wake()
   }
 
   /** Fewer tasks wait, or fewer run. */
   #changed(): void {
     if (this.#roomWaiters.size > 0) this.#admit()
-    if (this.#state === 'closed' && this.#takers.size > 0 && this.#waiting === 0) this.#wake()
+    if (this.#state === 'closed' && this.#takers.size > 0) this.#wake() // it may be over for them
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
@@ -490,51 +534,46 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Reserves places for those who wait for room. A place that is not used in this turn of the event loop lapses. */
   #admit(): void {
-    while (this.#waiting + this.#reservations < this.#capacity) {
-      const waiter = this.#roomWaiters.shift()
-      if (waiter === undefined) return
-      if (waiter.isOver) continue
-      this.#reservations++
-      let isReserved = true
-      const push: ReservedPush<T> = (task, options) => {
-        const wasReserved = isReserved
-        const promise = this.#push(task, options, wasReserved)
-        if (wasReserved) {
-          isReserved = false
-          this.#reservations--
-        }
-        return promise
-      }
-      waiter.resolve(push)
-      nextTurn(() => {
-        if (!isReserved) return
-        isReserved = false
-        this.#reservations--
-        this.#admit()
-      })
+    for (const waiter of this.#roomWaiters) {
+      if (this.#waiting + this.#reservations >= this.#capacity) return
+      this.#roomWaiters.delete(waiter)
+      waiter.resolve(this.#reserve())
     }
   }
 
-  #runnerEnded(runner: ConcurrentRunner<T, true>, reason: unknown): void {
-    if (this.#runners.delete(runner)) this.#abandonIfAlone({reason})
+  #reserve(): ReservedPush<T> {
+    this.#reservations++
+    let isReserved = true
+    const release = (): void => {
+      if (!isReserved) return
+      isReserved = false
+      this.#reservations--
+      this.#admit()
+    }
+    nextTurn(release)
+    return (task, options) => {
+      const promise = this.#push(task, options, isReserved)
+      release()
+      return promise
+    }
   }
 
-  /** Rejects all pushes once the last runner has ended, if {@link run} had made one. */
-  #abandonIfAlone(end: {readonly reason: unknown} | undefined): void {
-    this.#lastEnd = end ?? this.#lastEnd
-    if (this.#lastEnd === undefined || this.#runners.size > 0 || this.#otherReaders > 0) return
-    if (this.#state === 'closed' && this.#waiting === 0) return
-    const {reason} = this.#lastEnd
-    this.#abandoned = new ConcurrentError(`No runner of the queue is left: ${describe(reason)}`, {
-      cause: reason,
-      index: -1,
-    })
-    for (let waiter = this.#roomWaiters.shift(); waiter; waiter = this.#roomWaiters.shift())
-      waiter.reject(this.#abandoned)
-    this.clear(this.#abandoned)
+  #refuseRoom(reason: unknown): void {
+    for (const waiter of this.#roomWaiters) waiter.reject(reason)
+    this.#roomWaiters.clear()
   }
-  /** How the last runner ended that {@link run} had made. */
-  #lastEnd: {readonly reason: unknown} | undefined
+
+  /** Whether {@link run} had made a runner, and no runner is left. */
+  get #isAbandoned(): boolean {
+    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#otherReaders === 0
+  }
+
+  /** A reader has ended: rejects all pushes if it was the last. */
+  #abandonIfAlone(): void {
+    if (!this.#isAbandoned) return
+    this.#refuseRoom(this.#lastEnd)
+    this.clear(this.#lastEnd)
+  }
 }
 
 /** The queue, as an iterator over it sees it. */
@@ -543,13 +582,18 @@ interface Reading<T> {
   tryHandOut(): TaskFunction<T> | undefined
   isOver(): boolean
   whenAvailable(callback: () => void): void
+  /** It takes nothing more: the queue is over for it, or it is closed. Called once. */
+  ended(): void
+  /** What it has handed out will not be called there. */
   closed(): void
 }
 
 class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, DirectIterator {
+  /** How many tasks it has handed out that were neither called nor put back. Kept by the queue. */
+  held = 0
   readonly #reading: Reading<T>
   readonly #waiters = new Fifo<DeferredPromise<IteratorResult<TaskFunction<T>, undefined>>>()
-  #isClosed = false
+  #hasEnded = false
 
   constructor(reading: Reading<T>) {
     this.#reading = reading
@@ -558,11 +602,13 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
   // For a runner that reads the queue directly
 
   tryTake(): QueuedTask | undefined {
-    return this.#reading.tryTake()
+    const task = this.#reading.tryTake()
+    if (task === undefined && this.#reading.isOver()) this.#end()
+    return task
   }
 
   get isOver(): boolean {
-    return this.#reading.isOver()
+    return this.#hasEnded
   }
 
   whenAvailable(callback: () => void): void {
@@ -580,25 +626,41 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
 
   /** Also while `next` waits: an empty queue keeps no runner from ending. */
   return(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
-    if (!this.#isClosed) {
-      this.#isClosed = true
-      this.#reading.closed()
-      this.#serve()
-    }
+    this.#end()
+    this.#reading.closed()
+    this.#serve()
     return Promise.resolve({done: true, value: undefined})
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#reading.ended()
   }
 
   readonly #serve = (): void => {
     while (this.#waiters.size > 0) {
-      const task = this.#isClosed ? undefined : this.#reading.tryHandOut()
+      const task = this.#hasEnded ? undefined : this.#reading.tryHandOut()
+      if (task === undefined && this.#reading.isOver()) this.#end()
       if (task !== undefined) this.#waiters.shift()?.resolve({done: false, value: task})
-      else if (this.#isClosed || this.#reading.isOver()) this.#waiters.shift()?.resolve({done: true, value: undefined})
+      else if (this.#hasEnded) this.#waiters.shift()?.resolve({done: true, value: undefined})
       else {
         this.#reading.whenAvailable(this.#serve)
         return
       }
     }
   }
+}
+
+/** The async context of a push; `undefined` for the empty one. */
+function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
+  const scope = captureScope(promise)
+  return isEmptyScope(scope) ? undefined : scope
+}
+
+function noRunnerLeft(cause: unknown): ConcurrentError {
+  const why = cause === undefined ? '' : `: ${describe(cause)}`
+  return new ConcurrentError(`No runner of the queue is left${why}`, {cause, index: -1})
 }
 
 function closedError(): DOMException {

@@ -301,11 +301,12 @@ class Check {
     if (settled !== undefined && 'cause' in settled && Object.is(settled.cause, cause)) return
     const isOwnTimeout = cause instanceof DOMException && cause.message.startsWith('The task took longer')
     if (!isOwnTimeout && this.#model.outcome?.isReason(cause)) {
-      if (item?.calls === 0) return // refused
       if (this.#hasGivenUp || this.#model.aborts > 1) {
+        this.#model.hasToldEarly = true
         if (settled === undefined) this.#toldEarly(index) // or it had just settled, and the runner had not heard yet
         return
       }
+      if (item?.calls === 0) return // refused
     }
     if (this.#scenario.options.timeout && isOwnTimeout) {
       if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#toldEarly(index)
@@ -315,8 +316,9 @@ class Check {
   }
 
   #toldEarly(index: number): void {
-    const wasCalled = this.#items.all[index]?.calls !== 0 // if not, execute() has thrown
-    if (wasCalled) this.#model.late.add(index)
+    const item = this.#items.all[index]
+    // A function that was not called: execute() has thrown.
+    if (item?.calls !== 0 || item.plan.kind.includes('promise')) this.#model.late.add(index)
     this.#model.hasToldEarly = true
   }
 
@@ -327,7 +329,8 @@ class Check {
     if (this.#contexts.get(index) !== context) this.#world.problem(`task ${index} has no open start`)
     this.#contexts.delete(index)
     const item = this.#items.all[index]
-    if (!item?.isSteady || item.settled === undefined || this.#scenario.options.timeout) return
+    const isGivenUp = this.#hasGivenUp || this.#model.aborts > 1
+    if (!item?.isSteady || item.settled === undefined || this.#scenario.options.timeout || isGivenUp) return
     const expected = this.#items.settlements[this.#told++]
     if (expected !== index) this.#world.problem(`task ${index} is told before ${expected}, which settled first`)
   }

@@ -1,0 +1,73 @@
+/** Rejects the pushes of tasks that will not run: a bounded number in each turn of the event loop. */
+import {Fifo} from '../fifo.js'
+import {nextTurn} from '../platform/runtime.js'
+import type {QueuedTask} from './queued-task.js'
+
+/** How many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
+const mostInATurn = 4096
+
+/** Tasks whose pushes reject with the same reason. */
+interface Batch {
+  readonly tasks: {shift(): QueuedTask | undefined; readonly size: number}
+  readonly reason: unknown
+}
+
+export class Rejections {
+  readonly #onRejected: () => void
+  readonly #batches = new Fifo<Batch>()
+  /** The newest batch, if single tasks can be added to it. */
+  #open: (Batch & {readonly tasks: Fifo<QueuedTask>}) | undefined
+  #size = 0
+  #inThisTurn = 0
+
+  /** @param onRejected Called after each rejection. */
+  constructor(onRejected: () => void) {
+    this.#onRejected = onRejected
+  }
+
+  /** How many pushes are still to be rejected. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Rejects one push: at once, or in a later turn of the event loop if there are many. */
+  add(task: QueuedTask, reason: unknown): void {
+    let batch = this.#open
+    if (batch === undefined || batch.reason !== reason || batch.tasks.size === 0) {
+      batch = this.#open = {tasks: new Fifo(), reason}
+      this.#batches.push(batch)
+    }
+    batch.tasks.push(task)
+    this.#size++
+    this.#work()
+  }
+
+  /** The same for all tasks of a line, which nobody else reads any more. */
+  addAll(tasks: Batch['tasks'], reason: unknown): void {
+    this.#open = undefined
+    this.#batches.push({tasks, reason})
+    this.#size += tasks.size
+    this.#work()
+  }
+
+  /** What a disposal of a task adds meanwhile comes after the others. */
+  #work(): void {
+    for (let batch = this.#batches.peek(); batch !== undefined; batch = this.#batches.peek()) {
+      if (batch.tasks.size === 0) {
+        this.#batches.shift()
+        continue
+      }
+      if (this.#inThisTurn === mostInATurn) return
+      if (this.#inThisTurn++ === 0) nextTurn(this.#continue)
+      const task = batch.tasks.shift()
+      this.#size--
+      task?.cancel(batch.reason)
+      this.#onRejected()
+    }
+  }
+
+  readonly #continue = (): void => {
+    this.#inThisTurn = 0
+    this.#work()
+  }
+}
