@@ -128,7 +128,7 @@ test('only emitter.ts knows eventemitter3', (t) => {
 })
 
 test('the core and the queue import no other package than eventemitter3 and p-defer, and nothing of Node', (t) => {
-  const local = rooms.filter(({name}) => !/^(?:remote|bullmq|pg-boss)\//.test(name))
+  const local = rooms.filter(({name}) => !/^(?:governors|remote|bullmq|pg-boss)\//.test(name))
   const packages = local.flatMap(({imports}) => imports.map(({from}) => from).filter((from) => !from.startsWith('.')))
   t.deepEqual([...new Set(packages)].toSorted(), ['eventemitter3', 'p-defer'])
 })

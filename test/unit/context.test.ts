@@ -91,11 +91,11 @@ test('the signal is a getter of the class, so that a copy of the context has non
 // Linked to the context of another caller
 
 const linked = (): {outer: Context; inner: LinkedContext} => {
-  const outer = new Context(3, 'item', 2)
-  return {outer, inner: new LinkedContext(outer)}
+  const outer = new Context(3, 'of the caller', 2)
+  return {outer, inner: new LinkedContext(outer, 'item')}
 }
 
-test('a linked context has the index, the item and the attempt of the other', (t) => {
+test('a linked context has an item of its own, and the index and the attempt of the other', (t) => {
   const {inner} = linked()
   t.deepEqual([inner.index, inner.item, inner.attempt], [3, 'item', 2])
 })

@@ -78,6 +78,12 @@ test('undefined, functions and promises are items like any other', (t) => {
   for (const item of items) t.deepEqual(call(tasks.next()), [item])
 })
 
+test('a string is read character by character', (t) => {
+  const tasks = iterator('ab', (item) => item.toUpperCase())
+  t.deepEqual([call(tasks.next()), call(tasks.next())], ['A', 'B'])
+  t.true(tasks.next().done)
+})
+
 test('the items of an async iterable become tasks too', async (t) => {
   const items = (async function* () {
     yield 'a'

@@ -2,6 +2,7 @@ import test from 'ava'
 import {ConcurrentRunner, concurrent, defaultLimit, inflate, TaskQueue} from '../../src/index.js'
 import {
   checkLimit,
+  checkNames,
   resolveOptions,
   resolvePush,
   resolveQueue,
@@ -110,7 +111,7 @@ test('a push has the priority 0, and no signal, timeout or item unless it is giv
   const resolved = resolvePush(options)
   t.deepEqual(resolved, options)
   t.is(resolved.item, options.item)
-  t.is(resolvePush({timeout: Infinity}).timeout, undefined)
+  t.is(resolvePush({timeout: Infinity}).timeout, Infinity) // lifts that of the runner
 })
 
 test('a wait for room has no signal unless it is given one', (t) => {
@@ -148,6 +149,44 @@ for (const [cores, limit] of [
     t.is(withProperty(globalThis, 'process', process, defaultLimit), limit)
   })
 }
+
+// Options that do not exist
+
+for (const [name, known, hint] of [
+  ['concurrency', ['limit', 'ordered'], 'did you mean limit?'],
+  ['concurrency', ['capacity'], 'there are capacity'],
+  ['timeOut', ['limit', 'timeout'], 'did you mean timeout?'],
+  ['limt', ['timeout', 'limit'], 'did you mean limit?'],
+  ['abortSignal', ['limit', 'signal'], 'did you mean signal?'],
+  ['colour', ['limit', 'signal'], 'there are limit, signal'],
+] as const)
+  test(`the option ${name} is refused where there are ${known.join(' and ')}: ${hint}`, (t) => {
+    t.throws(() => checkNames({[name]: 1}, known), {
+      instanceOf: TypeError,
+      message: `There is no option ${name}: ${hint}`,
+    })
+  })
+
+test('an option that does not exist is let pass if it is undefined, or if the object has inherited it', (t) => {
+  t.notThrows(() => checkNames({concurrency: undefined}, ['limit']))
+  t.notThrows(() => checkNames(Object.create({concurrency: 1}) as object, ['limit']))
+})
+
+test('an option that does not exist is refused wherever options are taken', (t) => {
+  const colour = {colour: 'red'} as never
+  for (const call of [
+    () => new ConcurrentRunner([], colour),
+    () => concurrent([], colour),
+    () => inflate([], () => [], colour),
+    () => ConcurrentRunner.map([], (item) => item, colour),
+    () => new ConcurrentRunner([]).stop(colour),
+    () => new TaskQueue(colour),
+    () => new TaskQueue().push(() => 1, colour),
+    () => new TaskQueue().room(colour),
+    () => new TaskQueue().run(colour),
+  ])
+    t.throws(call, {instanceOf: TypeError, message: /^There is no option colour: there are /})
+})
 
 // What is refused: the call, the class, and what the message must name
 

@@ -14,9 +14,17 @@ class Item implements Waiting {
   }
 }
 
+let pushed = 0
+
+/** Gives an entry its number, and puts it into the queue, as a caller does. */
+function push<E extends Waiting & {sequence: number}>(queue: PriorityQueue<E>, entry: E): void {
+  entry.sequence = pushed++
+  queue.push(entry)
+}
+
 function queueOf(...items: Item[]): PriorityQueue<Item> {
   const queue = new PriorityQueue<Item>()
-  for (const item of items) queue.push(item)
+  for (const item of items) push(queue, item)
   return queue
 }
 
@@ -71,9 +79,9 @@ test('a priority of -0 is one of 0', (t) => {
 test('a priority that has run empty can be used again', (t) => {
   const queue = queueOf(new Item(1, 'a'), new Item(0, 'b'))
   t.is(take(queue)?.name, 'a')
-  queue.push(new Item(1, 'c'))
+  push(queue, new Item(1, 'c'))
   t.is(drained(queue), 'c b')
-  queue.push(new Item(1, 'd'))
+  push(queue, new Item(1, 'd'))
   t.is(drained(queue), 'd')
 })
 
@@ -117,7 +125,7 @@ test('what is left of thousands of which most were removed leaves in order, and 
   const queue = queueOf(...items)
   const kept = items.filter((_, number) => number % 97 === 0)
   for (const item of items) if (!kept.includes(item)) remove(queue, item)
-  queue.push(new Item(0, 'late'))
+  push(queue, new Item(0, 'late'))
   t.is(queue.size, kept.length + 1)
   t.is(drained(queue), [...kept.map(({name}) => name), 'late'].join(' '))
 })
@@ -127,7 +135,7 @@ test('what is left of thousands of which most were removed leaves in order, and 
 test('what is put back goes before all of its priority that came later, and behind higher ones', (t) => {
   const queue = queueOf(new Item(0, 'a'), new Item(0, 'b'), new Item(-1, 'c'))
   const a = take(queue)
-  queue.push(new Item(1, 'd'))
+  push(queue, new Item(1, 'd'))
   if (a) putBack(queue, a)
   t.is(queue.size, 4)
   t.is(drained(queue), 'd a b c')
@@ -215,7 +223,7 @@ for (const range of [0, 2, 30, 1e9]) {
           const pick = (items: readonly Item[], which: number): Item | undefined => items[which % items.length]
           if (action.kind === 'push') {
             const item = new Item(action.priority, String(number))
-            queue.push(item)
+            push(queue, item)
             oracle.add(item)
           } else if (action.kind === 'take') {
             const item = take(queue)
@@ -294,27 +302,27 @@ test('taking from 10,000 of one priority looks at each once, and removing them a
   const count = 10_000
   const entries = Array.from({length: count}, () => new Counted(0))
   const queue = new PriorityQueue<Counted>()
-  const push = (): void => {
+  const pushAll = (): void => {
     for (const entry of entries) {
       entry.isWaiting = true
-      queue.push(entry)
+      push(queue, entry)
     }
   }
-  push()
+  pushAll()
   t.is(
     looks(() => {
       while (queue.size > 0) take(queue)
     }),
     count,
   )
-  push()
+  pushAll()
   t.true(looks(() => entries.forEach((entry) => remove(queue, entry))) <= 2 * count)
   t.is(queue.size, 0)
 })
 
 test('putting 10,000 back, the newest first, looks at most at one other entry each time', (t) => {
   const queue = new PriorityQueue<Counted>()
-  for (let number = 0; number < 10_000; number++) queue.push(new Counted(0))
+  for (let number = 0; number < 10_000; number++) push(queue, new Counted(0))
   const taken = Array.from({length: 9999}, () => take(queue)).filter((entry) => entry !== undefined)
   const looked = looks(() => taken.toReversed().forEach((entry) => putBack(queue, entry)))
   t.true(looked > 0)
@@ -338,10 +346,10 @@ test('with 10,000 different priorities, each step compares some 14 pairs', (t) =
   }
   const queue = new PriorityQueue<Item>()
   const steps: number[] = []
-  for (let number = 0; number < count - 1000; number++) queue.push(new Item(number, ''))
+  for (let number = 0; number < count - 1000; number++) push(queue, new Item(number, ''))
   for (let number = 0; number < 1000; number++) {
     compared = 0
-    queue.push(new Item(counting(count + number), '')) // to the very top
+    push(queue, new Item(counting(count + number), '')) // to the very top
     steps.push(compared)
   }
   t.true(Math.max(...steps) <= 2 * depth)
