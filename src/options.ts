@@ -1,10 +1,18 @@
 /** Checks what the caller gave, once, and fills in the defaults. */
 import {describe} from './errors.js'
 import {availableCores} from './platform/runtime.js'
-import type {Governor} from './governor.js'
-import type {RetryPolicy} from './retry.js'
 import {isThenable} from './task.js'
-import type {PushOptions, QueueOptions, QueueRunOptions, RetryOptions, RoomOptions, RunnerOptions, StopOptions} from './types.js'
+import type {
+  Governor,
+  PushOptions,
+  QueueOptions,
+  QueueRunOptions,
+  RetryFailure,
+  RetryOptions,
+  RoomOptions,
+  RunnerOptions,
+  StopOptions,
+} from './types.js'
 
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
@@ -22,6 +30,16 @@ export interface ResolvedOptions {
   readonly signal: AbortSignal | undefined
   readonly governor: Governor | undefined
   readonly retry: RetryPolicy | undefined
+}
+
+/** The `retry` option with every default filled in. */
+export interface RetryPolicy {
+  readonly attempts: number
+  readonly delay: number | ((failure: RetryFailure) => number | undefined) | undefined
+  readonly when: ((failure: RetryFailure) => boolean) | undefined
+  readonly budget: Budget | undefined
+  /** `undefined`: the larger of the limit and 100. */
+  readonly waiting: number | undefined
 }
 
 /**

@@ -1,19 +1,9 @@
 /** Decides whether a failed attempt is tried again and when, and keeps the tasks that wait for their next attempt. */
-import type {Budget} from './governor.js'
+
 import type {Context} from './context.js'
 import {Fifo} from './fifo.js'
-import {checkDelay} from './options.js'
+import {checkDelay, type RetryPolicy} from './options.js'
 import type {RetryFailure} from './types.js'
-
-/** The `retry` option with every default filled in. */
-export interface RetryPolicy {
-  readonly attempts: number
-  readonly delay: number | ((failure: RetryFailure) => number | undefined) | undefined
-  readonly when: ((failure: RetryFailure) => boolean) | undefined
-  readonly budget: Budget | undefined
-  /** `undefined`: the larger of the limit and {@link leastWaiting}. */
-  readonly waiting: number | undefined
-}
 
 /** So many tasks may wait by default, if the limit is lower. */
 export const leastWaiting = 100

@@ -5,7 +5,6 @@ import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
 import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
-import type {Permit, PermitOutcome} from './governor.js'
 import {highWaterMarkFor, type ResolvedOptions} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
 import {Results} from './results.js'
@@ -13,7 +12,7 @@ import {delayOf, leastWaiting, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
-import type {RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
+import type {Permit, PermitOutcome, RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
 export interface Hooks<T> {
@@ -47,7 +46,13 @@ interface Candidate {
   readonly retry: WaitingRetry | undefined
 }
 
-const noListeners: Audience = {start: undefined, retry: undefined, result: undefined, error: undefined, drain: undefined}
+const noListeners: Audience = {
+  start: undefined,
+  retry: undefined,
+  result: undefined,
+  error: undefined,
+  drain: undefined,
+}
 
 export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The listeners of the runner's events, as of now. */
@@ -313,7 +318,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #look(): void {
     if (this.#isFilling || (!this.#lifecycle.isOpen && this.#retries === undefined)) return
     if (this.#scope === undefined) this.#fill()
-    else this.#scope.runInAsyncScope(fillRun, undefined, this as Run<unknown>)
+    else this.#scope.runInAsyncScope(fillRun, undefined, this)
   }
 
   /** Starts tasks while there is a free slot and room for results, and nothing forbids it. */
@@ -449,8 +454,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#options.retry?.budget?.enter?.()
     }
     const timeout = slot.queued?.timeout ?? this.#options.timeout
-    if (timeout !== undefined && timeout !== Infinity)
-      (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
+    if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
     if (execute !== undefined) {
       handleRejection(item) // the hook may throw before it has looked at a promise
@@ -489,10 +493,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Asks the governor for the permit of an attempt, and makes the attempt when it has come. */
   #admit(candidate: Candidate): void {
     const {governor} = this.#options
-    const {lifecycle} = {lifecycle: this.#lifecycle}
+    if (governor === undefined) return
+    const lifecycle = this.#lifecycle
     const {context} = candidate
     try {
-      const answer = governor?.acquire({
+      const answer = governor.acquire({
         context,
         get signal() {
           return lifecycle.signal
@@ -504,11 +509,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
         // A task of a queue stays in the queue, for others to see, until its permit is there.
         if (this.#reader.isQueue && candidate.retry === undefined) this.#dispose(candidate.item)
         whenSettled(
-          answer as PromiseLike<Permit>,
+          answer,
           (permit) => this.#permitted(candidate, permit),
           (cause) => this.#refused(candidate, cause),
         )
-      } else this.#use(candidate, answer as Permit)
+      } else this.#use(candidate, answer)
     } catch (cause) {
       this.#failCandidate(candidate, cause)
     }
@@ -590,7 +595,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       retries.shift()
       this.#update()
       const {item, context, isRunning} = retry
-      if (isRunning) this.#endRetry(retry) // the attempt before it has timed out, and has not settled yet
+      if (isRunning)
+        this.#endRetry(retry) // the attempt before it has timed out, and has not settled yet
       else {
         const next = new Context(context.index, context.item, context.attempt + 1)
         if (this.#options.governor === undefined) this.#launch(item, next, undefined)
@@ -854,9 +860,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (failure !== undefined) {
       const {cause} = failure
       const index = this.#index
-      this.#judge(
-        new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}),
-      )
+      this.#judge(new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}))
     }
     this.#lifecycle.finish()
     this.#update()
@@ -923,10 +927,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #taskFailed(context: Context, cause: unknown): void {
     this.#failed++
     const {index, item} = context
-    this.#judge(
-      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}),
-      context,
-    )
+    this.#judge(new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}), context)
   }
 
   /** An error ends the run, or is put in its place among the results; either way it is emitted. */
@@ -1012,9 +1013,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #cleanupFailed(what: string, cause: unknown): void {
     if (this.#lifecycle.isReason(cause)) return // it was told to stop, and says so
     if (this.#lifecycle.isDrained) return reportUncaught(cause)
-    this.#emitError(
-      new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}),
-    )
+    this.#emitError(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}))
   }
 
   /** Emits an error, unless the run has drained: `drain` comes last. */

@@ -1,8 +1,7 @@
 /** Counts the slots that running tasks take. A slot tells the run how its task has settled. */
 import type {Context} from './context.js'
-import type {Permit} from './governor.js'
-import type {WaitingRetry} from './retry.js'
 import type {QueuedTask} from './task.js'
+import type {Permit} from './types.js'
 
 /** Told when the task in a slot settles. */
 export interface SlotHost {
@@ -29,7 +28,7 @@ export class Slot {
   hasTimedOut = false
   /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
   item: unknown
-  retry: WaitingRetry | undefined
+  retry: {isRunning: boolean} | undefined
   /** What the governor gave for the attempt. */
   permit: Permit | undefined
   /** The slot was given up while its task went on, and is never used again. */

@@ -77,6 +77,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   'slots.ts': ['run.ts', 'deadlines.ts'],
   'results.ts': ['run.ts'],
   'deadlines.ts': ['run.ts'],
+  'retry.ts': ['run.ts', 'options.ts'],
   'emitter.ts': ['run.ts', 'runner.ts'],
 }
 
@@ -91,7 +92,8 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'types.ts': ['errors.ts'],
   'results.ts': ['fifo.ts'],
-  'slots.ts': ['context.ts', 'task.ts'],
+  'retry.ts': ['context.ts', 'fifo.ts', 'options.ts', 'types.ts'],
+  'slots.ts': ['context.ts', 'task.ts', 'types.ts'],
   'deadlines.ts': ['event-loop.ts', 'platform/runtime.ts', 'slots.ts'],
   'event-loop.ts': ['platform/runtime.ts'],
   'emitter.ts': ['errors.ts', 'platform/runtime.ts', 'types.ts'],

@@ -23,6 +23,8 @@ test('without options every option has its default', (t) => {
     timeout: undefined,
     releaseOnTimeout: false,
     signal: undefined,
+    governor: undefined,
+    retry: undefined,
   }
   t.deepEqual(resolveOptions(), defaults)
   t.deepEqual(resolveOptions({}), defaults)
@@ -50,6 +52,8 @@ test('good options are taken as they are', (t) => {
     timeout: 1.5,
     releaseOnTimeout: true,
     signal: new AbortController().signal,
+    governor: {acquire: () => ({release: () => {}})},
+    retry: {attempts: 5, delay: 100, when: () => true, budget: {take: () => true, give: () => {}}, waiting: 7},
   }
   t.deepEqual(resolveOptions(options), options)
 })
