@@ -3,6 +3,7 @@ import {describe} from './errors.js'
 import {availableCores} from './platform/runtime.js'
 import {isThenable} from './task.js'
 import type {
+  Budget,
   Governor,
   PushOptions,
   QueueOptions,

@@ -77,7 +77,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   'slots.ts': ['run.ts', 'deadlines.ts'],
   'results.ts': ['run.ts'],
   'deadlines.ts': ['run.ts'],
-  'retry.ts': ['run.ts', 'options.ts'],
+  'retry.ts': ['run.ts'],
   'emitter.ts': ['run.ts', 'runner.ts'],
 }
 
