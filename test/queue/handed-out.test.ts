@@ -9,7 +9,7 @@ const context: TaskContext = {index: 0, item: undefined, attempt: 1, signal: new
 async function take<T>(tasks: AsyncIterator<TaskFunction<T>>): Promise<TaskFunction<T>> {
   const result = await tasks.next()
   if (result.done) throw new Error('expected a task')
-  return result.value as TaskFunction<T>
+  return result.value
 }
 
 type Wrap = (queue: TaskQueue<number>) => ConcurrentRunner<number, boolean>
@@ -92,7 +92,7 @@ async function unsettled(pushes: ReadonlyArray<Promise<unknown>>): Promise<numbe
     )
   }
   // Microtasks only: nothing may settle meanwhile but what has.
-  for (let ticks = 0; ticks < 10; ticks++) await null
+  for (let ticks = 0; ticks < 10; ticks++) await Promise.resolve()
   return pushes.filter((push) => !settledPushes.has(push)).length
 }
 
@@ -222,13 +222,15 @@ test('a push’s own timeout holds for a task that a wrapper calls', async (t) =
   t.is(queue.running, 0)
 })
 
+const loop = {hasTurned: false}
+
 for (const [how, make] of [
   [
     'execute',
     (queue: TaskQueue) => {
       class Stubborn extends ConcurrentRunner<unknown, boolean> {
         protected override async execute(task: Task<unknown>, given: TaskContext): Promise<unknown> {
-          while (!hasTurned)
+          while (!loop.hasTurned)
             try {
               return await super.execute(task, given)
             } catch {}
@@ -242,7 +244,7 @@ for (const [how, make] of [
     'a wrapper',
     (queue: TaskQueue) =>
       ConcurrentRunner.map(queue, async (task, given) => {
-        while (!hasTurned)
+        while (!loop.hasTurned)
           try {
             return await task(given)
           } catch {}
@@ -251,7 +253,7 @@ for (const [how, make] of [
   ],
 ] as ReadonlyArray<[string, (queue: TaskQueue) => ConcurrentRunner<unknown, boolean>]>) {
   test.serial(`a retry without a delay in ${how} cannot freeze the process once the outcome is told`, async (t) => {
-    hasTurned = false
+    loop.hasTurned = false
     const queue = new TaskQueue()
     let calls = 0
     const push = queue.push(
@@ -264,9 +266,8 @@ for (const [how, make] of [
     void make(queue).run()
     t.is(instance(await caught(push), DOMException).name, 'TimeoutError')
     await turn() // in a loop of microtasks, this would never come
-    hasTurned = true
+    loop.hasTurned = true
     await queue.onIdle()
     t.is(calls, 1)
   })
 }
-let hasTurned = false
