@@ -22,7 +22,6 @@ async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise
 
 const jobs = workerTasks<string, string>('checksums', checksum, {
   connection: {host, port: Number(REDIS_PORT)},
-  concurrency: limit,
   // What a worker that is killed was doing is done by others within 7.5 seconds; the defaults are a minute.
   workerOptions: {lockDuration: 5000, stalledInterval: 2500},
 })

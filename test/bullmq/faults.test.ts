@@ -203,7 +203,7 @@ test('a handler whose job has lost its lock is told so by its signal, and its ta
       if (++runs === 1) await sleep(60_000, undefined, {signal}).finally(() => reasons.push(signal.reason))
       return data * 2
     },
-    {connection: redis.connection, workerOptions: short, concurrency: 5, onError: () => {}},
+    {connection: redis.connection, workerOptions: short, onError: () => {}},
   )
   const worker = new ConcurrentRunner(jobs, {limit: 5, yieldExceptions: true})
   const running = worker.run()
