@@ -13,6 +13,8 @@ export interface WorkerTaskHost<T, R> {
   /** Whether no more jobs are taken: then one that is interrupted goes to another worker. */
   readonly isClosing: boolean
   isTransient(error: unknown): boolean
+  /** Runs the next job that comes, for a task whose own job has been given back. */
+  runAnother(context: TaskContext): Promise<R>
   /** Something went wrong that no task can tell. */
   report(error: unknown): void
   /** The job is the engine's again. */
@@ -26,6 +28,8 @@ export class WorkerTask<T extends TakenJob, R> {
   readonly #host: WorkerTaskHost<T, R>
   #state: 'waiting' | 'running' | 'over' = 'waiting'
   #wasHanded = false
+  /** The runner has waited for too long with calling it: its job is back, and another one takes its place. */
+  #isReplaced = false
   #interruption: Interruption | undefined
   /** Of the handler, where it has asked for a signal. */
   #controller: AbortController | undefined
@@ -54,14 +58,25 @@ export class WorkerTask<T extends TakenJob, R> {
   /** The job as a task of a runner, which gives it back when it is disposed of without being called. */
   hand(): TaskFunction<R> {
     this.#wasHanded = true
-    const run: TaskFunction<R> & Partial<AsyncDisposable> = (context) => (this.#result ??= this.#run(context))
+    const run: TaskFunction<R> & Partial<AsyncDisposable> = (context) => (this.#result ??= this.#start(context))
     run[Symbol.asyncDispose] = () => this.giveBack()
     return run
   }
 
+  /** For another worker to run it, if it still waits: the task runs another job when it is called after all. */
+  leave(): void {
+    if (this.#state !== 'waiting') return
+    this.#isReplaced = this.#wasHanded
+    void this.#back()
+  }
+
   /** For another worker to run it, unless it runs here. Waits until it is back. */
   async giveBack(): Promise<void> {
-    if (this.#state !== 'waiting') return
+    if (this.#state !== 'waiting' && !this.#isReplaced) return
+    if (this.#isReplaced) {
+      this.#result ??= rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
+      return
+    }
     this.#result = rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
     await this.#back()
   }
@@ -87,6 +102,10 @@ export class WorkerTask<T extends TakenJob, R> {
     this.#interruption ??= interruption
     this.#controller?.abort(interruption.reason)
     if (interruption.isLost && this.#state !== 'running') void this.giveBack()
+  }
+
+  #start(context: TaskContext): Promise<R> {
+    return this.#isReplaced ? this.#host.runAnother(context) : this.#run(context)
   }
 
   async #run(context: TaskContext): Promise<R> {

@@ -1,5 +1,5 @@
 /** A source of tasks for one process: takes jobs from an engine, as many as the runner starts. */
-import type {TaskFunction} from 'aio-tasks'
+import type {TaskContext, TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkSignal} from './checks.js'
 import {LostJobError} from './errors.js'
@@ -167,6 +167,19 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   // For the tasks
 
+  async runAnother(context: TaskContext): Promise<R> {
+    const pull = pDefer<Result<R>>()
+    if (!this.#isClosing) {
+      const parked = this.#nextParked()
+      if (parked === undefined) this.#pulls.unshift(pull)
+      else pull.resolve({done: false, value: this.#hand(parked)})
+      this.#turnSoon()
+    } else pull.resolve(done())
+    const {value} = await pull.promise
+    if (value === undefined) throw new DOMException('The job has been given back', 'AbortError')
+    return value(context)
+  }
+
   isTransient(error: unknown): boolean {
     return this.#engine.isTransient?.(error) ?? false
   }
@@ -272,6 +285,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     if (this.#latest.has(job.id)) this.interrupt({id: job.id, reason: new LostJobError(job.id), isLost: true})
     this.#tasks.add(task)
     this.#latest.set(job.id, task)
+    this.#parkingTimer ??= setTimeout(() => this.#returnWaiting(), parkingTime)
     if (this.#isClosing) {
       void task.giveBack() // it was on its way
       return
@@ -282,7 +296,6 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
       return
     }
     this.#parked.push(task)
-    this.#parkingTimer ??= setTimeout(() => this.#returnParked(), parkingTime)
   }
 
   #hand(task: WorkerTask<T, R>): TaskFunction<R> {
@@ -296,14 +309,12 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return parked
   }
 
-  /** The runner is paused, slow, or has a lower limit now: others may run what waits here. */
-  #returnParked(): void {
+  /** The runner is paused, slow, or has a lower limit now: others may run what waits here, or with the runner. */
+  #returnWaiting(): void {
     const before = performance.now() - parkingTime * 0.9 // timers may be early
-    this.#parked = this.#parked.filter((task) => {
-      if (task.takenAt <= before) void task.giveBack()
-      return !task.isOver
-    })
-    this.#parkingTimer = this.#parked.length > 0 ? setTimeout(() => this.#returnParked(), parkingTime) : undefined
+    for (const task of this.#tasks) if (task.takenAt <= before) task.leave()
+    this.#parked = this.#parked.filter((task) => !task.isOver)
+    this.#parkingTimer = this.#tasks.size > 0 ? setTimeout(() => this.#returnWaiting(), parkingTime) : undefined
   }
 
   #touchAll(): void {

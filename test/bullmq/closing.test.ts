@@ -24,7 +24,11 @@ for (const [title, end, isGraceful] of [
   ['stop()', (runner: ConcurrentRunner<number | undefined>) => runner.stop(), true],
   ['return()', (runner: ConcurrentRunner<number | undefined>) => runner.return(), false],
   ['abort()', (runner: ConcurrentRunner<number | undefined>) => runner.abort(), false],
-  ['stop() with a timeout that passes', (runner: ConcurrentRunner<number | undefined>) => runner.stop({timeout: 20}), false],
+  [
+    'stop() with a timeout that passes',
+    (runner: ConcurrentRunner<number | undefined>) => runner.stop({timeout: 20}),
+    false,
+  ],
 ] as const)
   test(`a busy worker that ends by ${title}: ${isGraceful ? 'what runs is finished' : 'what runs goes back'}, and what waits goes back`, async (t) => {
     const queue = queueOf(t, redis)

@@ -104,7 +104,9 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'aio-tasks-snippets-')))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = {
-    paths: {'aio-tasks': [join(root, 'src/index.ts')], 'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')]},
+    paths: Object.fromEntries(
+        ['', '/remote', '/bullmq', '/pg-boss'].map((entry) => [`aio-tasks${entry}`, [join(root, `src${entry}/index.ts`)]]),
+      ),
     noEmit: true,
     isolatedDeclarations: false,
     declaration: false,

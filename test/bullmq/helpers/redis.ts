@@ -77,6 +77,27 @@ export class RedisServer {
     truncateSync(path, Math.max(0, statSync(path).size - bytes))
   }
 
+  /** Another Redis, which is a cluster of one node and ends with its test. */
+  async cluster(t: {teardown(fn: () => unknown): void}): Promise<{host: string; port: number}> {
+    const port = await freePort()
+    const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-redis-'))
+    const args = ['--bind', this.host, '--port', `${port}`, '--dir', folder, '--cluster-enabled', 'yes', '--save', '']
+    const child = spawn('redis-server', args, {stdio: 'ignore'})
+    process.once('exit', () => child.kill('SIGKILL'))
+    const client = new Redis({host: this.host, port, maxRetriesPerRequest: null, retryStrategy: () => 50})
+    client.on('error', () => {})
+    t.teardown(async () => {
+      client.disconnect()
+      const exit = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exit
+      rmSync(folder, {recursive: true, force: true})
+    })
+    await client.cluster('ADDSLOTSRANGE', 0, 16_383)
+    while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await sleep(20)
+    return {host: this.host, port}
+  }
+
   async end(): Promise<void> {
     await this.kill()
     rmSync(this.#folder, {recursive: true, force: true})
