@@ -13,6 +13,7 @@ interface Room {
   /** The text without comments and strings, for what only code can say. */
   readonly code: string
   readonly imports: readonly Import[]
+  readonly hasClass: boolean
 }
 
 const folder = new URL('../src/', import.meta.url)
@@ -21,7 +22,8 @@ const rooms: readonly Room[] = readdirSync(folder, {recursive: true, encoding: '
   .filter((name) => name.endsWith('.ts'))
   .map((name) => {
     const text = readFileSync(new URL(name, folder), 'utf8')
-    return {name, text, code: withoutStrings(withoutComments(text)), imports: importsOf(withoutComments(text))}
+    const code = withoutStrings(withoutComments(text))
+    return {name, text, code, imports: importsOf(withoutComments(text)), hasClass: /^export class /m.test(code)}
   })
 
 function withoutComments(text: string): string {
@@ -104,29 +106,33 @@ test('only runner.ts knows emitter.ts', (t) => {
   )
 })
 
-test('only src/bullmq knows BullMQ, and loads it in one place', (t) => {
-  const importers = importersOf((from) => /^(bullmq|ioredis)(\/|$)/.test(from))
-  t.true(importers.length > 0)
-  for (const name of importers) t.regex(name, /^bullmq\//)
-  for (const {name, imports} of rooms)
-    t.true(
-      imports.every(({from, isType}) => from !== 'bullmq' || isType),
-      `${name} imports types of BullMQ only`,
-    )
-  t.deepEqual(
-    rooms.filter(({code}) => /\brequire\(/.test(code)).map(({name}) => name),
-    ['bullmq/engine.ts'],
-  )
+/** The ways past one machine, each an entry of its own. */
+const entries = ['remote', 'bullmq', 'pg-boss'] as const
+
+for (const [engine, folders] of [
+  ['BullMQ', /^bullmq\//],
+  ['pg-boss', /^pg-boss\//],
+] as const)
+  test(`only src/${engine.toLowerCase()} knows ${engine}`, (t) => {
+    const importers = importersOf((from) => new RegExp(`^(${engine.toLowerCase()}|ioredis|pg)(/|$)`).test(from))
+    t.true(importers.some((name) => folders.test(name)))
+    for (const name of importers) t.regex(name, /^(bullmq|pg-boss)\//)
+  })
+
+test('the entry for pg-boss imports its types only: the instance is the user’s', (t) => {
+  const imports = rooms.filter(({name}) => name.startsWith('pg-boss/')).flatMap((room) => room.imports)
+  t.true(imports.filter(({from}) => from === 'pg-boss').every(({isType}) => isType))
 })
 
-test('the core never imports src/bullmq', (t) => {
-  for (const {name} of rooms.filter(({name: each}) => !each.startsWith('bullmq/')))
-    t.deepEqual(
-      targets(name).filter((next) => next.startsWith('bullmq/')),
-      [],
-      name,
-    )
-  t.true(targets('bullmq/worker-tasks.ts').includes('fifo.ts'))
+test('the core imports none of the ways past one machine, and they import it by its name', (t) => {
+  const entryOf = (name: string): string => entries.find((entry) => name.startsWith(`${entry}/`)) ?? 'core'
+  for (const {name} of rooms)
+    for (const next of targets(name)) {
+      const [from, to] = [entryOf(name), entryOf(next)]
+      // The engines share the small functions of remote, and none of its classes.
+      const isShared = to === 'remote' && from !== 'core' && !rooms.find((room) => room.name === next)?.hasClass
+      t.true(from === to || isShared, `${name} → ${next}`)
+    }
 })
 
 test('nothing imports from Node, so that the core runs in browsers', (t) => {

@@ -81,8 +81,9 @@ export class RedisServer {
   async cluster(t: {teardown(fn: () => unknown): void}): Promise<{host: string; port: number}> {
     const port = await freePort()
     const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-redis-'))
-    const args = ['--bind', this.host, '--port', `${port}`, '--dir', folder, '--cluster-enabled', 'yes', '--save', '']
-    const child = spawn('redis-server', args, {stdio: 'ignore'})
+    const args = ['--bind', this.host, '--port', `${port}`, '--dir', folder, '--save', '']
+    const isCluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', this.host]
+    const child = spawn('redis-server', [...args, ...isCluster], {stdio: 'ignore'})
     process.once('exit', () => child.kill('SIGKILL'))
     const client = new Redis({host: this.host, port, maxRetriesPerRequest: null, retryStrategy: () => 50})
     client.on('error', () => {})
