@@ -9,8 +9,9 @@ import {BullMQJob} from './taken-job.js'
 /** How many events a stream keeps where nothing else is set: BullMQ's own default. */
 const defaultEventsLength = 10_000
 
-/** What BullMQ says of a lost lock, in addition to what the job's own task says. */
-const lockErrors = /^(could not renew lock for job|Missing lock for job) /
+/** What BullMQ says of a lost lock: the job's own task tells it. */
+const lockErrors =
+  /^(could not renew lock for job|Missing lock for job|Lock mismatch for job|Missing key for job|Job \S+ is not in the active state)\b/
 
 /** BullMQ's own, which waits while Redis refuses writes, tells its jobs whether Redis has them, and can halt. */
 class SourceWorker<D, R> extends Worker<D, R> {

@@ -35,7 +35,11 @@ test('the span of a handler belongs to the trace of the task that has handed its
   const working = worker.run()
   const traceOf = (data: string): Promise<readonly [traceId: string, spanId: string]> =>
     tracer.startActiveSpan(data, async (span) => {
-      const place = {queue: queue.name, connection: redis.connection, telemetry: new BullMQOtel({tracerName: 'producer'})}
+      const place = {
+        queue: queue.name,
+        connection: redis.connection,
+        telemetry: new BullMQOtel({tracerName: 'producer'}),
+      }
       const [spanId = 'nothing'] = await new ConcurrentRunner(remoteTasks<string, string>([data], place)).toArray()
       span.end()
       return [span.spanContext().traceId, spanId] as const
@@ -43,7 +47,7 @@ test('the span of a handler belongs to the trace of the task that has handed its
   const traces = await Promise.all(['one', 'two', 'three'].map(traceOf))
   await worker.stop()
   await working
-  t.deepEqual([...new Set(traces.map(([traceId]) => traceId))].length, 3)
+  t.is(new Set(traces.map(([traceId]) => traceId)).size, 3)
   t.deepEqual(
     ['one', 'two', 'three'].map((data) => seen.get(data)),
     traces.map(([traceId]) => traceId),

@@ -30,7 +30,7 @@ for (const delay of [0, 10, 50])
     let results = 0
     const call = async (task: TaskFunction<number>, index: number, signal: AbortSignal): Promise<void> => {
       try {
-        await task({index, signal} as Parameters<TaskFunction<number>>[0])
+        await task({index, signal})
         results++
       } catch {
         // it was withdrawn in time, or its result came too late

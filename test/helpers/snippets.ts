@@ -105,8 +105,11 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = {
     paths: Object.fromEntries(
-        ['', '/remote', '/bullmq', '/pg-boss'].map((entry) => [`aio-tasks${entry}`, [join(root, `src${entry}/index.ts`)]]),
-      ),
+      ['', '/remote', '/bullmq', '/pg-boss'].map((entry) => [
+        `aio-tasks${entry}`,
+        [join(root, `src${entry}/index.ts`)],
+      ]),
+    ),
     noEmit: true,
     isolatedDeclarations: false,
     declaration: false,
