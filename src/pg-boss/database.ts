@@ -1,7 +1,7 @@
 /** What both sides need of PostgreSQL: pg-boss's tables, notifications, and what errors mean. */
 import {EngineError} from 'aio-tasks/remote'
 import type {PgBoss} from 'pg-boss'
-import {delay} from '../remote/waiting.js'
+import {delay, withClosingTimeout} from '../remote/waiting.js'
 import type {ResolvedQueue} from './options.js'
 
 /** Milliseconds without an answer after which a connection counts as dead. */
@@ -11,7 +11,7 @@ const answerTimeout = 15_000
 const transientCodes =
   /^(08|53|57P0|40001|40P01|25006|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)/
 const transientMessages =
-  /Connection terminated|connection (timeout|error)|timeout exceeded|timeout expired|not answer/i
+  /Connection terminated|Query read timeout|connection (timeout|error)|timeout exceeded|timeout expired|not answer/i
 /** A password, a role or a database that is not there: no waiting mends it. */
 const fatalCodes = /^(28|3D000)/
 
@@ -84,6 +84,10 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    await withClosingTimeout(this.#stopListening())
+  }
+
+  async #stopListening(): Promise<void> {
     const listening = await this.#listening?.catch(() => undefined)
     await listening?.close()
   }

@@ -6,7 +6,8 @@ import type {Job, JobInsert, PgBoss, QueueOptions} from 'pg-boss'
 export interface QueueLocation {
   /**
    * An instance of pg-boss that has been started. It is the user's: it is not stopped here, and its `error` event needs
-   * a listener, or a lost connection ends the process. One of the instances must supervise (pg-boss's default), or jobs
+   * a listener, or a lost connection ends the process. Give its constructor pg's `query_timeout`, say 10,000
+   * milliseconds: without it a connection that has died without a word is waited for for ever. One of the instances must supervise (pg-boss's default), or jobs
    * of workers that have died are not found.
    */
   readonly boss: PgBoss

@@ -27,6 +27,10 @@ export class PostgresServer {
   /** PostgreSQL refuses to run as root. */
   readonly #user = process.getuid?.() === 0 ? userOf('postgres') : undefined
 
+  constructor() {
+    process.once('exit', () => this.#process?.kill('SIGQUIT')) // also when a test has gone wrong
+  }
+
   get port(): number {
     return this.#port
   }
@@ -46,7 +50,6 @@ export class PostgresServer {
     const options = ['-D', data, '-h', '127.0.0.1', '-p', `${this.#port}`, '-k', this.#folder]
     const child = spawn(program('postgres'), options, {...this.#user, cwd: this.#folder, stdio: 'ignore'})
     this.#process = child
-    process.once('exit', () => child.kill('SIGQUIT')) // also when a test has gone wrong
     while (spawnSync(program('pg_isready'), ['-h', '127.0.0.1', '-p', `${this.#port}`, '-q']).status !== 0) {
       if (child.exitCode !== null) throw new Error('PostgreSQL did not start')
       await sleep(50)
@@ -76,13 +79,15 @@ export class PostgresServer {
 
 /** An instance of pg-boss that finds jobs of dead workers within a second or two. */
 export async function startBoss(url: string, errors: (error: Error) => void = () => {}): Promise<PgBoss> {
-  const boss = new PgBoss({
+  const options = {
     connectionString: url,
+    query_timeout: 8000, // of pg, which pg-boss hands on: a connection that has died without a word is given up
     superviseIntervalSeconds: 1,
     monitorIntervalSeconds: 1,
     schedule: false,
     max: 4,
-  })
+  }
+  const boss = new PgBoss(options)
   boss.on('error', errors)
   await boss.start()
   return boss
