@@ -1,7 +1,6 @@
 /** pg-boss as the engine of a worker: fetches jobs in batches, and hands their outcomes in in batches. */
-import {LostJobError, type WorkerEngine} from 'aio-tasks/remote'
+import {Batch, LostJobError, type WorkerEngine} from 'aio-tasks/remote'
 import type {Job} from 'pg-boss'
-import {Batch} from '../remote/batch.js'
 import {delay} from '../remote/waiting.js'
 import {Database, isTransient} from './database.js'
 import type {ResolvedQueue} from './options.js'

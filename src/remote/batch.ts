@@ -1,14 +1,23 @@
-/** Gathers what is asked for within a turn of the event loop, so that one call of an engine does for all of it. */
+/** Gathers what is asked for within a turn of the event loop. */
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {nextTurn} from './waiting.js'
 
+/**
+ * For engines whose server takes many things at once: each `add` of a turn of the event loop goes into one call.
+ *
+ * @example
+ * ```ts
+ * const touches = new Batch<string>(async (ids) => console.log(`${ids.length} jobs are alive`))
+ * await Promise.all([touches.add('one'), touches.add('two')]) // 2 jobs are alive
+ * ```
+ */
 export class Batch<I> {
   readonly #send: (items: readonly I[]) => Promise<void>
   #items: I[] = []
   #sent: DeferredPromise<void> | undefined
   readonly #under = new Set<Promise<void>>()
 
-  /** @param send Called with all items of a turn. Its outcome is that of each item. */
+  /** @param send Called with all items of a turn; calls may overlap. Its outcome is that of each item. */
   constructor(send: (items: readonly I[]) => Promise<void>) {
     this.#send = send
   }

@@ -14,7 +14,7 @@ export interface RemoteJobErrorDetails {
  *
  * @example
  * ```ts
- * for await (const result of concurrent(remoteTasks(paths, {queue: 'images', connection}), {yieldExceptions: true}))
+ * for await (const result of concurrent(remoteTasks(paths, engine), {yieldExceptions: true}))
  *   if (result instanceof ConcurrentError && result.cause instanceof RemoteJobError)
  *     console.log(result.cause.jobId, result.cause.attemptsMade, result.cause.remoteStack)
  * ```
@@ -48,7 +48,8 @@ export class RemoteJobError extends Error {
  *
  * @example
  * ```ts
- * runner.on('error', ({cause}) => {
+ * const worker = new ConcurrentRunner(workerTasks(engine, ({data}) => data), {yieldExceptions: true})
+ * worker.on('error', ({cause}) => {
  *   if (cause instanceof LostJobError) console.warn(`Job ${cause.jobId} runs elsewhere`)
  * })
  * ```
@@ -71,7 +72,9 @@ export class LostJobError extends Error {
  *
  * @example
  * ```ts
- * if (message.startsWith('WRONGPASS')) throw new EngineError('Redis refuses the password', {cause})
+ * const fail = (cause: Error) => {
+ *   throw cause.message.startsWith('WRONGPASS') ? new EngineError('the password is refused', {cause}) : cause
+ * }
  * ```
  */
 export class EngineError extends Error {

@@ -26,7 +26,7 @@ type Result<R> = IteratorResult<TaskFunction<R>, undefined>
  * @throws TypeError or RangeError if an argument is wrong.
  * @example
  * ```ts
- * const sizes = remoteTasks<string, number>(paths, engine, {checkInterval: 1000})
+ * const sizes = remoteTasks<unknown, number>(paths, engine, {checkInterval: 1000})
  * for await (const size of new ConcurrentRunner(sizes, {limit: 500})) console.log(size)
  * ```
  */

@@ -1,6 +1,6 @@
 /** A server with an engine, and what can be done to it. */
 import {Redis} from 'ioredis'
-import pg from 'pg'
+import {Client} from 'pg'
 import {Proxy} from '../bullmq/helpers/proxy.js'
 import {PostgresServer} from '../engines/postgres.js'
 import {RedisServer} from '../engines/redis.js'
@@ -103,7 +103,7 @@ export class PostgresGround implements Ground {
   }
 
   async #ask(text: string, values: unknown[] = []): Promise<Array<Record<string, unknown>>> {
-    const client = new pg.Client({connectionString: this.#server.url})
+    const client = new Client({connectionString: this.#server.url})
     client.on('error', () => {})
     await client.connect()
     await client.query('SET default_transaction_read_only = off')

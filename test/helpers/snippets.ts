@@ -41,6 +41,7 @@ declare global {
   const socket: import('node:events').EventEmitter
   const paths: readonly string[]
   const connection: import('bullmq').ConnectionOptions
+  const engine: import('aio-tasks/remote').ProducerEngine<unknown> & import('aio-tasks/remote').WorkerEngine
   const resize: (path: string, signal: AbortSignal) => Promise<string>
   type Job<D> = import('bullmq').Job<D>
   const load: (url: string, init?: object) => Promise<string>
@@ -73,7 +74,12 @@ export async function docExamples(): Promise<Snippet[]> {
   for (const [, name = ''] of types.matchAll(/^export (?:type|interface) (\w+)/gm)) typed.push(name)
   const own = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
 
-  const remote = `${own}import {RemoteJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'; `
+  const sources = 'EngineError, LostJobError, RemoteJobError, remoteTasks, workerTasks'
+  const heads: Readonly<Record<string, string>> = {
+    remote: `import {Batch, ${sources}} from 'aio-tasks/remote'; `,
+    bullmq: `import {${sources}} from 'aio-tasks/bullmq'; `,
+    'pg-boss': `import {${sources}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
+  }
 
   const all = await readdir(join(root, 'src'), {recursive: true})
   const names = all.filter((name) => name.endsWith('.ts'))
@@ -82,7 +88,7 @@ export async function docExamples(): Promise<Snippet[]> {
     const text = await readFile(join(root, 'src', name), 'utf8')
     const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
     const examples = blocks(`src/${name}`, comments.replaceAll(/^\s*\* ?/gm, ''))
-    const head = name.startsWith('bullmq/') ? remote : own
+    const head = own + (heads[name.split('/')[0] ?? ''] ?? '')
     found.push(...examples.map(({place, code}) => ({place, code: head + code})))
   }
   return found

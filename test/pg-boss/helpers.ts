@@ -11,8 +11,8 @@ let count = 0
 
 export function usePostgres(): {
   server: PostgresServer
-  bossOf(t: Teardown): Promise<PgBoss>
-  queueName(): string
+  bossOf: (t: Teardown) => Promise<PgBoss>
+  queueName: () => string
 } {
   const server = new PostgresServer()
   ava.before('a PostgreSQL starts', () => server.up())

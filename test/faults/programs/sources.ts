@@ -12,7 +12,7 @@ type Handler = (id: string, data: number, isFirst: boolean) => Promise<number>
 interface Opened<S> {
   readonly source: S
   /** Closes what the source does not close itself. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 const redisAt = (port: number): object => ({host: '127.0.0.1', port, retryStrategy: () => 100})
