@@ -81,8 +81,9 @@ class Hand {
 
 /** Registers the tests of an engine. */
 export function testEngine(name: string, open: Open): void {
-  const test = (title: string, body: (t: ExecutionContext, engine: TestedEngine) => Promise<void>): void =>
-    void ava.serial(`${name}: ${title}`, async (t) => body(t, await open(t)))
+  const test = (title: string, body: (t: ExecutionContext, engine: TestedEngine) => Promise<void>): void => {
+    ava.serial(`${name}: ${title}`, async (t) => body(t, await open(t)))
+  }
   const newId = (engine: TestedEngine): string => engine.id?.() ?? crypto.randomUUID()
   const producerOf = async (t: ExecutionContext, engine: TestedEngine): Promise<ProducerEngine<unknown>> => {
     const producer = engine.producer()
@@ -141,7 +142,7 @@ export function testEngine(name: string, open: Open): void {
     )
     const working = worker.run()
     const items = [0, 'ü', '', false, null, [1, [2]], {a: {b: null}}, {value: 1}]
-    const tasks = remoteTasks<unknown, unknown>(items, engine.producer(), {checkInterval: 500})
+    const tasks = remoteTasks<unknown>(items, engine.producer(), {checkInterval: 500})
     t.deepEqual(await new ConcurrentRunner(tasks, {limit: 1, ordered: true}).toArray(), items)
     await worker.stop()
     await working
