@@ -65,7 +65,10 @@ export async function readmeSnippets(): Promise<Snippet[]> {
 /** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
 
-/** The examples of doc comments in `src`, made programs by importing everything that the library exports. */
+/**
+ * The examples of doc comments in `src`, made programs by importing everything that the library exports, and those of
+ * the README there, which import what they need.
+ */
 export async function docExamples(): Promise<Snippet[]> {
   const index = await readFile(join(root, 'src/index.ts'), 'utf8')
   const types = await readFile(join(root, 'src/types.ts'), 'utf8')
@@ -83,7 +86,8 @@ export async function docExamples(): Promise<Snippet[]> {
 
   const all = await readdir(join(root, 'src'), {recursive: true})
   const names = all.filter((name) => name.endsWith('.ts'))
-  const found: Snippet[] = []
+  const readme = 'src/remote/README.md'
+  const found: Snippet[] = blocks(readme, await readFile(join(root, readme), 'utf8'))
   for (const name of names) {
     const text = await readFile(join(root, 'src', name), 'utf8')
     const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
