@@ -17,9 +17,11 @@ interface Change {
   readonly lose: (error: LostJobError) => void
 }
 
-/** The rows of a batch that are still this worker's. */
-const ours = `FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
-  WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state = 'active' RETURNING j.id`
+/** The rows of a batch that are still this worker's, in one of these states. */
+function ours(states: string): string {
+  return `FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
+    WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state IN (${states}) RETURNING j.id`
+}
 
 export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   /** Three signs of life within the time after which a worker counts as dead. */
@@ -93,7 +95,8 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   #batch(set: (schema: string) => string, tells: boolean): Batch<Change> {
     return new Batch(async (changes) => {
       const {schema, table, queue, notifies} = this.#database
-      const text = `UPDATE ${table} j ${set(schema)} ${ours}`
+      // An outcome whose answer was lost with its connection is handed in again: it is there, by the same attempt.
+      const text = `UPDATE ${table} j ${set(schema)} ${ours(tells ? "'active', 'completed'" : "'active'")}`
       const rows = changes.map(({id, retry_count, output}) => ({id, retry_count, output}))
       const done = await this.#database.sql<{id: string}>(text, [queue, JSON.stringify(rows)])
       const ids = new Set(done.map(({id}) => id))

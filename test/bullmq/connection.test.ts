@@ -177,3 +177,23 @@ test('a Redis Cluster serves both sides, with a prefix that is a hash tag', asyn
   await worker.stop()
   await working
 })
+
+test('a Redis that is found by Sentinel serves both sides', async (t) => {
+  const sentinel = await redis.sentinel(t)
+  const queue = queueOf(t, redis)
+  const connection = {sentinels: [sentinel], name: 'main', sentinelRetryStrategy: () => 100}
+  const onError = (): void => {} // Sentinel may not be up yet
+  const worker = new ConcurrentRunner(
+    workerTasks<number, number>(queue.name, ({data}) => data * 2, {connection, onError}),
+    {limit: 5},
+  )
+  const working = worker.run()
+  const place = {queue: queue.name, connection, onError}
+  const results = await new ConcurrentRunner(remoteTasks<number, number>(range(20), place), {ordered: true}).toArray()
+  t.deepEqual(
+    results,
+    range(20).map((number) => number * 2),
+  )
+  await worker.stop()
+  await working
+})

@@ -1,7 +1,7 @@
 /** A Redis of one's own: on a free port, in a folder of its own, with every write on disk at once. */
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdtempSync, readdirSync, rmSync, statSync, truncateSync} from 'node:fs'
+import {mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync} from 'node:fs'
 import {type AddressInfo, createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -90,6 +90,22 @@ export class RedisServer {
     })
     await client.cluster('ADDSLOTSRANGE', 0, 16_383)
     while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await sleep(20)
+    return {host: this.host, port}
+  }
+
+  /** A Sentinel that watches this Redis under the name `main`, and ends with its test. */
+  async sentinel(t: {teardown(fn: () => unknown): void}): Promise<{host: string; port: number}> {
+    const port = await freePort()
+    const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-sentinel-'))
+    const file = join(folder, 'sentinel.conf')
+    writeFileSync(file, `bind ${this.host}\nport ${port}\nsentinel monitor main ${this.host} ${this.#port} 1\n`)
+    const child = spawn('redis-server', [file, '--sentinel'], {cwd: folder, stdio: 'ignore'})
+    t.teardown(async () => {
+      const exit = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exit
+      rmSync(folder, {recursive: true, force: true})
+    })
     return {host: this.host, port}
   }
 
