@@ -198,6 +198,7 @@ export interface RetryFailure {
   readonly error: unknown
   /** Which attempt has failed, counted from 1. */
   readonly attempt: number
+  /** The context of that attempt. */
   readonly context: TaskContext
 }
 
@@ -278,6 +279,7 @@ export type ReservedPush<T> = <R extends T>(task: Task<R>, options?: PushOptions
 export interface WaitingTask {
   /** What was pushed with the task. */
   readonly item: unknown
+  /** The priority it was pushed with: higher goes first. */
   readonly priority: number
 }
 

@@ -15,6 +15,7 @@ const contextOf = (index = 0, signal: AbortSignal = new AbortController().signal
   index,
   signal,
   item: undefined,
+  attempt: 1,
 })
 
 async function call<T>(task: TaskFunction<T> | undefined, context: TaskContext = contextOf()): Promise<T> {

@@ -30,7 +30,7 @@ for (const delay of [0, 10, 50])
     let results = 0
     const call = async (task: TaskFunction<number>, index: number, signal: AbortSignal): Promise<void> => {
       try {
-        await task({index, signal})
+        await task({index, signal, item: undefined, attempt: 1})
         results++
       } catch {
         // it was withdrawn in time, or its result came too late

@@ -85,7 +85,10 @@ export async function docExamples(): Promise<Snippet[]> {
   const sources = 'EngineError, LostJobError, RemoteJobError, remoteTasks, workerTasks'
   const policies = await readFile(join(root, 'src/governors/index.ts'), 'utf8')
   const names = [...policies.matchAll(/^export (type )?\{(.+)\} from/gm)].flatMap(([, type = '', list = '']) =>
-    list.split(', ').map((name) => (name.startsWith('type ') ? name : type + name)),
+    list
+      .split(', ')
+      .map((name) => (name.startsWith('type ') ? name : type + name))
+      .filter((name) => !typed.includes(name.replace('type ', ''))),
   )
   const heads: Readonly<Record<string, string>> = {
     governors: `import {${names.join(', ')}} from 'aio-tasks/governors'; `,

@@ -219,7 +219,7 @@ test('what a scope calls may throw, and the caller gets that very error', (t) =>
     throw error
   }
   t.is(
-    t.throws(() => runInEmptyScope(fail)),
+    t.throws(() => runInEmptyScope(fail, 1, 2)),
     error,
   )
   t.is(
