@@ -74,17 +74,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     this.sequence = sequence
     this.#task = task
     this.#host = host
-    let settle: (outcome: unknown) => void = tasks.ignore
-    // Without a function of its own to reject with, which would be kept alive, too.
-    this.outcome = new Promise((resolve) => {
-      settle = resolve
-    })
-    this.#settle = settle
+    this.outcome = new Promise(noteSettle)
+    this.#settle = lastSettle
+    lastSettle = tasks.ignore
     const scope = capture(this.outcome)
     this.#attached = details !== undefined || scope !== undefined ? {...defaults, ...details, scope} : undefined
-    const signal = details?.signal
-    if (signal !== undefined && this.#attached !== undefined)
-      this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
+    if (details?.signal !== undefined) this.#listenTo(details.signal)
   }
 
   get priority(): number {
@@ -214,6 +209,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return later
   }
 
+  // Apart from the constructor, for which the closure would cost an allocation at each push.
+  #listenTo(signal: AbortSignal): void {
+    const ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
+    if (this.#attached !== undefined) this.#attached.ignoreSignal = ignoreSignal
+  }
+
   #aborted(reason: unknown): void {
     if (this.state === 'called') for (const context of this.#attached?.contexts ?? []) context.abort(reason)
     else this.#host.withdrawn(this, reason)
@@ -232,6 +233,16 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     this.#host.settled()
     return true
   }
+}
+
+let lastSettle: (outcome: unknown) => void = tasks.ignore
+
+/**
+ * Notes how to settle the promise that is being made. One function for all: a closure for each push would cost as much as
+ * its promise. How to reject is not noted, which would keep a second function alive: see `rejected`.
+ */
+function noteSettle(resolve: (outcome: unknown) => void): void {
+  lastSettle = resolve
 }
 
 function callTask(task: Task<unknown>, context: TaskContext): unknown {
