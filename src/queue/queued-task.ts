@@ -53,6 +53,7 @@ export type TaskState = 'waiting' | 'handed out' | 'taken' | 'leaving' | 'called
 /** A million of these may wait: each field of each costs eight bytes. What few pushes have is in `#attached`. */
 export class QueuedTask implements Waiting, tasks.QueuedTask {
   readonly sequence: number
+  next: this | undefined = undefined
   state: TaskState = 'waiting'
   /** The result of the task, for its push. */
   readonly outcome: Promise<unknown>
