@@ -22,7 +22,7 @@ import type {
   WaitingTask,
 } from '../types.js'
 import {PriorityQueue} from './priority-queue.js'
-import {QueuedTask, type QueueHost} from './queued-task.js'
+import {QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
@@ -107,6 +107,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     },
   }
 
+  readonly #shared = sharedDetails(this.#host)
+
   /**
    * Makes an empty queue.
    *
@@ -176,7 +178,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     handleRejection(task)
     const refusal = this.#refusal(details?.signal, isReserved)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
-    const queued = new QueuedTask(task, this.#pushed++, this.#host, details, captureOwnScope)
+    const queued = new QueuedTask(task, this.#pushed++, this.#shared, details, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
