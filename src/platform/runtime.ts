@@ -59,7 +59,7 @@ export function runInEmptyScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R
   const key = frameKey === undefined ? idKey : undefined
   if (emptyScope === undefined || (key !== undefined && !(key in Promise.resolve()))) return call(a, b)
   // Before Node 24, `enterWith` changes the scope itself: one that is shared must not be changed.
-  if (key !== undefined) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b) as R
+  if (key !== undefined) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
   return emptyScope.runInAsyncScope(call, undefined, a, b)
 }
 
