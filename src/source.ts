@@ -1,6 +1,4 @@
 /** Reads a source of any kind, one item at a time; keeps what was put back; closes the source at most once. */
-
-import {describe} from './errors.js'
 import {Fifo} from './fifo.js'
 import {
   type AnyIterator,
@@ -12,6 +10,7 @@ import {
   openIterator,
   unopenedIterator,
 } from './iterable.js'
+import {describe} from './errors.js'
 import {type Mapping, mappingOf} from './mapped.js'
 import {handleRejection, isThenable, type QueuedTask, whenSettled} from './task.js'
 import type {Items} from './types.js'
@@ -308,9 +307,7 @@ export class SourceReader {
 /** The iterator of a TaskQueue, unless somebody has put a `next` of their own into it. */
 function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
   const direct = iterator as Partial<DirectIterator>
-  return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next')
-    ? (direct as DirectIterator)
-    : undefined
+  return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next') ? (direct as DirectIterator) : undefined
 }
 
 function checkResult(result: unknown): void {
