@@ -11,11 +11,11 @@ import {createInterface as createPromisingInterface} from 'node:readline/promise
 import {PassThrough} from 'node:stream'
 import {setInterval, setTimeout as sleep} from 'node:timers/promises'
 import test from 'ava'
-import {ConcurrentRunner, type Items, mapped, type RunnerOptions, type Source, type Task} from '../src/index.js'
+import {ConcurrentRunner, type Items, mapped, type RunnerOptions, type Source, type TaskFunction} from '../src/index.js'
 import {record, turn, unhandledDuring} from './helpers/index.js'
 
 const boom = new Error('boom')
-const one: Task<number> = () => 1
+const one: TaskFunction<number> = () => 1
 const longest = 2 ** 31 - 1
 
 // A server that sends a line and then nothing, and a file of many lines.
@@ -113,9 +113,9 @@ const throwBoom = (): never => {
 }
 
 for (const [kind, make] of Object.entries(stuff)) {
-  const generator = (task: Task<number>) =>
-    async function* (signal: AbortSignal): AsyncGenerator<Task<number>> {
-      for await (const _ of await make(signal)) yield task as () => number
+  const generator = (task: TaskFunction<number>) =>
+    async function* (signal: AbortSignal): AsyncGenerator<TaskFunction<number>> {
+      for await (const _ of await make(signal)) yield task
     }
   const items: Items<unknown> = (signal) => {
     const given = make(signal)
