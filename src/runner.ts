@@ -717,12 +717,11 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   #hooks(): Hooks<T> {
     keepSpecimen()
-    const {ready, execute, emit} = this
-    const base = ConcurrentRunner.prototype
+    const base: ConcurrentRunner<unknown, boolean> = ConcurrentRunner.prototype
     return {
-      ready: ready === base.ready ? undefined : (signal) => this.ready(signal),
-      execute: execute === base.execute ? undefined : (task, context) => this.execute(task, context),
-      hearsEmit: emit !== base.emit,
+      ready: this.ready === base.ready ? undefined : (signal) => this.ready(signal),
+      execute: this.execute === base.execute ? undefined : (task, context) => this.execute(task, context),
+      hearsEmit: this.emit !== base.emit,
     }
   }
 }

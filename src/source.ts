@@ -313,9 +313,12 @@ export class SourceReader {
 /** The iterator of a TaskQueue, unless somebody has put a `next` of their own into it. */
 function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
   const direct = iterator as Partial<DirectIterator>
-  return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next')
-    ? (direct as DirectIterator)
-    : undefined
+  const isDirect =
+    typeof direct.tryTake === 'function' &&
+    typeof direct.whenAvailable === 'function' &&
+    typeof direct.isOver === 'boolean' &&
+    !Object.hasOwn(iterator, 'next')
+  return isDirect ? (direct as DirectIterator) : undefined
 }
 
 /** What a source that was never opened reads: the items, where it is a mapped one. */

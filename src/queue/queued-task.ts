@@ -209,7 +209,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   /** For a call after the end. It settles in a later turn: a retry without a delay would else block the event loop. */
   #outcomeLater(): Promise<unknown> {
-    return new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
+    const later = new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
+    tasks.handleRejection(later) // the push has heard of it
+    return later
   }
 
   #aborted(reason: unknown): void {

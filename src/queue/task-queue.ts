@@ -333,6 +333,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   run(options?: QueueRunOptions): ConcurrentRunner<T, true>
+  /** The same with a subclass of the runner. */
   run<R extends ConcurrentRunner<T, true>>(options: QueueRunOptions | undefined, Runner: RunnerClass<T, R>): R
   run(
     options?: QueueRunOptions,
