@@ -17,7 +17,8 @@ const lockErrors =
 class SourceWorker<D, R> extends Worker<D, R> {
   /** The jobs that it has handed over, and that are not over, by id: the latest of each. */
   readonly taken: Map<string, BullMQJob<D, R>> = new Map()
-  readonly #takenOf = new WeakMap<Job<D, R>, BullMQJob<D, R>>()
+  /** All of them. */
+  readonly #takenOf = new Map<Job<D, R>, BullMQJob<D, R>>()
   #isPausedByUser = false
   #isHalted = false
   #isEnded = false
@@ -114,6 +115,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
       if (!isLost) throw error
       return none()
     } finally {
+      this.#takenOf.delete(job)
       if (taken && this.taken.get(taken.id) === taken) this.taken.delete(taken.id)
     }
   }
