@@ -156,11 +156,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
     this.#open()
   }
 
-  /** Jobs are delivered, as many as are to be held. */
-  take(_max: number, signal: AbortSignal): Promise<never[]> {
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve([]), {once: true}))
-  }
-
+  /** BullMQ's worker delivers jobs by itself, as many at once as this says. */
   hold(count: number): void {
     const worker = this.#open()
     if (count === 0) {
