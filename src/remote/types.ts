@@ -101,9 +101,10 @@ export interface WorkerHost<T extends TakenJob> {
 export interface WorkerEngine<T extends TakenJob = TakenJob> {
   /**
    * Takes 1 to `max` jobs, waiting until there is one. When the signal aborts, it resolves soon, with none or with
-   * those it has taken. Never called again before it has settled.
+   * those it has taken. Never called again before it has settled. An engine that delivers jobs by itself, as many as
+   * `hold` says, has none.
    */
-  take(max: number, signal: AbortSignal): Promise<readonly T[]>
+  take?(max: number, signal: AbortSignal): Promise<readonly T[]>
   /**
    * Told, at the end of a turn of the event loop, when it has changed: how many jobs this worker should hold in all,
    * those that run and those that it would start at once. For an engine that takes jobs ahead.

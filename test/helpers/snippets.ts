@@ -83,6 +83,9 @@ export async function docExamples(): Promise<Snippet[]> {
   const own = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
 
   const sources = 'EngineError, LostJobError, RemoteJobError, remoteTasks, workerTasks'
+  const shared = ['QueueLocation', 'RemoteJobOptions', 'RemoteTasksOptions', 'WorkerTasksOptions']
+    .map((name) => `type ${name}`)
+    .join(', ')
   const policies = await readFile(join(root, 'src/governors/index.ts'), 'utf8')
   const names = [...policies.matchAll(/^export (type )?\{(.+)\} from/gm)].flatMap(([, type = '', list = '']) =>
     list
@@ -93,8 +96,8 @@ export async function docExamples(): Promise<Snippet[]> {
   const heads: Readonly<Record<string, string>> = {
     governors: `import {${names.join(', ')}} from 'aio-tasks/governors'; `,
     remote: `import {Batch, ${sources}} from 'aio-tasks/remote'; `,
-    bullmq: `import {${sources}} from 'aio-tasks/bullmq'; `,
-    'pg-boss': `import {${sources}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
+    bullmq: `import {${sources}, ${shared}, type JobHandler, type RemoteWorkerOptions, type WorkerTasks} from 'aio-tasks/bullmq'; `,
+    'pg-boss': `import {${sources}, ${shared}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
   }
 
   const all = await readdir(join(root, 'src'), {recursive: true})
