@@ -97,6 +97,7 @@ function showBar(folder: string, progress: Progress): () => void {
     stream: line,
     noTTYOutput: true, // for cli-progress the line is a log, which gets a new text now and then
     notTTYSchedule: 100,
+    barsize: 24,
     format: (options) => {
       const {done, total, rate, secondsLeft} = progress
       if (total === undefined) return `${done} files done, still counting`
@@ -151,11 +152,12 @@ async function main(folder: string, limit: number, signal: AbortSignal): Promise
 if (process.argv[1] === import.meta.filename) {
   process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this where package.json is, and tells where its user is
   const {folder, limit} = readArguments(help, {limit: `${defaultLimit()}`}, ({limit}, positionals) => {
+    const count = readCount('limit', limit)
     checkPositionals(positionals, 1, 'one FOLDER')
     const [folder = 'src'] = positionals
     if (!statSync(folder, {throwIfNoEntry: false})?.isDirectory())
       throw new Error(`FOLDER must be an existing folder; got '${folder}'`)
-    return {folder: Buffer.from(folder).toString('latin1'), limit: readCount('limit', limit)}
+    return {folder: Buffer.from(folder).toString('latin1'), limit: count}
   })
   await untilEnded((signal) => main(folder, limit, signal))
 }

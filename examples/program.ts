@@ -68,3 +68,8 @@ export async function untilEnded(main: (signal: AbortSignal) => Promise<void>): 
     process.exit(status) // even with output that nobody takes
   }
 }
+
+/** Ends the process at once when its output cannot be written: quietly if nobody reads it any more, as after `| head`. */
+export function exitWhenUnread(): void {
+  process.stdout.on('error', ({code}: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+}
