@@ -45,7 +45,7 @@ export class LiveView {
   readonly #timer: NodeJS.Timeout
   /** When each attempt that runs was seen first: that of a retry is no event. */
   readonly #since = new WeakMap<TaskContext, number>()
-  /** Each limit so far: changes are no event, so it is read at each look. */
+  /** Each limit so far: changes are no event, so it is read at each start and each look. */
   readonly #limits: number[] = []
   #retries = 0
   #lastError = ''
@@ -57,7 +57,11 @@ export class LiveView {
     this.#now = now ?? (() => performance.now())
     this.#progress = new Progress(runner, this.#now)
     this.#progress.total = total
-    runner.on('start', (context) => this.#since.set(context, this.#now()))
+    this.#readLimit()
+    runner.on('start', (context) => {
+      this.#since.set(context, this.#now())
+      this.#readLimit()
+    })
     runner.on('retry', () => this.#retries++)
     runner.on('error', ({message}) => {
       this.#lastError = message.replaceAll(/\s+/g, ' ')
@@ -70,8 +74,7 @@ export class LiveView {
   /** The line that sums up: what is done, how fast, what is left, failures, limit. */
   get summary(): string {
     const {done, total, failed, rate, secondsLeft} = this.#progress
-    const {limit} = this.#runner
-    if (limit !== this.#limits.at(-1)) this.#limits.push(limit)
+    this.#readLimit()
     const share = total === undefined ? `${done} done` : `${done}/${total} done`
     const left = secondsLeft === undefined ? '' : `, ${spoken(secondsLeft)} left`
     const retries = this.#retries > 0 ? `, ${this.#retries} retries` : ''
@@ -108,6 +111,11 @@ export class LiveView {
     this.#log?.clear()
     this.#log?.done() // shows the cursor again
     this.#stream.write(`${this.summary}\n`)
+  }
+
+  #readLimit(): void {
+    const {limit} = this.#runner
+    if (limit !== this.#limits.at(-1)) this.#limits.push(limit)
   }
 
   #draw(): void {
