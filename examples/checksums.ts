@@ -151,13 +151,13 @@ async function main(folder: string, limit: number, signal: AbortSignal): Promise
 
 if (process.argv[1] === import.meta.filename) {
   process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this where package.json is, and tells where its user is
-  const {folder, limit} = readArguments(help, {limit: `${defaultLimit()}`}, ({limit}, positionals) => {
-    const count = readCount('limit', limit)
+  const given = readArguments(help, {limit: `${defaultLimit()}`}, (values, positionals) => {
+    const limit = readCount('limit', values.limit)
     checkPositionals(positionals, 1, 'one FOLDER')
     const [folder = 'src'] = positionals
     if (!statSync(folder, {throwIfNoEntry: false})?.isDirectory())
       throw new Error(`FOLDER must be an existing folder; got '${folder}'`)
-    return {folder: Buffer.from(folder).toString('latin1'), limit: count}
+    return {folder: Buffer.from(folder).toString('latin1'), limit}
   })
-  await untilEnded((signal) => main(folder, limit, signal))
+  await untilEnded((signal) => main(given.folder, given.limit, signal))
 }

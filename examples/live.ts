@@ -28,6 +28,6 @@ await untilEnded(async (signal) => {
   runner.on('start', ({index}) => {
     if (index === Math.round(tasks / 3)) runner.limit = limit + 2
   })
-  using _view = new LiveView(runner, {total: tasks})
-  await runner.run()
+  const view = new LiveView(runner, {total: tasks})
+  await runner.run().finally(() => view[Symbol.dispose]())
 })

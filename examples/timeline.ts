@@ -67,11 +67,11 @@ const {folder, out, limit, tasks} = readArguments(
   {limit: '4', tasks: '40', out: 'timeline'},
   (values, positionals) => {
     checkPositionals(positionals, 1, 'one FOLDER')
-    const [folder] = positionals
-    if (folder !== undefined && !statSync(folder, {throwIfNoEntry: false})?.isDirectory())
-      throw new Error(`FOLDER must be an existing folder; got '${folder}'`)
+    const [top] = positionals
+    if (top !== undefined && !statSync(top, {throwIfNoEntry: false})?.isDirectory())
+      throw new Error(`FOLDER must be an existing folder; got '${top}'`)
     return {
-      folder,
+      folder: top,
       out: values.out,
       limit: readCount('limit', values.limit),
       tasks: readCount('tasks', values.tasks),

@@ -1,5 +1,6 @@
 /** Shows what a runner does now, from `running`, `stats` and events alone. */
 import type {WriteStream} from 'node:tty'
+import {inspect} from 'node:util'
 import type {ConcurrentError, RetryInfo, RunnerStats, TaskContext} from 'aio-tasks'
 import {createLogUpdate} from 'log-update'
 import {isScreen} from '../bottom-line.js'
@@ -51,7 +52,7 @@ export class LiveView {
   #lastError = ''
   #isOver = false
 
-  constructor(runner: Observed, {total, stream = process.stderr as WriteStream, now}: ViewOptions = {}) {
+  constructor(runner: Observed, {total, stream = process.stderr, now}: ViewOptions = {}) {
     this.#runner = runner
     this.#stream = stream
     this.#now = now ?? (() => performance.now())
@@ -92,9 +93,7 @@ export class LiveView {
     const rows = seen
       .sort((a, b) => b.seconds - a.seconds)
       .map(({context: {index, item, attempt}, seconds}) =>
-        [`#${index}`.padEnd(7), String(item ?? '').padEnd(24), `attempt ${attempt}`, `${seconds.toFixed(1)} s`].join(
-          '  ',
-        ),
+        [`#${index}`.padEnd(7), named(item).padEnd(24), `attempt ${attempt}`, `${seconds.toFixed(1)} s`].join('  '),
       )
     const most = Math.max(1, (this.#stream.rows ?? 24) - 5)
     const hidden = rows.length > most ? [`and ${rows.length - most} more`] : []
@@ -122,4 +121,10 @@ export class LiveView {
     if (this.#log) this.#log(this.lines().join('\n'))
     else this.#stream.write(`${this.summary}\n`)
   }
+}
+
+/** An item in one line. */
+function named(item: unknown): string {
+  if (item === undefined) return ''
+  return typeof item === 'string' ? item : inspect(item, {breakLength: Infinity, depth: 0})
 }

@@ -17,7 +17,7 @@ import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
-import {files} from '../../examples/checksums.js'
+import {files as checksumsOf} from '../../examples/checksums.js'
 import {ConcurrentRunner} from '../../src/index.js'
 import {command, type Ended, ended, start} from './child.js'
 
@@ -242,7 +242,7 @@ const endedBy = ava.macro(
   async (t, end: (runner: ConcurrentRunner<string>, folder: string) => Promise<unknown>, message?: string) => {
     const folder = folderOf(t, {...numbered(5), endless: '', 'sub/endless': '', 'sub/deeper/endless': ''})
     for (const name of ['endless', 'sub/endless', 'sub/deeper/endless']) truncateSync(join(folder, name), 2 ** 40)
-    const runner = new ConcurrentRunner(files(folder), {limit: 4})
+    const runner = new ConcurrentRunner(checksumsOf(folder), {limit: 4})
     const error: unknown = await end(runner, folder).then(
       () => undefined,
       (reason: unknown) => reason,
@@ -329,10 +329,7 @@ const barsOf = (output: string): string[] =>
 
 /** The terminal's output without what draws the bar: what scrolls above it. */
 const resultsOf = (output: string): string[] =>
-  output
-    .replaceAll(/\x1B7.*?\x1B8(\x1B\[1A)?/gs, '')
-    .split('\r\n')
-    .filter(Boolean)
+  output.replaceAll(new RegExp('\x1B7.*?\x1B8(\x1B\\[1A)?', 'gs'), '').split('\r\n').filter(Boolean)
 
 /** The last row is taken out of what scrolls, and given back and emptied at the end. */
 function isTidy(t: ExecutionContext, output: string): void {

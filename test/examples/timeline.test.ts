@@ -1,5 +1,5 @@
 import {EventEmitter} from 'node:events'
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import ava, {type ExecutionContext} from 'ava'
@@ -242,4 +242,21 @@ test('labels of limits that changed at almost the same time stand one above the 
   const svg = toSvg('labels', timeline)
   const rows = ['limit 2', 'limit 1', 'no limit'].map((label) => new RegExp(`y="(\\d+)"[^>]*>${label}<`).exec(svg)?.[1])
   t.deepEqual(rows, ['84', '84', '102'])
+})
+
+test('Ctrl-C in the middle writes no picture', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  const child = start([...command('timeline'), '--tasks', '100000', '--out', join(folder, 'drawn')])
+  const closed = ended(child)
+  setTimeout(() => child.kill('SIGINT'), 1500)
+  t.deepEqual(await closed, {status: 130, stdout: '', stderr: ''})
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a wrong argument of the timeline is told in one line, and --help says how it is used', async (t) => {
+  const {status, stderr} = await ended(start([...command('timeline'), 'no-such-folder']))
+  t.is(status, 2)
+  t.is(stderr, "FOLDER must be an existing folder; got 'no-such-folder' (--help tells more)\n")
+  t.regex((await ended(start([...command('timeline'), '--help']))).stdout, /^Usage: /)
 })
