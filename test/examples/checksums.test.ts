@@ -315,6 +315,7 @@ test('--help says what it does', async (t) => {
 
 const onTerminal = hasScript ? test : test.skip
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ')
+const escapeCode = '\x1B'
 const [rows, columns] = [12, 80]
 
 /** What a terminal gets from a command line; the shell says how large the terminal is. */
@@ -329,7 +330,10 @@ const barsOf = (output: string): string[] =>
 
 /** The terminal's output without what draws the bar: what scrolls above it. */
 const resultsOf = (output: string): string[] =>
-  output.replaceAll(new RegExp('\x1B7.*?\x1B8(\x1B\\[1A)?', 'gs'), '').split('\r\n').filter(Boolean)
+  output
+    .replaceAll(new RegExp(`${escapeCode}7.*?${escapeCode}8(${escapeCode}\\[1A)?`, 'gs'), '')
+    .split('\r\n')
+    .filter(Boolean)
 
 /** The last row is taken out of what scrolls, and given back and emptied at the end. */
 function isTidy(t: ExecutionContext, output: string): void {
