@@ -75,7 +75,14 @@ export interface RemoteTasksOptions<D> extends QueueLocation, RemoteOptions<D> {
  */
 export interface WorkerTasksOptions extends QueueLocation, WorkerOptions {}
 
-/** A job of pg-boss, as a handler gets it. */
+/**
+ * A job of pg-boss, as a handler gets it.
+ *
+ * @example
+ * ```ts
+ * const handler = ({data}: PgBossJob<string>, signal: AbortSignal): Promise<string> => load(data, {signal})
+ * ```
+ */
 export interface PgBossJob<D> extends TakenJob<D> {
   /** pg-boss's own: `job.retryCount`, `job.expireInSeconds` and so on. */
   readonly job: Job<D>
