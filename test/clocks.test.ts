@@ -46,7 +46,9 @@ for (const [which, apis] of Object.entries(mocked)) {
       mock.timers.tick(1)
       await run
       const stuck = concurrent([never])
+      const started = new Promise((resolve) => stuck.on('start', resolve))
       const ended = stuck.run().catch((error) => console.log(error.message))
+      await started
       const stopped = stuck.stop({timeout: 5000})
       mock.timers.tick(5000)
       await Promise.all([ended, stopped])
