@@ -3,6 +3,7 @@ import {describe} from './errors.js'
 import {availableCores} from './platform/runtime.js'
 import {isThenable} from './task.js'
 import type {
+  BatchOptions,
   Budget,
   Governor,
   PushOptions,
@@ -160,6 +161,18 @@ export function checkLimit(limit: number): number {
 /** How many results may wait where that is not given. */
 export function highWaterMarkFor(limit: number): number {
   return limit === Infinity ? defaultLimit() : limit
+}
+
+/** The arguments of `batches`. */
+export function resolveBatches(max: number, options: BatchOptions = {}): {most: number; maxWait: number} {
+  checkObject('options', options)
+  checkNames(options, ['maxWait'])
+  const {maxWait = 0} = options
+  const expected = `a number of milliseconds from 0 to ${longestDelay}`
+  return {
+    most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value, 1)),
+    maxWait: checkNumber('maxWait', maxWait, expected, (ms) => ms >= 0 && ms <= longestDelay),
+  }
 }
 
 /** A queue's options with every default filled in. */

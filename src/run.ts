@@ -12,12 +12,25 @@ import {delayOf, leastWaiting, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
-import type {Permit, PermitOutcome, RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
+import {type Channels, traceCall, traceEnd, traceError, tracing} from './tracing.js'
+import type {
+  Permit,
+  PermitOutcome,
+  RunnerEvents,
+  RunnerState,
+  RunnerStats,
+  Source,
+  Task,
+  TaskContext,
+  TaskTrace,
+} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
 export interface Hooks<T> {
   /** Whether it overrides `emit`, and so is to be called for each event. */
   readonly hearsEmit: boolean
+  /** Whether its tasks are published to subscribers. */
+  readonly isTraced: boolean
   readonly ready: ((signal: AbortSignal) => PromiseLike<void> | void) | undefined
   // As a method, whose parameters are compared in both directions: else a runner would be invariant in T.
   readonly execute: {call(task: Task<T>, context: TaskContext): T | PromiseLike<T>}['call'] | undefined
@@ -70,6 +83,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #candidate: Candidate | undefined
   /** No attempt starts any more: `stop()` was called, or the run has ended. */
   #isStopped = false
+  #tracing: Channels | undefined
   /** The async context in which the run began. */
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
@@ -142,6 +156,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
     return result
+  }
+
+  /** Takes up to `most` results that are ready. */
+  takeReady(most: number): Array<Awaited<T> | ConcurrentError> {
+    if (!this.#hasIterated) return []
+    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    const taken = this.#results.takeReady(most)
+    if (this.#mayStart && taken.length > 0) this.#look()
+    return taken
   }
 
   /** A loop begins. One over a run whose results are gone hears so, and does not seem to be empty. */
@@ -287,13 +310,14 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #begin(): void {
     if (!this.#lifecycle.begin(this.#options.signal)) return
-    const {ready, execute, hearsEmit} = this.#host.hooks()
+    const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
     this.#ready = ready
     this.#execute = execute
     this.#scope = captureScope(Promise.resolve())
     this.#update()
     this.#reader.open(() => this.#lifecycle.signal)
+    if (isTraced) this.#tracing = tracing()
     this.#hasItems = this.#reader.mapper !== undefined || this.#reader.isQueue
     this.#isPlain =
       execute === undefined &&
@@ -418,7 +442,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
-      outcome = this.#isPlain && typeof item === 'function' ? item(context) : this.#call(item, context, slot)
+      if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers) slot.trace = this.#traceOf(item, context)
+      const isPlain = this.#isPlain && typeof item === 'function' && slot.trace === undefined
+      outcome = isPlain ? (item as (context: TaskContext) => unknown)(context) : this.#call(item, context, slot)
     } catch (error) {
       outcome = Promise.reject(error)
     }
@@ -433,6 +459,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#started++
     const {start} = this.audience
     if (start !== undefined) for (const listener of start) listener(context)
+  }
+
+  #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
+    const {priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
+    return {index, attempt, group: undefined, priority, queuedAt, startedAt: performance.now()}
   }
 
   /** What a task is about: the item that is mapped, or that was pushed with a task. */
@@ -456,12 +487,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
+    const {queued, trace} = slot
     if (execute !== undefined) {
       handleRejection(item) // the hook may throw before it has looked at a promise
-      return execute(this.#toTask(item, slot), context)
+      const task = this.#toTask(item, slot)
+      return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
     }
-    if (slot.queued !== undefined) return slot.queued.call(context)
-    const call = this.#reader.mapper ?? callTask
+    const plainCall = this.#reader.mapper ?? callTask
+    const call = trace === undefined ? plainCall : traced(trace, plainCall)
+    if (queued !== undefined) return queued.call(context, call)
     return isEnterWithContained && this.#scope !== undefined
       ? this.#scope.runInAsyncScope(call, undefined, item, context)
       : call(item, context)
@@ -744,6 +778,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {context, queued} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
+    if (slot.trace !== undefined) traceError(slot.trace, reason)
     if (slot.permit !== undefined)
       this.#releasePermit(slot, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
     const isTriedAgain = this.#retries !== undefined && this.#tryAgain(slot, context, reason)
@@ -759,6 +794,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
+    if (slot.trace !== undefined) endTrace(slot)
     slot.queued = undefined
     if (this.#retries !== undefined) this.#releaseAttempt(slot)
     this.#slots.release(slot)
@@ -809,6 +845,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const isReleased = this.#options.releaseOnTimeout
     slot.hasTimedOut = true
     slot.isLate = !isReleased
+    if (slot.trace !== undefined) endTrace(slot, reason)
     context.abort(reason)
     const isTriedAgain = this.#tryAgain(slot, context, reason)
     if (!isTriedAgain) this.#failEarly(slot, reason)
@@ -830,6 +867,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {context, queued} = slot
     if (context === undefined) return
     slot.line?.remove(slot)
+    if (slot.trace !== undefined) endTrace(slot, reason)
     slot.isLate = true // its outcome is this one, whatever it still does
     context.abort(reason)
     queued?.rejected(reason)
@@ -1051,6 +1089,24 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
 function fillRun(run: Run<unknown>): void {
   run.fill()
+}
+
+const notQueued = {priority: undefined, queuedAt: undefined}
+
+function traced(
+  trace: TaskTrace,
+  call: (task: unknown, context: TaskContext) => unknown,
+): (task: unknown, context: TaskContext) => unknown {
+  return (task, context) => traceCall(trace, call, task, context)
+}
+
+/** The outcome of an attempt is told; `error` is its failure, unless that was told already. */
+function endTrace(slot: Slot, error?: unknown): void {
+  const {trace} = slot
+  slot.trace = undefined
+  if (trace === undefined) return
+  if (error !== undefined) traceError(trace, error)
+  traceEnd(trace)
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

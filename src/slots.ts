@@ -1,7 +1,7 @@
 /** Counts the slots that running tasks take. A slot tells the run how its task has settled. */
 import type {Context} from './context.js'
 import type {QueuedTask} from './task.js'
-import type {Permit} from './types.js'
+import type {Permit, TaskTrace} from './types.js'
 
 /** Told when the task in a slot settles. */
 export interface SlotHost {
@@ -29,6 +29,8 @@ export class Slot {
   /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
   item: unknown
   retry: {isRunning: boolean} | undefined
+  /** What subscribers to the attempt get. */
+  trace: TaskTrace | undefined
   /** What the governor gave for the attempt. */
   permit: Permit | undefined
   /** The slot was given up while its task went on, and is never used again. */

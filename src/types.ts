@@ -284,6 +284,19 @@ export interface WaitingTask {
 }
 
 /**
+ * How `batches` gathers results.
+ *
+ * @example
+ * ```ts
+ * for await (const bodies of runner.batches(100, {maxWait: 50})) console.log(bodies.length)
+ * ```
+ */
+export interface BatchOptions {
+  /** Milliseconds from 0 to 2147483647 for which a batch waits for more results after its first one. Default: 0. */
+  readonly maxWait?: number | undefined
+}
+
+/**
  * How `stop` behaves.
  *
  * @example
@@ -514,4 +527,29 @@ export interface Budget {
   enter?(): void
   /** Called when an attempt that was entered does not run any more; before the `take` for its retry. */
   leave?(): void
+}
+
+/**
+ * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events.
+ *
+ * @example
+ * ```ts
+ * const took = ({startedAt}: TaskTrace): number => performance.now() - startedAt
+ * ```
+ */
+export interface TaskTrace {
+  /** The task's place in its source, counted from 0. */
+  readonly index: number
+  /** Which attempt this is, counted from 1. */
+  readonly attempt: number
+  /** The group of a push, if it has one. */
+  readonly group: unknown
+  /** The priority of a push; `undefined` where the source is no TaskQueue. */
+  readonly priority: number | undefined
+  /** When the task was pushed, in `performance.now()` milliseconds; `undefined` where the source is no TaskQueue. */
+  readonly queuedAt: number | undefined
+  /** When the attempt began, in `performance.now()` milliseconds. */
+  readonly startedAt: number
+  /** Why the attempt failed, from its `error` event on: the raw value. */
+  error?: unknown
 }

@@ -4,12 +4,24 @@ interface AsyncHooks {
   readonly AsyncResource?: new (type: string) => AsyncScope & {readonly [key: symbol]: unknown}
 }
 
+/** A channel of Node's diagnostics. */
+export interface Channel {
+  readonly hasSubscribers: boolean
+  publish(message: unknown): void
+  runStores?<A extends unknown[], R>(message: unknown, call: (...args: A) => R, thisArgument: undefined, ...args: A): R
+}
+
+interface DiagnosticsChannel {
+  channel(name: string): Channel
+}
+
 interface Runtime {
   readonly navigator?: {readonly hardwareConcurrency?: number}
   readonly process?: {
     readonly versions?: {readonly node?: string}
     getBuiltinModule?(id: 'node:os'): {availableParallelism?(): number} | undefined
     getBuiltinModule?(id: 'node:async_hooks'): AsyncHooks | undefined
+    getBuiltinModule?(id: 'node:diagnostics_channel'): DiagnosticsChannel | undefined
     getBuiltinModule?(id: 'node:timers'): Pick<Runtime, 'setImmediate'> | undefined
   }
   readonly setImmediate?: (callback: () => void) => unknown
@@ -86,6 +98,11 @@ function isEmpty(scope: AsyncScope & {readonly [key: symbol]: unknown}, key: sym
  * Node 24 it changes the scope itself.
  */
 export const isEnterWithContained: boolean = Number.parseInt(runtime.process?.versions?.node ?? '0', 10) >= 24
+
+/** The module `node:diagnostics_channel`, or `undefined` where the runtime has none. */
+export function diagnosticsChannel(): DiagnosticsChannel | undefined {
+  return runtime.process?.getBuiltinModule?.('node:diagnostics_channel')
+}
 
 /** How many tasks the machine runs in parallel, or 1 where the runtime does not say. */
 export function availableCores(): number {
