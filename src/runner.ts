@@ -74,7 +74,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   constructor(source: Source<T>, options?: RunnerOptions<Yields>) {
     const resolved = resolveOptions(options)
     this.#yieldsExceptions = resolved.yieldExceptions
-    this.#run = new Run<T>(source, resolved, this.#host())
+    this.#run = new Run<T>(source, resolved, this.#host(), options?.limit)
   }
 
   /**

@@ -40,7 +40,9 @@ for (const [which, apis] of Object.entries(mocked)) {
       (src) => `${mocking(src)}
       const never = () => new Promise(() => {})
       const slow = concurrent([never], {timeout: 1000})
+      const begun = new Promise((resolve) => slow.on('start', resolve))
       const run = slow.run().catch((error) => console.log(error.message))
+      await begun
       mock.timers.tick(999)
       console.log(slow.stats.failed)
       mock.timers.tick(1)
