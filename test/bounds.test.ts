@@ -385,7 +385,7 @@ test('a listener on a task’s signal that throws ends no run, and every task is
     })
     const runner = concurrent([task, task], {limit: 2})
     const run = runner.run().catch((error) => console.log(error))
-    await null
+    while (runner.stats.started < 2) await new Promise((resolve) => setImmediate(resolve))
     runner.abort('enough')
     await run
     await runner.drained

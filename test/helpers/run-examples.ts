@@ -4,7 +4,7 @@
  */
 import {EventEmitter, on} from 'node:events'
 import {createReadStream} from 'node:fs'
-import {stat} from 'node:fs/promises'
+import {stat, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {setTimeout as sleep} from 'node:timers/promises'
@@ -75,7 +75,7 @@ function assume(): void {
     sleep,
     on,
     stat: (path: string) => work(path).then(() => stat(path)),
-    createReadStream: (_: string, options?: object) => createReadStream(join(process.cwd(), files[0] ?? ''), options),
+    createReadStream: (_: string, options?: object) => createReadStream('lines.txt', options),
     createInterface,
   }
   for (const [name, value] of Object.entries(values))
@@ -110,6 +110,7 @@ const isExpected = (error: unknown): boolean =>
   ending !== 'none' &&
   (error === stop || error === failure || error instanceof ConcurrentError || (error as Error).cause === stop)
 
+await writeFile('lines.txt', 'line\n'.repeat(100_000)) // long enough to be left in the middle
 for (const file of files) {
   place = file
   assume()
