@@ -128,11 +128,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Something has changed while user code was called, so that `#fill` must look again. */
   #hasChanged = false
 
-  constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>) {
+  /** @param givenLimit The limit that the caller has given, if one was given. */
+  constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>, givenLimit?: number) {
     const {limit, highWaterMark, ordered, retry} = options
     this.#host = host
     this.#options = options
-    this.#reader = new SourceReader(source, this)
+    this.#reader = new SourceReader(source, this, givenLimit)
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
     if (retry !== undefined) this.#retries = new Retries(() => this.#look())

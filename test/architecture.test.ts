@@ -100,7 +100,7 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'source.ts': ['errors.ts', 'fifo.ts', 'iterable.ts', 'mapped.ts', 'task.ts', 'types.ts'],
   'queue/priority-queue.ts': ['fifo.ts'],
   'platform/runtime.ts': [],
-  'platform/shared-listener.ts': [],
+  'platform/shared-listener.ts': ['platform/runtime.ts'],
 }
 
 for (const [name, allowed] of Object.entries(leaves))

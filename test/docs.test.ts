@@ -5,7 +5,16 @@ import {join} from 'node:path'
 import {promisify} from 'node:util'
 import test from 'ava'
 import {entries} from '../.config/entries.js'
-import {assumed, compile, docExamples, removeFolder, root, snippetFolder} from './helpers/snippets.js'
+import {
+  assumed,
+  compile,
+  docExamples,
+  exporting,
+  removeFolder,
+  root,
+  runExamples,
+  snippetFolder,
+} from './helpers/snippets.js'
 
 /** What an editor can show of a file of declarations. */
 interface Declared {
@@ -149,3 +158,15 @@ test('the examples of doc comments compile', async (t) => {
   t.teardown(() => removeFolder(folder))
   t.is(await compile(folder), '')
 })
+
+for (const ending of ['none', 'break', 'abort', 'a failing task'])
+  test(`every example of the core's doc comments runs, its runners being left by: ${ending}`, async (t) => {
+    const all = await docExamples()
+    const examples = all.filter(({place}) => /^src\/(?:[\w-]+|queue\/[\w-]+)\.ts/.test(place)).map(exporting)
+    t.true(examples.length > 50)
+    const folder = await snippetFolder(examples, assumed)
+    t.teardown(() => removeFolder(folder))
+    const {status, stdout, stderr} = await runExamples(folder, examples, ending)
+    t.is(`${stdout}${stderr}`, `ran ${examples.length}\n`)
+    t.is(status, 0)
+  })

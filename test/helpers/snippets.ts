@@ -1,6 +1,6 @@
 /** The code that the documentation shows: the README's snippets and the examples of doc comments. */
 import {execFile} from 'node:child_process'
-import {mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile} from 'node:fs/promises'
+import {copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -172,6 +172,22 @@ export async function compile(folder: string): Promise<string> {
 export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
   const standIn = new URL('fetch.ts', import.meta.url).href
   return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
+}
+
+/** Runs examples of the core one after the other, each runner of theirs ended in the given way; what was printed. */
+export async function runExamples(folder: string, examples: readonly Snippet[], ending: string): Promise<Ended> {
+  const program = join(folder, 'run-examples.ts')
+  await copyFile(new URL('run-examples.ts', import.meta.url), program)
+  return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder)
+}
+
+/** An example that gives what it makes to whoever imports it. */
+export function exporting({place, code}: Snippet): Snippet {
+  const given = {items: 'items', source: 'source', tasks: 'tasks as source', named: 'named as made'}
+  const exported = Object.entries(given)
+    .filter(([name]) => new RegExp(`(?:^|; )(?:const|async function\\*) ${name}\\b`, 'm').test(code))
+    .map(([, text]) => text)
+  return {place, code: `${code}\nexport {${exported.join(', ')}}`}
 }
 
 /**
