@@ -125,7 +125,20 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   // For the runner that took it
 
   call(context: Context): unknown {
-    return this.state === 'taken' && this.#host.called(this) ? this.#call(context) : this.#outcomeLater()
+    if (this.state === 'taken') this.#host.called(this)
+    return this.state === 'called' ? this.#call(context) : this.#outcomeLater()
+  }
+
+  refuse(reason: unknown): void {
+    this.#host.withdrawn(this, reason)
+  }
+
+  get isRepeatable(): boolean {
+    return this.state === 'called' && typeof this.#task === 'function'
+  }
+
+  get hasSignal(): boolean {
+    return this.#attached?.signal !== undefined
   }
 
   toFunction(): (context: TaskContext) => unknown {
@@ -158,7 +171,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     const attached = this.#attached
     if (attached === undefined) return runInEmptyScope(callTask, this.#task, context)
     if (context instanceof Context && (attached.signal !== undefined || context instanceof LinkedContext)) {
-      ;(attached.contexts ??= new Set()).add(context)
+      const contexts = (attached.contexts ??= new Set())
+      for (const other of contexts) if (other.attempt < context.attempt) forget(contexts, other)
+      contexts.add(context)
       if (attached.signal?.aborted) context.abort(attached.signal.reason)
     }
     return attached.scope === undefined
@@ -232,6 +247,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     this.#host.settled()
     return true
   }
+}
+
+/** An earlier attempt is over. */
+function forget(contexts: Set<Context>, context: Context): void {
+  contexts.delete(context)
+  if (context instanceof LinkedContext) context.unlink()
 }
 
 function callTask(task: Task<unknown>, context: TaskContext): unknown {
