@@ -862,22 +862,24 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (context === undefined || slot.isLate) return
     const isReleased = this.#options.releaseOnTimeout
     const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
-    const failed: FailedAttempt = {item, queued, context, error, hasTimedOut: true}
-    slot.isLate = slot.hasTimedOut = true // whatever the attempt still does is heard no more
+    const hasTimedOut = context.aborted === undefined // else it was told to give up before
+    const failed: FailedAttempt = {item, queued, context, error, hasTimedOut}
+    slot.isLate = true // whatever the attempt still does is heard no more
+    slot.hasTimedOut = hasTimedOut
     context.abort(error)
     if (isReleased) {
-      this.#releasePermit(slot, {status: 'failed', error})
+      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
       if (this.#retries !== undefined) this.#leaveAttempt(slot)
+      this.#slots.abandon(slot)
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
-    if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
-    if (isReleased) {
-      this.#slots.abandon(slot)
-      if (!isTriedAgain) {
+    if (!isTriedAgain) {
+      this.#toldEarly(slot, context, failed.error)
+      if (isReleased) {
         queued?.released()
         this.#lifecycle.leave()
-      }
-    } else if (!isTriedAgain) this.#lifecycle.toldEarly()
+      } else this.#lifecycle.toldEarly()
+    }
     this.#look() // an error that was yielded may have let other results through
   }
 
