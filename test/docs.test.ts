@@ -67,6 +67,11 @@ function isOfAnother(name: string, declarations: string): boolean {
   return names.some((one) => one === name || one === `type ${name}` || one.endsWith(` as ${name}`))
 }
 
+/** Whether a name is that of a class, a function or a constant, and not of a type alone. */
+function isValue(name: string, declarations: string): boolean {
+  return new RegExp(`^declare (?:class|function|const) ${name}\\b`, 'm').test(declarations)
+}
+
 /** The names that are visible: what is exported, and the classes that exported ones inherit from. */
 function visibleNames(declarations: string): string[] {
   const exported = exportsOf(declarations)
@@ -96,6 +101,8 @@ test('every export and public member that the package declares has a doc comment
     t.deepEqual(
       exportsOf(declarations)
         .filter((own) => !isOfAnother(own, declarations))
+        // The types of an engine are shown whole in its README and in examples/engine.ts.
+        .filter((own) => name !== 'aio-tasks/remote' || isValue(own, declarations))
         .filter((own) => !all.find((one) => one.name === own)?.comment?.includes('@example')),
       [],
       `every export of ${name} has an example`,

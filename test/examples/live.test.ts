@@ -12,7 +12,7 @@ const hasScript = spawnSync('script', ['--version']).error === undefined
 class ByHand extends EventEmitter implements Observed {
   limit = 2
   running: TaskContext[] = []
-  stats: RunnerStats = {started: 0, succeeded: 0, failed: 0, running: 0, waiting: 0}
+  stats: RunnerStats = {started: 0, succeeded: 0, failed: 0, running: 0, waiting: 0, retrying: 0}
 }
 
 const contextOf = (index: number, item: string, attempt = 1): TaskContext => ({
