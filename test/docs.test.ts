@@ -112,7 +112,6 @@ test('every export and public member that the package declares has a doc comment
   for (const name of [
     'ConcurrentRunner.next',
     'ConcurrentRunner.ready',
-    'Emitter.on',
     'TaskQueue.[Symbol.asyncIterator]',
     'concurrent',
     'RunnerOptions.limit',

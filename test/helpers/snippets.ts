@@ -95,7 +95,7 @@ export async function docExamples(): Promise<Snippet[]> {
   )
   const heads: Readonly<Record<string, string>> = {
     governors: `import {${names.join(', ')}} from 'aio-tasks/governors'; `,
-    remote: `import {Batch, ${sources}} from 'aio-tasks/remote'; `,
+    remote: `import {Batch, ${sources}, type RemoteJobErrorDetails} from 'aio-tasks/remote'; `,
     bullmq: `import {${sources}, ${shared}, type JobHandler, type RemoteWorkerOptions, type WorkerTasks} from 'aio-tasks/bullmq'; `,
     'pg-boss': `import {${sources}, ${shared}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
   }
