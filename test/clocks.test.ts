@@ -75,10 +75,10 @@ for (const [which, apis] of Object.entries(mocked)) {
 
 // Another realm, as Jest gives each file of tests: its own Object, Error, Promise and Array
 
-const realm = <V>(code: string): V => runInNewContext(code, {AbortController, setTimeout}) as V
+const realm = (code: string): unknown => runInNewContext(code, {AbortController, setTimeout})
 
 test('an error of another realm is named with its message, and is the cause itself', async (t) => {
-  const failure = realm<Error>(`new TypeError('from elsewhere')`)
+  const failure = realm(`new TypeError('from elsewhere')`) as Error
   t.false(failure instanceof Error)
   const error = instance(await caught(concurrent([() => Promise.reject(failure)]).run()), ConcurrentExecutionError)
   t.is(error.message, 'Task 0 failed: TypeError: from elsewhere')
@@ -94,13 +94,13 @@ test('arrays, sets, generators and async generators of another realm are sources
     '(async function* () { yield () => 1; yield async () => 2 })()',
     '(function* () { yield () => 1; yield async () => 2 })',
   ])
-    t.deepEqual(await concurrent<number>(realm<Array<Task<number>>>(code), {ordered: true}).toArray(), [1, 2], code)
+    t.deepEqual(await concurrent<number>(realm(code) as Array<Task<number>>, {ordered: true}).toArray(), [1, 2], code)
 })
 
 test('options of another realm are taken, and wrong ones refused', async (t) => {
-  const options = realm<RunnerOptions<false>>('({limit: 1, ordered: true, signal: new AbortController().signal})')
+  const options = realm('({limit: 1, ordered: true, signal: new AbortController().signal})') as RunnerOptions<false>
   t.deepEqual(await concurrent([() => 1], options).toArray(), [1])
-  t.throws(() => concurrent([], realm<RunnerOptions<false>>('({concurrency: 1})')), {message: /did you mean limit\?/})
+  t.throws(() => concurrent([], realm('({concurrency: 1})') as RunnerOptions<false>), {message: /did you mean limit\?/})
 })
 
 test('a rejected promise of another realm in an array is no unhandled rejection', async (t) => {
@@ -117,7 +117,7 @@ test('a rejected promise of another realm in an array is no unhandled rejection'
 })
 
 test('an AbortError of another realm is silent after the end', async (t) => {
-  const abortError = realm<Error>(`Object.assign(new Error('stopped'), {name: 'AbortError'})`)
+  const abortError = realm(`Object.assign(new Error('stopped'), {name: 'AbortError'})`) as Error
   const errors: ConcurrentError[] = []
   const runner = concurrent<number>({
     [Symbol.asyncIterator]: () => ({

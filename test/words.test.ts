@@ -85,7 +85,10 @@ test('running is what runs now, in a list of its own that is read once and stays
   t.is(before[0], tasks[0].context)
   tasks[0].resolve('')
   await turn()
-  t.deepEqual([...runner.running].map(({index}) => index).toSorted(), [1, 2])
+  t.deepEqual(
+    [...runner.running].map(({index}) => index).toSorted((a, b) => a - b),
+    [1, 2],
+  )
   tasks[1].resolve('')
   tasks[2].resolve('')
   await results

@@ -9,6 +9,7 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {pathToFileURL} from 'node:url'
+import {inspect} from 'node:util'
 import {ConcurrentError, ConcurrentRunner, type Items, type Source, TaskQueue} from 'aio-tasks'
 
 const [ending = '', ...files] = process.argv.slice(2)
@@ -18,7 +19,7 @@ const failure = new Error('the task fails')
 
 let place = ''
 const problem = (what: string, error?: unknown): void => {
-  process.stdout.write(`${place} ${what} ${error instanceof Error ? error.stack : String(error ?? '')}\n`)
+  process.stdout.write(`${place} ${what} ${error instanceof Error ? error.stack : inspect(error)}\n`)
 }
 process.on('unhandledRejection', (error) => problem('leaves a rejection unhandled:', error))
 process.on('uncaughtException', (error) => problem('throws where nobody catches:', error))
