@@ -80,14 +80,19 @@ export async function docExamples(): Promise<Snippet[]> {
 
   const remote = `${own}import {RemoteJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'; `
 
+  const policies = await readFile(join(root, 'src/governors/index.ts'), 'utf8')
+  const names = [...policies.matchAll(/^export (type )?\{(.+)\} from/gm)].flatMap(([, type = '', list = '']) =>
+    list.split(', ').map((name) => (name.startsWith('type ') ? name : type + name)),
+  )
+  const governing = `${own}import {${names.join(', ')}} from 'aio-tasks/governors'; `
+
   const all = await readdir(join(root, 'src'), {recursive: true})
-  const names = all.filter((name) => name.endsWith('.ts'))
   const found: Snippet[] = []
-  for (const name of names) {
+  for (const name of all.filter((file) => file.endsWith('.ts'))) {
     const text = await readFile(join(root, 'src', name), 'utf8')
     const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
     const examples = blocks(`src/${name}`, comments.replaceAll(/^\s*\* ?/gm, ''))
-    const head = name.startsWith('bullmq/') ? remote : own
+    const head = name.startsWith('bullmq/') ? remote : name.startsWith('governors/') ? governing : own
     found.push(...examples.map(({place, code}) => ({place, code: head + code})))
   }
   return found
@@ -109,7 +114,11 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'aio-tasks-snippets-')))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = {
-    paths: {'aio-tasks': [join(root, 'src/index.ts')], 'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')]},
+    paths: {
+      'aio-tasks': [join(root, 'src/index.ts')],
+      'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')],
+      'aio-tasks/governors': [join(root, 'src/governors/index.ts')],
+    },
     noEmit: true,
     isolatedDeclarations: false,
     declaration: false,

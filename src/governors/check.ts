@@ -1,0 +1,82 @@
+/** Checks what the caller gave, and says in an error which option was wrong, what was expected and what came. */
+import type {Request} from './governor.js'
+
+/** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
+export const longestDelay: number = 2 ** 31 - 1
+
+export function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
+  if (!fits(value)) throw new RangeError(`${name} must be ${expected}; got ${describe(value)}`)
+  return value
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function; got ${describe(value)}`)
+}
+
+/** Throws a `TypeError` if these are no options, or if one that is set does not exist. */
+export function checkOptions(options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new TypeError(`options must be an object; got ${describe(options)}`)
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined && !known.includes(name))
+      throw new TypeError(`There is no option ${name}; did you mean ${nearest(name, known)}?`)
+}
+
+/** How much a request asks for. */
+export function costOf(request: Request | undefined): number {
+  const cost = request?.cost
+  return cost === undefined ? 1 : checkCost(cost)
+}
+
+/** The cost, if it can be counted. Called for each request, so the good case comes first. */
+export function checkCost(cost: number): number {
+  if (typeof cost === 'number' && cost >= 0 && cost < Infinity) return cost
+  return checkNumber('cost', cost, 'a finite number ≥ 0', () => false)
+}
+
+export function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1
+}
+
+/** What a value is, in a few words for a message. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? `an array of length ${value.length}` : `an object of class ${className(value)}`
+}
+
+function className(value: object): string {
+  try {
+    return value.constructor?.name ?? 'null'
+  } catch {
+    return 'that cannot be described'
+  }
+}
+
+/** The known name that takes the fewest changes of a letter to reach. */
+function nearest(name: string, known: readonly string[]): string {
+  let best = ''
+  let fewest = Infinity
+  for (const candidate of known) {
+    const changes = distance(name.toLowerCase(), candidate.toLowerCase())
+    if (changes < fewest) [best, fewest] = [candidate, changes]
+  }
+  return best
+}
+
+/** The Levenshtein distance, one row at a time. */
+function distance(from: string, to: string): number {
+  let row = Array.from({length: to.length + 1}, (_, index) => index)
+  for (let index = 0; index < from.length; index++) {
+    const next = [index + 1]
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (row[column - 1] ?? 0) + (from[index] === to[column - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
+}

@@ -1,0 +1,106 @@
+/** The line of those who wait for a permit: first come, first served, and whoever gives up leaves no trace. */
+import {onAbort} from './shared-listener.js'
+
+/** One who waits. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
+export interface Waiter<A, P> {
+  readonly ask: A
+  readonly resolve: (permit: P) => void
+  readonly reject: (reason: unknown) => void
+  previous: Waiter<A, P> | undefined
+  next: Waiter<A, P> | undefined
+  /** Takes back the listener on the waiter's signal, if it has one. */
+  unlisten: (() => void) | undefined
+}
+
+export class Line<A, P> {
+  readonly #take: (ask: A) => P | undefined
+  readonly #changed: () => void
+  #first: Waiter<A, P> | undefined
+  #last: Waiter<A, P> | undefined
+  /** Set while waiters are being served: what is given back meanwhile starts no second loop. */
+  #isServing = false
+
+  /**
+   * @param take Gives a permit for what the first waiter asks, or `undefined` if there is none now.
+   * @param changed Called when there is another first waiter or none, and when the first was asked for in vain.
+   */
+  constructor(take: (ask: A) => P | undefined, changed: () => void = nothing) {
+    this.#take = take
+    this.#changed = changed
+  }
+
+  get first(): Waiter<A, P> | undefined {
+    return this.#first
+  }
+
+  /** Waits for a permit that cannot be had now. */
+  wait(ask: A, signal: AbortSignal | undefined): Promise<P> {
+    return new Promise((resolve, reject) => this.#add(ask, signal, resolve, reject))
+  }
+
+  /** The same for those who must know at once. `resolve` and `reject` may be called before this returns. */
+  join(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
+    if (signal?.aborted) return reject(signal.reason)
+    this.#add(ask, signal, resolve, reject)
+    this.serve()
+  }
+
+  #add(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
+    const waiter: Waiter<A, P> = {ask, resolve, reject, previous: this.#last, next: undefined, unlisten: undefined}
+    if (signal) waiter.unlisten = onAbort(signal, () => this.fail(waiter, signal.reason))
+    if (this.#last) this.#last.next = waiter
+    else this.#first = waiter
+    this.#last = waiter
+    if (waiter.previous === undefined && !this.#isServing) this.#changed()
+  }
+
+  /** Serves as many as can be served now. To be called when there may be more to give. */
+  serve(): void {
+    // A permit that a waiter gives back at once is there for the next one: the loop that has offered it goes on.
+    if (this.#first === undefined || this.#isServing) return
+    this.#isServing = true
+    try {
+      for (let waiter: Waiter<A, P> | undefined = this.#first; waiter; waiter = this.#first)
+        if (!this.#serveFirst(waiter)) break
+    } finally {
+      this.#isServing = false
+      this.#changed()
+    }
+  }
+
+  /** Whether the first waiter has left the line. */
+  #serveFirst(waiter: Waiter<A, P>): boolean {
+    let permit: P | undefined
+    try {
+      permit = this.#take(waiter.ask)
+    } catch (error) {
+      this.#remove(waiter)
+      waiter.reject(error)
+      return true
+    }
+    if (permit === undefined) return false
+    this.#remove(waiter)
+    waiter.resolve(permit)
+    return true
+  }
+
+  /** Takes a waiter out of the line, with the reason why it gets nothing. */
+  fail(waiter: Waiter<A, P>, reason: unknown): void {
+    const wasFirst = this.#first === waiter
+    this.#remove(waiter)
+    waiter.reject(reason)
+    if (this.#first === undefined) this.#changed()
+    else if (wasFirst) this.serve() // the next one may ask for less
+  }
+
+  #remove(waiter: Waiter<A, P>): void {
+    const {previous, next} = waiter
+    if (previous) previous.next = next
+    else this.#first = next
+    if (next) next.previous = previous
+    else this.#last = previous
+    waiter.unlisten?.()
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,139 @@
+import test from 'ava'
+import {AdaptiveLimit, all, type Governor, RateLimit, RetryBudget, Semaphore, weigh} from '../../src/governors/index.js'
+
+/** As from JavaScript, where nothing checks types. */
+const wrong = (value: unknown): never => value as never
+const onlyAcquire: Governor = {acquire: () => ({release() {}})}
+
+const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: string, message: string]> = [
+  [
+    'a capacity of 0',
+    () => new Semaphore(0),
+    'RangeError',
+    'capacity must be an integer ≥ 1, or Infinity for no limit; got 0',
+  ],
+  [
+    'a capacity that is a string',
+    () => new Semaphore(wrong('2')),
+    'TypeError',
+    'capacity must be an integer ≥ 1, or Infinity for no limit; got "2"',
+  ],
+  [
+    'a capacity that is set to NaN',
+    () => (new Semaphore(1).capacity = Number.NaN),
+    'RangeError',
+    'capacity must be an integer ≥ 1, or Infinity for no limit; got NaN',
+  ],
+  [
+    'a negative cost',
+    () => new Semaphore(1).acquire({cost: -1}),
+    'RangeError',
+    'cost must be a finite number ≥ 0; got -1',
+  ],
+  [
+    'a cost that is a string',
+    () => new Semaphore(1).tryAcquire(wrong({cost: '1'})),
+    'TypeError',
+    'cost must be a finite number ≥ 0; got "1"',
+  ],
+  ['no options', () => new RateLimit(wrong(undefined)), 'TypeError', 'options must be an object; got undefined'],
+  [
+    'an amount of 0',
+    () => new RateLimit({amount: 0, per: 1}),
+    'RangeError',
+    'amount must be a finite number > 0; got 0',
+  ],
+  [
+    'no per',
+    () => new RateLimit(wrong({amount: 1})),
+    'TypeError',
+    'per must be a finite number of milliseconds > 0; got undefined',
+  ],
+  [
+    'an unknown option',
+    () => new RateLimit(wrong({amount: 1, per: 1, mount: 2})),
+    'TypeError',
+    'There is no option mount; did you mean amount?',
+  ],
+  [
+    'a hold without end',
+    () => new RateLimit({amount: 1, per: 1}).holdFor(Infinity),
+    'RangeError',
+    'ms must be a finite number of milliseconds ≥ 0; got Infinity',
+  ],
+  [
+    'an invalid date',
+    () => new RateLimit({amount: 1, per: 1}).holdUntil(new Date('never')),
+    'RangeError',
+    'moment must be a valid Date, or a finite number of milliseconds since 1970; got NaN',
+  ],
+  [
+    'a moment that is a string',
+    () => new RateLimit({amount: 1, per: 1}).holdUntil(wrong('now')),
+    'TypeError',
+    'moment must be a valid Date, or a finite number of milliseconds since 1970; got "now"',
+  ],
+  [
+    'a max below min',
+    () => new AdaptiveLimit({min: 3, max: 2}),
+    'RangeError',
+    'max must be an integer ≥ min (3), or Infinity for no bound; got 2',
+  ],
+  [
+    'a start above max',
+    () => new AdaptiveLimit({max: 2, start: 3}),
+    'RangeError',
+    'start must be an integer from min (1) to max (2); got 3',
+  ],
+  [
+    'an isOverload that is no function',
+    () => new AdaptiveLimit(wrong({isOverload: 429})),
+    'TypeError',
+    'isOverload must be a function; got 429',
+  ],
+  [
+    'an option of another name',
+    () => new AdaptiveLimit(wrong({isOverloaded: () => true})),
+    'TypeError',
+    'There is no option isOverloaded; did you mean isOverload?',
+  ],
+  ['a negative ratio', () => new RetryBudget({ratio: -1}), 'RangeError', 'ratio must be a finite number ≥ 0; got -1'],
+  ['a min that is no integer', () => new RetryBudget({min: 0.5}), 'RangeError', 'min must be an integer ≥ 0; got 0.5'],
+  ['all of nothing', () => all(), 'TypeError', 'all must be given at least one governor; got none'],
+  [
+    'all of no governor',
+    () => all(wrong({})),
+    'TypeError',
+    'governor 1 of 1 must be a governor, an object with acquire; got an object of class Object',
+  ],
+  [
+    'one without tryAcquire before others',
+    () => all(onlyAcquire, new Semaphore(1)),
+    'TypeError',
+    'governor 1 of 2 must have tryAcquire, or come last; got an object of class Object without it',
+  ],
+  [
+    'a cost that is no number',
+    () => weigh(new Semaphore(1), wrong('1')),
+    'TypeError',
+    'cost must be a finite number ≥ 0, or a function of the context; got "1"',
+  ],
+  [
+    'weigh of nothing',
+    () => weigh(wrong(undefined), 1),
+    'TypeError',
+    'governor must be a governor, an object with acquire; got undefined',
+  ],
+]
+
+for (const [what, body, name, message] of cases)
+  test(`${what} is refused with a ${name}`, (t) => {
+    t.throws(body, {name, message})
+  })
+
+test('the same governor twice is refused, also behind another one', (t) => {
+  const semaphore = new Semaphore(1)
+  const message = 'all must be given each governor once; got an object of class Semaphore twice'
+  t.throws(() => all(semaphore, semaphore), {instanceOf: TypeError, message})
+  t.throws(() => all(all(semaphore), weigh(semaphore, 2)), {instanceOf: TypeError, message})
+})
