@@ -1,5 +1,5 @@
 /** What each part of Python's aio.tasks is here: `npx tsx examples/migrate/from-aio-tasks-in-python.ts`. */
-import {concurrent, ConcurrentExecutionError, ConcurrentRunner, inflate, type TaskFunction} from 'aio-tasks'
+import {ConcurrentExecutionError, ConcurrentRunner, concurrent, inflate, type TaskFunction} from 'aio-tasks'
 
 // async for result in concurrent((divide(n) for n in (1, 0, 2)), limit=1, yield_exceptions=True)
 const divide = async (n: number): Promise<number> => {
@@ -10,7 +10,7 @@ function* tasks(): Generator<TaskFunction<number>> {
   for (const n of [1, 0, 2]) yield () => divide(n)
 }
 for await (const result of concurrent(tasks(), {limit: 1, yieldExceptions: true}))
-  console.log(result instanceof ConcurrentExecutionError ? `${result.index}: ${result.cause}` : result)
+  console.log(result instanceof ConcurrentExecutionError ? `${result.index}: ${String(result.cause)}` : result)
 // → 6
 // → 1: RangeError: division by zero
 // → 3

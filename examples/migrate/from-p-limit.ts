@@ -9,8 +9,10 @@ function pLimit(concurrency: number) {
     queue.push(() => call(...args))
   return Object.assign(limit, {
     // In the limit's own slots: calls and mapped items together never exceed `concurrency`.
-    map: <I, R>(items: Iterable<I>, mapper: (item: I, index: number) => R | PromiseLike<R>): Promise<Array<Awaited<R>>> =>
-      Promise.all(Array.from(items, (item, index) => limit(mapper, item, index))),
+    map: <I, R>(
+      items: Iterable<I>,
+      mapper: (item: I, index: number) => R | PromiseLike<R>,
+    ): Promise<Array<Awaited<R>>> => Promise.all(Array.from(items, (item, index) => limit(mapper, item, index))),
     clearQueue: () => queue.clear(), // as with `rejectOnClear: true`
     counts: () => ({activeCount: queue.running, pendingCount: queue.size}),
     setConcurrency: (n: number) => (runner.limit = n),

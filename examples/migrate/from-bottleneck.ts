@@ -1,0 +1,58 @@
+/** What each call of Bottleneck 2 is here: `npx tsx examples/migrate/from-bottleneck.ts`. */
+import {setTimeout as sleep} from 'node:timers/promises'
+import {ConcurrentError, TaskQueue} from 'aio-tasks'
+
+const ran: string[] = []
+const note = async (name: string): Promise<string> => {
+  ran.push(name)
+  return name
+}
+
+// new Bottleneck({maxConcurrent: 1, highWater: 3, strategy: Bottleneck.strategy.OVERFLOW})
+const queue = new TaskQueue({capacity: 3})
+const runner = queue.run({limit: 1})
+runner.on('start', ({item}) => console.log('executing', item)) // limiter.on('executing', …)
+
+// limiter.schedule({priority: 9, id: 'low'}, note, 'low'): higher priorities go first here, and lower ones there
+const low = queue.push(() => note('low'), {priority: -1, item: 'low'})
+const usual = queue.push(() => note('usual'), {item: 'usual'})
+const high = queue.push(() => note('high'), {priority: 1, item: 'high'})
+// A fourth is more than may wait. It is refused; nothing that was accepted is dropped.
+const refused = queue.push(() => note('refused')).catch((error: Error) => error.name)
+console.log(await Promise.all([low, usual, high, refused]), ran.join())
+// → executing high
+// → executing usual
+// → executing low
+// → [ 'low', 'usual', 'high', 'QuotaExceededError' ] high,usual,low
+
+// limiter.wrap(note)
+const wrapped = (name: string): Promise<string> => queue.push(() => note(name), {item: name})
+console.log(await wrapped('wrapped'))
+// → executing wrapped
+// → wrapped
+
+// limiter.schedule({expiration: 20}, …): the task is told by its signal, and keeps its slot until it has settled
+const late = queue.push(({signal}) => sleep(5000, undefined, {signal}), {timeout: 20, item: 'late'})
+console.log(await late.catch((error: Error) => error.name))
+// → executing late
+// → TimeoutError
+
+// limiter.counts(); limiter.updateSettings({maxConcurrent: 4})
+await queue.onIdle()
+console.log({QUEUED: queue.size, EXECUTING: queue.running}) // → { QUEUED: 0, EXECUTING: 0 }
+runner.limit = 4
+
+// await limiter.stop({dropWaitingJobs: true})
+runner.pause()
+const dropped = queue.push(() => note('dropped')).catch((error: Error) => error.message)
+queue.clear(new Error('This limiter has been stopped'))
+await queue.shutdown()
+const tooLate = queue.push(() => note('too late')).catch((error: Error) => error.name)
+console.log(await dropped, '/', await tooLate) // → This limiter has been stopped / InvalidStateError
+
+// A failed job: limiter.on('failed', …). The runner goes on.
+const other = new TaskQueue()
+other.run({limit: 1}).on('error', (error) => console.log(error instanceof ConcurrentError, error.message))
+await other.push(() => Promise.reject(new Error('no'))).catch(() => {})
+// → true Task 0 failed: Error: no
+await other.shutdown()
