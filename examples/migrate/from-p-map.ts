@@ -26,7 +26,11 @@ for (const result of await settled.toArray())
 // → item 2: RangeError: 3 is odd
 
 // for await (const n of pMapIterable([2, 4, 6], half, {concurrency: 2, backpressure: 4})); `pMapStop` is `break`
-for await (const n of ConcurrentRunner.map([2, 4, 6], (n) => half(n), {limit: 2, ordered: true, highWaterMark: 2})) {
+for await (const n of ConcurrentRunner.map([2, 4, 6], (item) => half(item), {
+  limit: 2,
+  ordered: true,
+  highWaterMark: 2,
+})) {
   console.log(n) // → 1
   break
 }
