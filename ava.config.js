@@ -1,5 +1,5 @@
 export default {
-  files: ['test/**/*.test.ts', '!test/bullmq/**'], // that folder needs a Redis: npm run test:bullmq
+  files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:bullmq, test:pg-boss
   extensions: {ts: 'module'},
   nodeArguments: ['--import=tsx'],
   workerThreads: false,

@@ -1,7 +1,11 @@
 /** Times tasks out. All tasks with the same timeout stand in one line, in the order of their deadlines, with one timer. */
-import {nextTurn} from './platform/runtime.js'
+
 import {turnTime} from './event-loop.js'
+import {nextTurn} from './platform/runtime.js'
 import type {Slot} from './slots.js'
+
+/** A timer that fires so many milliseconds late has waited for a blocked event loop. */
+const tolerance = 50
 
 export class Deadlines {
   readonly #host: (slot: Slot, timeout: number) => void
@@ -56,6 +60,8 @@ export class Line {
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The deadline that the timer is for. What the timer says counts, even if the clock says less. */
   #due = 0
+  /** The timer was late, and tasks have been given that time again. */
+  #isLenient = false
   #isHolding = true
   /** An empty line is looked at again after a turn of the event loop: a timer for each task would cost more. */
   #isChecking = false
@@ -106,6 +112,14 @@ export class Line {
 
   readonly #fired = (): void => {
     this.#timer = undefined
+    const late = performance.now() - this.#due
+    if (late > tolerance && !this.#isLenient) {
+      // The event loop was blocked. A task that started after the block has a deadline from before it.
+      this.#isLenient = true
+      this.#arm(this.#due, Math.min(late, this.timeout))
+      return
+    }
+    this.#isLenient = false
     const now = Math.max(performance.now(), this.#due)
     const last = this.#last // a task that starts meanwhile has its time before it
     for (let slot = this.#first; slot !== undefined && slot.deadline <= now; slot = this.#first) {

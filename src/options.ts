@@ -2,7 +2,19 @@
 import {describe} from './errors.js'
 import {availableCores} from './platform/runtime.js'
 import {isThenable} from './task.js'
-import type {PushOptions, QueueOptions, QueueRunOptions, RoomOptions, RunnerOptions, StopOptions} from './types.js'
+import type {
+  BatchOptions,
+  Budget,
+  Governor,
+  PushOptions,
+  QueueOptions,
+  QueueRunOptions,
+  RetryFailure,
+  RetryOptions,
+  RoomOptions,
+  RunnerOptions,
+  StopOptions,
+} from './types.js'
 
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
@@ -18,6 +30,18 @@ export interface ResolvedOptions {
   readonly timeout: number | undefined
   readonly releaseOnTimeout: boolean
   readonly signal: AbortSignal | undefined
+  readonly governor: Governor | undefined
+  readonly retry: RetryPolicy | undefined
+}
+
+/** The `retry` option with every default filled in. */
+export interface RetryPolicy {
+  readonly attempts: number
+  readonly delay: number | ((failure: RetryFailure) => number | undefined) | undefined
+  readonly when: ((failure: RetryFailure) => boolean) | undefined
+  readonly budget: Budget | undefined
+  /** `undefined`: the larger of the limit and 100. */
+  readonly waiting: number | undefined
 }
 
 /**
@@ -35,7 +59,17 @@ export function defaultLimit(): number {
 }
 
 /** The options of a runner. */
-const runnerOptions = ['limit', 'yieldExceptions', 'ordered', 'highWaterMark', 'timeout', 'releaseOnTimeout', 'signal']
+const runnerOptions = [
+  'limit',
+  'yieldExceptions',
+  'ordered',
+  'highWaterMark',
+  'timeout',
+  'releaseOnTimeout',
+  'signal',
+  'governor',
+  'retry',
+]
 
 /** What other libraries call an option, by what it is called here. */
 const synonyms: Readonly<Record<string, string>> = {
@@ -55,15 +89,45 @@ const synonyms: Readonly<Record<string, string>> = {
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkObject('options', options)
   checkNames(options, runnerOptions)
+  const governor = checkGovernor(options.governor)
+  const usualLimit = governor === undefined ? defaultLimit() : Infinity
   return {
-    limit: options.limit === undefined ? defaultLimit() : checkLimit(options.limit),
+    limit: options.limit === undefined ? usualLimit : checkLimit(options.limit),
     yieldExceptions: checkBoolean('yieldExceptions', options.yieldExceptions),
     ordered: checkBoolean('ordered', options.ordered),
     highWaterMark: options.highWaterMark === undefined ? undefined : checkHighWaterMark(options.highWaterMark),
     timeout: checkTimeout(options.timeout),
     releaseOnTimeout: checkBoolean('releaseOnTimeout', options.releaseOnTimeout),
     signal: checkSignal('signal', options.signal),
+    governor,
+    retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
   }
+}
+
+function checkGovernor(governor: Governor | undefined): Governor | undefined {
+  if (governor !== undefined && typeof (governor as Partial<Governor> | null)?.acquire !== 'function')
+    throw new TypeError(`governor must be an object with a method acquire; got ${describe(governor)}`)
+  return governor
+}
+
+function resolveRetry(retry: RetryOptions): RetryPolicy {
+  checkObject('retry', retry)
+  checkNames(retry, ['attempts', 'delay', 'when', 'budget', 'waiting'])
+  const {attempts = 3, delay, when, budget, waiting} = retry
+  const isCountOrInfinity = (value: number): boolean => value === Infinity || isCount(value, 1)
+  checkNumber('retry.attempts', attempts, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
+  if (waiting !== undefined) checkNumber('retry.waiting', waiting, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
+  if (delay !== undefined && typeof delay !== 'function') checkDelay(delay)
+  if (when !== undefined) checkFunction('retry.when', when)
+  if (budget !== undefined && (typeof budget?.take !== 'function' || typeof budget.give !== 'function'))
+    throw new TypeError(`retry.budget must be an object with methods take and give; got ${describe(budget)}`)
+  return {attempts, delay, when, budget, waiting}
+}
+
+/** Milliseconds between two attempts. */
+export function checkDelay(delay: number): number {
+  const expected = `a number of milliseconds from 0 to ${longestDelay}`
+  return checkNumber('retry.delay', delay, expected, (ms) => ms >= 0 && ms <= longestDelay)
 }
 
 /** The deadline of a `stop`, in milliseconds, or `undefined` for none. */
@@ -85,6 +149,23 @@ export function checkLimit(limit: number): number {
     (value) => value === -1 || value === Infinity || isCount(value, 1),
   )
   return limit === -1 ? Infinity : limit
+}
+
+/** How many results may wait where that is not given. */
+export function highWaterMarkFor(limit: number): number {
+  return limit === Infinity ? defaultLimit() : limit
+}
+
+/** The arguments of `batches`. */
+export function resolveBatches(max: number, options: BatchOptions = {}): {most: number; maxWait: number} {
+  checkObject('options', options)
+  checkNames(options, ['maxWait'])
+  const {maxWait = 0} = options
+  const expected = `a number of milliseconds from 0 to ${longestDelay}`
+  return {
+    most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value, 1)),
+    maxWait: checkNumber('maxWait', maxWait, expected, (ms) => ms >= 0 && ms <= longestDelay),
+  }
 }
 
 /** A queue's options with every default filled in. */

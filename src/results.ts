@@ -78,6 +78,18 @@ export class Results<R> {
     return waiter.promise
   }
 
+  /** Takes up to `most` results whose turn it is. */
+  takeReady(most: number): R[] {
+    const taken: R[] = []
+    if (this.#isHeld || this.#waiting > 0) return taken
+    while (taken.length < most) {
+      const result = this.#take()
+      if (result === empty) break
+      taken.push(result)
+    }
+    return taken
+  }
+
   /** From now on a result that no `next()` waits for is dropped. */
   discard(): void {
     this.#mode = 'discard'

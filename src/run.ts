@@ -5,18 +5,32 @@ import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
 import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
-import type {ResolvedOptions} from './options.js'
+import {highWaterMarkFor, type ResolvedOptions} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
 import {Results} from './results.js'
+import {delayOf, leastWaiting, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
-import type {RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
+import {type Channels, traceCall, traceEnd, traceError, tracing} from './tracing.js'
+import type {
+  Permit,
+  PermitOutcome,
+  RunnerEvents,
+  RunnerState,
+  RunnerStats,
+  Source,
+  Task,
+  TaskContext,
+  TaskTrace,
+} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
 export interface Hooks<T> {
   /** Whether it overrides `emit`, and so is to be called for each event. */
   readonly hearsEmit: boolean
+  /** Whether its tasks are published to subscribers. */
+  readonly isTraced: boolean
   readonly ready: ((signal: AbortSignal) => PromiseLike<void> | void) | undefined
   // As a method, whose parameters are compared in both directions: else a runner would be invariant in T.
   readonly execute: {call(task: Task<T>, context: TaskContext): T | PromiseLike<T>}['call'] | undefined
@@ -37,7 +51,21 @@ export interface RunHost<T> {
  */
 const mostStrides = 7
 
-const noListeners: Audience = {start: undefined, retry: undefined, result: undefined, error: undefined, drain: undefined}
+/** An attempt that waits for its permit. */
+interface Candidate {
+  readonly item: unknown
+  readonly context: Context
+  /** The task's last failure, if it is tried again. */
+  readonly retry: WaitingRetry | undefined
+}
+
+const noListeners: Audience = {
+  start: undefined,
+  retry: undefined,
+  result: undefined,
+  error: undefined,
+  drain: undefined,
+}
 
 export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The listeners of the runner's events, as of now. */
@@ -49,6 +77,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   readonly #results: Results<Awaited<T> | ConcurrentError>
   readonly #lifecycle: Lifecycle = new Lifecycle(this)
   #deadlines: Deadlines | undefined
+  /** The tasks that wait for their next attempt; `undefined` where a failure is final. */
+  #retries: Retries | undefined
+  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  #candidate: Candidate | undefined
+  /** No attempt starts any more: `stop()` was called, or the run has ended. */
+  #isStopped = false
+  #tracing: Channels | undefined
   /** The async context in which the run began. */
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
@@ -79,7 +114,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
   #isYielding = false
   #deferred: Array<() => void> = []
-  /** The run is open, and neither failing nor paused nor resting. Kept by `#update`. */
+  /**
+   * The run is open and not failing, paused or resting, no permit is awaited, and not too many tasks wait to be tried
+   * again. Kept by `#update`.
+   */
   #mayStart = false
   /** A task is a function that can be called with its context and no more. */
   #isPlain = false
@@ -91,12 +129,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #hasChanged = false
 
   constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>) {
-    const {limit, highWaterMark, ordered} = options
+    const {limit, highWaterMark, ordered, retry} = options
     this.#host = host
     this.#options = options
     this.#reader = new SourceReader(source, this)
     this.#slots = new Slots(limit, this)
-    this.#results = new Results(ordered, highWaterMark ?? limit)
+    this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
+    if (retry !== undefined) this.#retries = new Retries(() => this.#look())
   }
 
   // Consuming
@@ -117,6 +156,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
     return result
+  }
+
+  /** Takes up to `most` results that are ready. */
+  takeReady(most: number): Array<Awaited<T> | ConcurrentError> {
+    if (!this.#hasIterated) return []
+    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    const taken = this.#results.takeReady(most)
+    if (this.#mayStart && taken.length > 0) this.#look()
+    return taken
   }
 
   /** A loop begins. One over a run whose results are gone hears so, and does not seem to be empty. */
@@ -202,7 +250,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   stop(timeout: number | undefined): void {
+    this.#isStopped = true
+    this.#lifecycle.enter()
     this.#lifecycle.stop(timeout)
+    this.#endRetries(() => true)
+    this.#lifecycle.leave()
   }
 
   abort(reason: unknown): void {
@@ -223,8 +275,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   set limit(limit: number) {
     this.#slots.limit = limit
-    this.#results.highWaterMark = this.#options.highWaterMark ?? limit
-    this.#hasChanged = true
+    this.#results.highWaterMark = this.#options.highWaterMark ?? highWaterMarkFor(limit)
+    this.#update()
     this.#look()
   }
 
@@ -250,6 +302,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       failed: this.#failed,
       running: this.#slots.taken,
       waiting: this.#results.size,
+      retrying: this.#retries?.size ?? 0,
     }
   }
 
@@ -257,17 +310,20 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #begin(): void {
     if (!this.#lifecycle.begin(this.#options.signal)) return
-    const {ready, execute, hearsEmit} = this.#host.hooks()
+    const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
     this.#ready = ready
     this.#execute = execute
     this.#scope = captureScope(Promise.resolve())
     this.#update()
     this.#reader.open(() => this.#lifecycle.signal)
+    if (isTraced) this.#tracing = tracing()
     this.#hasItems = this.#reader.mapper !== undefined || this.#reader.isQueue
     this.#isPlain =
       execute === undefined &&
       this.#options.timeout === undefined &&
+      this.#retries === undefined &&
+      this.#options.governor === undefined &&
       !this.#hasItems &&
       (this.#scope === undefined || !isEnterWithContained)
     this.#fill()
@@ -284,15 +340,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Does what may be done now, in the async context in which the run began. */
   #look(): void {
-    if (this.#isFilling || !this.#lifecycle.isOpen) return
+    if (this.#isFilling || (!this.#lifecycle.isOpen && this.#retries === undefined)) return
     if (this.#scope === undefined) this.#fill()
-    else this.#scope.runInAsyncScope(fillRun, undefined, this as Run<unknown>)
+    else this.#scope.runInAsyncScope(fillRun, undefined, this)
   }
 
   /** Starts tasks while there is a free slot and room for results, and nothing forbids it. */
   #fill(): void {
     if (this.#isFilling) return
     this.#isFilling = true
+    if (this.#retries !== undefined) this.#startRetries(this.#retries)
     let strides = 0
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
       if (--this.#unitsLeft < 0) {
@@ -325,8 +382,19 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
-    this.#mayStart = this.#lifecycle.isOpen && this.#failure === undefined && !this.#isPaused && !this.#isResting
+    this.#mayStart =
+      this.#lifecycle.isOpen &&
+      this.#failure === undefined &&
+      !this.#isPaused &&
+      !this.#isResting &&
+      this.#candidate === undefined &&
+      (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
     this.#hasChanged = true
+  }
+
+  /** At so many tasks that wait to be tried again nothing new is pulled. */
+  get #mostWaiting(): number {
+    return this.#options.retry?.waiting ?? Math.max(this.#slots.limit, leastWaiting)
   }
 
   #mayStillStart(): boolean {
@@ -361,22 +429,41 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Starts the task of an item that was pulled. */
   #start(item: unknown): void {
-    const index = this.#index++
-    if (this.#ready !== undefined) this.#admission = 'unasked'
-    if (typeof item !== 'function' && this.#isInvalid(item, index)) return
-    const context = new Context(index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
+    if (typeof item !== 'function' && this.#isInvalid(item)) return
+    const context = new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
+    if (this.#options.governor === undefined) this.#launch(item, context, undefined)
+    else this.#admit({item, context, retry: undefined})
+  }
+
+  /** Makes an attempt, the first one or a later one. */
+  #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
-    this.#lifecycle.enter()
-    this.#started++
-    const {start} = this.audience
-    if (start !== undefined) for (const listener of start) listener(context)
+    if (permit !== undefined) slot.permit = permit
+    if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
-      outcome = this.#isPlain && typeof item === 'function' ? item(context) : this.#call(item, context, slot)
+      if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers) slot.trace = this.#traceOf(item, context)
+      const isPlain = this.#isPlain && typeof item === 'function' && slot.trace === undefined
+      outcome = isPlain ? (item as (context: TaskContext) => unknown)(context) : this.#call(item, context, slot)
     } catch (error) {
       outcome = Promise.reject(error)
     }
     whenSettled(outcome, slot.onFulfilled, slot.onRejected)
+  }
+
+  /** A task starts: it is counted, holds the run, and is told. */
+  #enterTask(context: Context): void {
+    this.#index++
+    if (this.#ready !== undefined) this.#admission = 'unasked'
+    this.#lifecycle.enter()
+    this.#started++
+    const {start} = this.audience
+    if (start !== undefined) for (const listener of start) listener(context)
+  }
+
+  #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
+    const {priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
+    return {index, attempt, group: undefined, priority, queuedAt, startedAt: performance.now()}
   }
 
   /** What a task is about: the item that is mapped, or that was pushed with a task. */
@@ -393,16 +480,22 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       throw outcome.reason
     }
     if (this.#reader.isQueue) slot.queued = item as QueuedTask
+    if (this.#retries !== undefined) {
+      slot.item = item
+      this.#options.retry?.budget?.enter?.()
+    }
     const timeout = slot.queued?.timeout ?? this.#options.timeout
-    if (timeout !== undefined && timeout !== Infinity)
-      (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
+    if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
+    const {queued, trace} = slot
     if (execute !== undefined) {
       handleRejection(item) // the hook may throw before it has looked at a promise
-      return execute(this.#toTask(item, slot), context)
+      const task = this.#toTask(item, slot)
+      return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
     }
-    if (slot.queued !== undefined) return slot.queued.call(context)
-    const call = this.#reader.mapper ?? callTask
+    const plainCall = this.#reader.mapper ?? callTask
+    const call = trace === undefined ? plainCall : traced(trace, plainCall)
+    if (queued !== undefined) return queued.call(context, call)
     return isEnterWithContained && this.#scope !== undefined
       ? this.#scope.runInAsyncScope(call, undefined, item, context)
       : call(item, context)
@@ -416,15 +509,198 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   /** Whether an item is no task; if so, tells it and disposes of the item. */
-  #isInvalid(item: unknown, index: number): boolean {
+  #isInvalid(item: unknown): boolean {
     if (this.#hasItems) return false
-    const error = invalidItemError(item, index, this.#reader.isAsync)
+    const error = invalidItemError(item, this.#index, this.#reader.isAsync)
     if (error === undefined) return false
+    this.#index++
+    if (this.#ready !== undefined) this.#admission = 'unasked'
     this.#lifecycle.enter()
     this.#judge(error)
     this.#dispose(item)
     this.#lifecycle.leave()
     return true
+  }
+
+  // Asking the governor
+
+  /** Asks the governor for the permit of an attempt, and makes the attempt when it has come. */
+  #admit(candidate: Candidate): void {
+    const {governor} = this.#options
+    if (governor === undefined) return
+    const lifecycle = this.#lifecycle
+    const {context} = candidate
+    try {
+      const answer = governor.acquire({
+        context,
+        get signal() {
+          return lifecycle.signal
+        },
+      })
+      if (isThenable(answer)) {
+        this.#candidate = candidate
+        this.#update()
+        // A task of a queue stays in the queue, for others to see, until its permit is there.
+        if (this.#reader.isQueue && candidate.retry === undefined) this.#dispose(candidate.item)
+        whenSettled(
+          answer,
+          (permit) => this.#permitted(candidate, permit),
+          (cause) => this.#refused(candidate, cause),
+        )
+      } else this.#use(candidate, answer)
+    } catch (cause) {
+      this.#failCandidate(candidate, cause)
+    }
+  }
+
+  #permitted(candidate: Candidate, permit: Permit): void {
+    if (this.#candidate !== candidate) return this.#releaseUnused(permit) // the run has ended
+    this.#candidate = undefined
+    this.#update()
+    if (!this.#isStillNext(candidate)) this.#releaseUnused(permit)
+    else this.#use(candidate, permit)
+    this.#look()
+  }
+
+  /** A permit is there. It is used at once, or given back. */
+  #use(candidate: Candidate, permit: Permit): void {
+    const {item, context, retry} = candidate
+    const isFree = this.#slots.hasFree && !this.#isPaused
+    if (isFree && (retry === undefined ? this.#lifecycle.isOpen : !this.#isStopped))
+      return this.#launch(item, context, permit)
+    this.#releaseUnused(permit)
+    this.#putBack(candidate)
+  }
+
+  /** The governor has thrown, or its promise has rejected: the task fails for good. */
+  #refused(candidate: Candidate, cause: unknown): void {
+    if (this.#candidate !== candidate) return // it was told to stop waiting
+    this.#candidate = undefined
+    this.#update()
+    if (this.#isStillNext(candidate)) this.#failCandidate(candidate, cause)
+    this.#look()
+  }
+
+  #failCandidate({item, context, retry}: Candidate, cause: unknown): void {
+    if (retry === undefined) this.#enterTask(context)
+    this.#failForGood(item, context, cause)
+  }
+
+  /** Whether a task of a queue still comes first there. It is taken out then; else the governor is asked for another one. */
+  #isStillNext({item, retry}: Candidate): boolean {
+    if (!this.#reader.isQueue || retry !== undefined) return true
+    const next = this.#reader.pull()
+    if (next === item) return true
+    if (next !== nothing) this.#dispose(next)
+    return false
+  }
+
+  #putBack({item, retry}: Candidate): void {
+    if (retry !== undefined) this.#retries?.putBack(retry)
+    else if (this.#reader.isQueue) this.#dispose(item)
+    else this.#reader.putBack(item)
+  }
+
+  #releaseUnused(permit: Permit): void {
+    this.#tell(permit, {status: 'unused'})
+  }
+
+  #releasePermit(slot: Slot, outcome: PermitOutcome): void {
+    const {permit} = slot
+    slot.permit = undefined
+    if (permit !== undefined) this.#tell(permit, outcome)
+  }
+
+  #tell(permit: Permit, outcome: PermitOutcome): void {
+    try {
+      permit.release(outcome)
+    } catch (error) {
+      reportUncaught(error)
+    }
+  }
+
+  // Trying again
+
+  /** Makes the attempts that are due, whatever the buffer holds. */
+  #startRetries(retries: Retries): void {
+    for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
+      const isBlocked = this.#isPaused || this.#isResting || this.#isStopped || this.#candidate !== undefined
+      if (isBlocked || !this.#slots.hasFree) return
+      retries.shift()
+      this.#update()
+      const {item, context, isRunning} = retry
+      if (isRunning)
+        this.#endRetry(retry) // the attempt before it has timed out, and has not settled yet
+      else {
+        const next = new Context(context.index, context.item, context.attempt + 1)
+        if (this.#options.governor === undefined) this.#launch(item, next, undefined)
+        else this.#admit({item, context: next, retry})
+      }
+    }
+  }
+
+  /** Has a task whose attempt has failed wait for its next one. Returns `false` if its failure is final. */
+  #tryAgain(slot: Slot, context: Context, error: unknown): boolean {
+    const policy = this.#options.retry
+    if (policy === undefined || this.#retries === undefined || !this.#isRepeatable(slot, context, error)) return false
+    const {index, attempt} = context
+    const delay = delayOf(policy, {error, attempt, context})
+    if (delay === undefined) return false
+    if (this.#isStopped || !this.#delivers(index)) {
+      policy.budget?.give() // one of those functions has ended the run
+      return false
+    }
+    const retry: WaitingRetry = {
+      item: slot.item,
+      context,
+      error,
+      dueAt: performance.now() + delay,
+      isRunning: slot.isLate,
+    }
+    if (slot.isLate) slot.retry = retry
+    this.#retries.add(retry)
+    this.#update()
+    this.#host.emit('retry', context, {error, attempt, delay})
+    return true
+  }
+
+  /** A promise cannot be run again; a task that was told to give up is not. */
+  #isRepeatable({item}: Slot, {index, aborted}: Context, error: unknown): boolean {
+    const isAborted = aborted !== undefined && aborted.reason !== error
+    return (typeof item === 'function' || this.#hasItems) && !this.#isStopped && !isAborted && this.#delivers(index)
+  }
+
+  /** Ends the waits of tasks that fit: each fails with its last error. */
+  #endRetries(fits: (context: Context) => boolean): void {
+    if (this.#retries === undefined) return
+    const candidate = this.#candidate
+    if (candidate?.retry !== undefined && fits(candidate.context)) {
+      this.#candidate = undefined
+      this.#update()
+      this.#endRetry(candidate.retry)
+    }
+    for (const retry of this.#retries.take(({context}) => fits(context))) this.#endRetry(retry)
+  }
+
+  #endRetry(retry: WaitingRetry): void {
+    const {item, context, error, isRunning} = retry
+    this.#options.retry?.budget?.give()
+    if (!isRunning) return this.#failForGood(item, context, error)
+    for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
+    if (this.#reader.isQueue) (item as QueuedTask).rejected(error)
+    this.#taskFailed(context, error)
+    this.#lifecycle.toldEarly()
+  }
+
+  /** A task that does not run fails. */
+  #failForGood(item: unknown, context: Context, error: unknown): void {
+    if (this.#reader.isQueue) {
+      const queued = item as QueuedTask
+      queued.rejected(error)
+      queued.released()
+    }
+    this.#taskFailed(context, error)
+    this.#settled()
   }
 
   // Resting
@@ -482,6 +758,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {context, queued} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
+    if (slot.permit !== undefined) this.#releasePermit(slot, {status: 'ok', value})
     this.#release(slot)
     this.#succeeded++
     if (this.#delivers(context.index)) this.#results.put(value as Awaited<T>, context.index)
@@ -501,7 +778,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {context, queued} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
+    if (slot.trace !== undefined) traceError(slot.trace, reason)
+    if (slot.permit !== undefined)
+      this.#releasePermit(slot, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
+    const isTriedAgain = this.#retries !== undefined && this.#tryAgain(slot, context, reason)
     this.#release(slot)
+    if (isTriedAgain) return this.#fill()
     if (queued !== undefined) {
       queued.rejected(reason)
       queued.released()
@@ -512,25 +794,39 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
+    if (slot.trace !== undefined) endTrace(slot)
     slot.queued = undefined
+    if (this.#retries !== undefined) this.#releaseAttempt(slot)
     this.#slots.release(slot)
+  }
+
+  #releaseAttempt(slot: Slot): void {
+    const {budget} = this.#options.retry ?? {}
+    budget?.leave?.()
+    if ((slot.context?.attempt ?? 1) > 1) budget?.give()
+    slot.item = undefined
   }
 
   #settled(): void {
     if (this.#failure !== undefined) this.#failInOrder()
     this.#lifecycle.leave()
-    if (this.#mayStart) this.#fill()
+    if (this.#mayStart || this.#retries !== undefined) this.#fill()
   }
 
-  /** A task has settled whose outcome was told early. */
+  /** A task has settled whose outcome was told early, or which waits for its next attempt. */
   #settledLate(slot: Slot): void {
     if (slot.isAbandoned) return
-    const {queued} = slot
-    slot.isLate = false
+    const {queued, context, retry} = slot
+    const error = context?.aborted?.reason
+    this.#releasePermit(slot, slot.hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+    slot.isLate = slot.hasTimedOut = false
+    slot.retry = undefined
     this.#release(slot)
-    queued?.released()
-    this.#lifecycle.leaveLate()
-    if (this.#mayStart) this.#fill()
+    if (retry === undefined) {
+      queued?.released()
+      this.#lifecycle.leaveLate()
+    } else retry.isRunning = false
+    this.#fill()
   }
 
   // Told by deadlines
@@ -543,21 +839,35 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   #timedOut(slot: Slot, timeout: number): void {
-    const {queued} = slot
-    this.#failEarly(slot, new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError'))
-    if (this.#options.releaseOnTimeout) {
+    const {context, queued} = slot
+    if (context === undefined || slot.isLate) return
+    const reason = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
+    const isReleased = this.#options.releaseOnTimeout
+    slot.hasTimedOut = true
+    slot.isLate = !isReleased
+    if (slot.trace !== undefined) endTrace(slot, reason)
+    context.abort(reason)
+    const isTriedAgain = this.#tryAgain(slot, context, reason)
+    if (!isTriedAgain) this.#failEarly(slot, reason)
+    if (isReleased) {
+      slot.isLate = true // whatever it still does is heard no more
+      this.#releasePermit(slot, {status: 'failed', error: reason})
+      if (this.#retries !== undefined) this.#releaseAttempt(slot)
       this.#slots.abandon(slot)
-      queued?.released()
-      this.#lifecycle.leave()
-    } else this.#lifecycle.toldEarly()
+      if (!isTriedAgain) {
+        queued?.released()
+        this.#lifecycle.leave()
+      }
+    } else if (!isTriedAgain) this.#lifecycle.toldEarly()
     this.#look() // an error that was yielded may have let other results through
   }
 
   /** Tells that a task has failed which still runs. */
   #failEarly(slot: Slot, reason: unknown): void {
     const {context, queued} = slot
-    if (context === undefined || slot.isLate) return
+    if (context === undefined) return
     slot.line?.remove(slot)
+    if (slot.trace !== undefined) endTrace(slot, reason)
     slot.isLate = true // its outcome is this one, whatever it still does
     context.abort(reason)
     queued?.rejected(reason)
@@ -588,9 +898,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (failure !== undefined) {
       const {cause} = failure
       const index = this.#index
-      this.#judge(
-        new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}),
-      )
+      this.#judge(new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}))
     }
     this.#lifecycle.finish()
     this.#update()
@@ -603,6 +911,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   halt({kind, reason}: Outcome): void {
+    this.#isStopped = true
     this.#update()
     this.#isPlain = false
     this.#deliversAll = false
@@ -610,9 +919,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (kind !== 'failed') this.#results.clear()
     for (const {context} of this.#slots.open()) context?.abort(reason)
     this.#deadlines?.hold(this.#lifecycle.isAwaited)
+    this.#endRetries(() => true)
   }
 
   closeSource(onClosed: () => void): void {
+    const candidate = this.#candidate
+    if (candidate !== undefined && candidate.retry === undefined) {
+      this.#candidate = undefined
+      if (!this.#reader.isQueue) this.#reader.putBack(candidate.item) // closing disposes of it
+    }
     this.#update()
     this.#reader.close(onClosed)
   }
@@ -650,10 +965,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #taskFailed(context: Context, cause: unknown): void {
     this.#failed++
     const {index, item} = context
-    this.#judge(
-      new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}),
-      context,
-    )
+    this.#judge(new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}), context)
   }
 
   /** An error ends the run, or is put in its place among the results; either way it is emitted. */
@@ -700,6 +1012,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#failure = error
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
+    this.#endRetries(({index}) => index > error.index)
     this.#lifecycle.stop(undefined, error)
     this.#failInOrder()
     this.#lifecycle.leave()
@@ -712,7 +1025,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Whether nothing runs that comes before an error. */
   #isFirst({index}: ConcurrentError): boolean {
-    return this.#slots.open().every(({context}) => context === undefined || context.index > index)
+    const isBefore = ({context}: {readonly context: Context | undefined}): boolean =>
+      context !== undefined && context.index < index
+    if (this.#retries?.has(isBefore) || (this.#candidate?.retry && isBefore(this.#candidate))) return false
+    return !this.#slots.open().some(isBefore)
   }
 
   #readyFailed(cause: unknown): void {
@@ -735,9 +1051,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #cleanupFailed(what: string, cause: unknown): void {
     if (this.#lifecycle.isReason(cause)) return // it was told to stop, and says so
     if (this.#lifecycle.isDrained) return reportUncaught(cause)
-    this.#emitError(
-      new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}),
-    )
+    this.#emitError(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}))
   }
 
   /** Emits an error, unless the run has drained: `drain` comes last. */
@@ -775,6 +1089,24 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
 function fillRun(run: Run<unknown>): void {
   run.fill()
+}
+
+const notQueued = {priority: undefined, queuedAt: undefined}
+
+function traced(
+  trace: TaskTrace,
+  call: (task: unknown, context: TaskContext) => unknown,
+): (task: unknown, context: TaskContext) => unknown {
+  return (task, context) => traceCall(trace, call, task, context)
+}
+
+/** The outcome of an attempt is told; `error` is its failure, unless that was told already. */
+function endTrace(slot: Slot, error?: unknown): void {
+  const {trace} = slot
+  slot.trace = undefined
+  if (trace === undefined) return
+  if (error !== undefined) traceError(trace, error)
+  traceEnd(trace)
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

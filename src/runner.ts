@@ -1,13 +1,15 @@
 /** The runner, as users and subclasses see it: consuming, controlling, observing, events and hooks. */
 /// <reference lib="esnext.disposable" preserve="true" />
+import {Batches} from './batches.js'
 import {Emitter, type ListenerOptions} from './emitter.js'
 import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import {mapped} from './mapped.js'
-import {checkLimit, resolveOptions, resolveStop} from './options.js'
+import {checkLimit, resolveBatches, resolveOptions, resolveStop} from './options.js'
 import {reportUncaught} from './platform/runtime.js'
 import {type Hooks, Run, type RunHost} from './run.js'
 import {handleRejection} from './task.js'
 import type {
+  BatchOptions,
   EventArguments,
   Items,
   Listener,
@@ -199,6 +201,34 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    */
   toArray(): Promise<Array<Yielded<T, Yields>>> {
     return this.#run.collect() as Promise<Array<Yielded<T, Yields>>>
+  }
+
+  /**
+   * The results in arrays, for bulk inserts. It is also the cheapest way to consume: one promise for many results.
+   *
+   * @param max How many results a batch has at most: an integer ≥ 1.
+   * @param options `maxWait`: milliseconds from 0 to 2147483647 for which a batch waits for more results after its first
+   * one. Default: 0, it has what is ready.
+   * @returns An iterator over batches of 1 to `max` results. What a batch has gathered counts as consumed. An error comes
+   * after the batch of what was ready before it. Leaving a loop over it is leaving the run.
+   * @throws TypeError or RangeError if an argument is wrong.
+   * @example
+   * ```ts
+   * for await (const bodies of ConcurrentRunner.map(urls, load).batches(100, {maxWait: 50})) console.log(bodies.length)
+   * ```
+   */
+  batches(max: number, options?: BatchOptions): AsyncIterableIterator<Array<Yielded<T, Yields>>, undefined> {
+    const {most, maxWait} = resolveBatches(max, options)
+    this.#run.iterate()
+    return new Batches<Yielded<T, Yields>>(
+      {
+        next: () => this.next(),
+        takeReady: (count) => this.#run.takeReady(count) as Array<Yielded<T, Yields>>,
+        return: () => this.return(),
+      },
+      most,
+      maxWait,
+    )
   }
 
   // Controlling
@@ -717,17 +747,18 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   #hooks(): Hooks<T> {
     keepSpecimen()
-    const {ready, execute, emit} = this
-    const base = ConcurrentRunner.prototype
+    const base: ConcurrentRunner<unknown, boolean> = ConcurrentRunner.prototype
     return {
-      ready: ready === base.ready ? undefined : (signal) => this.ready(signal),
-      execute: execute === base.execute ? undefined : (task, context) => this.execute(task, context),
-      hearsEmit: emit !== base.emit,
+      ready: this.ready === base.ready ? undefined : (signal) => this.ready(signal),
+      execute: this.execute === base.execute ? undefined : (task, context) => this.execute(task, context),
+      hearsEmit: this.emit !== base.emit,
+      isTraced: !isMakingSpecimen,
     }
   }
 }
 
 let specimen: object | undefined
+let isMakingSpecimen = false
 
 /**
  * Keeps one finished run alive, with an object of each class that a run needs. V8 throws optimised code away when a full
@@ -741,7 +772,9 @@ function keepSpecimen(): void {
   const items = ConcurrentRunner.map([1, 2], (_item, context) => kept.push(context), {ordered: true})
   const tasks = new ConcurrentRunner([() => 1])
   kept.push(items, tasks)
+  isMakingSpecimen = true
   void items.toArray()
   void tasks.next().then((result) => kept.push(result))
   void tasks.next()
+  isMakingSpecimen = false
 }

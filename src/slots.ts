@@ -1,6 +1,7 @@
 /** Counts the slots that running tasks take. A slot tells the run how its task has settled. */
 import type {Context} from './context.js'
 import type {QueuedTask} from './task.js'
+import type {Permit, TaskTrace} from './types.js'
 
 /** Told when the task in a slot settles. */
 export interface SlotHost {
@@ -22,8 +23,16 @@ export class Slot {
   context: Context | undefined
   /** The pushed task that is told how it went, where the source is a TaskQueue. */
   queued: QueuedTask | undefined
-  /** The outcome of the task has been told already, by a timeout. It keeps its slot until it settles. */
+  /** The attempt is over as far as its task is concerned, by a timeout or as it was given up. It has not settled. */
   isLate = false
+  hasTimedOut = false
+  /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
+  item: unknown
+  retry: {isRunning: boolean} | undefined
+  /** What subscribers to the attempt get. */
+  trace: TaskTrace | undefined
+  /** What the governor gave for the attempt. */
+  permit: Permit | undefined
   /** The slot was given up while its task went on, and is never used again. */
   isAbandoned = false
   /** The line of deadlines in which the slot stands, its neighbours there and its deadline. Kept by `Deadlines`. */
@@ -50,7 +59,7 @@ export class Slots {
   /** How many slots may be taken at once. May change at any time; lowering it takes no slot away. */
   limit: number
   readonly #host: SlotHost
-  readonly #all: Slot[] = []
+  readonly all: Slot[] = []
   /** The idle slots, as a list: the last to be released is the first to be taken again. */
   #idle: Slot | undefined
   #taken = 0
@@ -85,15 +94,15 @@ export class Slots {
     slot.context = undefined
     slot.next = this.#idle
     this.#idle = slot
-    if (--this.#taken === 0 && this.#all.length > mostIdle) this.#forget()
+    if (--this.#taken === 0 && this.all.length > mostIdle) this.#forget()
   }
 
   /** Frees a slot whose task goes on. */
   abandon(slot: Slot): void {
     slot.isAbandoned = true
-    const last = this.#all.pop()
+    const last = this.all.pop()
     if (last !== undefined && last !== slot) {
-      this.#all[slot.place] = last
+      this.all[slot.place] = last
       last.place = slot.place
     }
     this.#taken--
@@ -101,22 +110,22 @@ export class Slots {
 
   /** The slots whose tasks have an outcome still to come. */
   open(): Slot[] {
-    return this.#all.filter((slot) => slot.context !== undefined && !slot.isLate)
+    return this.all.filter((slot) => slot.context !== undefined && !slot.isLate)
   }
 
   /** The contexts of all tasks in slots. */
   get contexts(): Context[] {
-    return this.#all.flatMap(({context}) => context ?? [])
+    return this.all.flatMap(({context}) => context ?? [])
   }
 
   #forget(): void {
-    this.#all.length = 0
+    this.all.length = 0
     this.#idle = undefined
   }
 
   #add(): Slot {
     const slot = new Slot(this.#host)
-    slot.place = this.#all.push(slot) - 1
+    slot.place = this.all.push(slot) - 1
     return slot
   }
 }

@@ -1,6 +1,7 @@
 /** What counts as a task, how a run hears that one settles, and how one that will never run is disposed of. */
 import type {Context} from './context.js'
 import {ConcurrentError, describe} from './errors.js'
+import type {TaskContext} from './types.js'
 
 // oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
@@ -10,8 +11,11 @@ export interface QueuedTask {
   readonly item: unknown
   /** Milliseconds that it may run, if its push has said so. */
   readonly timeout: number | undefined
-  /** Calls the task, in the async context of its push. */
-  call(context: Context): unknown
+  readonly priority: number
+  /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
+  readonly queuedAt: number | undefined
+  /** Calls the task by way of `call`, in the async context of its push. */
+  call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown
   /** It gives the task to a subclass's `execute`. */
   toFunction(): (context: Context) => unknown
   fulfilled(value: unknown): void

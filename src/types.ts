@@ -128,7 +128,8 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly ordered?: boolean | undefined
   /**
    * How many results may wait for the consumer before no more tasks start: an integer ≥ 0 or
-   * `Infinity`; `0` starts tasks only while a consumer is waiting. Default: the limit, as it is now.
+   * `Infinity`; `0` starts tasks only while a consumer is waiting. Default: the limit, as it is now, or
+   * {@link defaultLimit} where that is `Infinity`.
    */
   readonly highWaterMark?: number | undefined
   /**
@@ -144,6 +145,61 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly releaseOnTimeout?: boolean | undefined
   /** Ends the run when it aborts, as `abort(signal.reason)` does. Listened to only during the run. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Who else must agree before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
+   * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
+   * `Infinity`.
+   */
+  readonly governor?: Governor | undefined
+  /** What to do with a failed attempt. Default: a failure is final. */
+  readonly retry?: RetryOptions | undefined
+}
+
+/**
+ * How failed attempts are tried again. While a task waits for its next attempt, it takes neither slot nor permit.
+ *
+ * @example
+ * ```ts
+ * const retry: RetryOptions = {attempts: 5, when: ({error}) => error instanceof TypeError}
+ * ```
+ */
+export interface RetryOptions {
+  /** How often a task is tried, the first attempt included: an integer ≥ 1 or `Infinity`. Default: 3. */
+  readonly attempts?: number | undefined
+  /**
+   * Milliseconds before the next attempt, from 0 to 2147483647, or a function that gives them; where it gives `undefined`,
+   * the default applies: exponential with full jitter, from 100 ms to 30 s.
+   */
+  readonly delay?: number | ((failure: RetryFailure) => number | undefined) | undefined
+  /**
+   * Which failures are tried again. Default: all, timeouts too. A task whose own signal has aborted never is. What this
+   * function or `delay` throws fails the task.
+   */
+  readonly when?: ((failure: RetryFailure) => boolean) | undefined
+  /** Bounds the retries of any number of runners, such as a `RetryBudget`. Default: no bound. */
+  readonly budget?: Budget | undefined
+  /**
+   * How many tasks may wait for their next attempt before nothing new is pulled: an integer ≥ 1 or `Infinity`. Default:
+   * the larger of the limit and 100.
+   */
+  readonly waiting?: number | undefined
+}
+
+/**
+ * A failed attempt, for the functions of `retry`.
+ *
+ * @example
+ * ```ts
+ * const delay = ({attempt}: RetryFailure): number => 1000 * attempt
+ * ```
+ */
+export interface RetryFailure {
+  /** What the attempt threw or rejected with: the raw value, not wrapped. */
+  readonly error: unknown
+  /** Which attempt has failed, counted from 1. */
+  readonly attempt: number
+  /** The context of that attempt. */
+  readonly context: TaskContext
 }
 
 /**
@@ -223,7 +279,21 @@ export type ReservedPush<T> = <R extends T>(task: Task<R>, options?: PushOptions
 export interface WaitingTask {
   /** What was pushed with the task. */
   readonly item: unknown
+  /** The priority it was pushed with: higher goes first. */
   readonly priority: number
+}
+
+/**
+ * How `batches` gathers results.
+ *
+ * @example
+ * ```ts
+ * for await (const bodies of runner.batches(100, {maxWait: 50})) console.log(bodies.length)
+ * ```
+ */
+export interface BatchOptions {
+  /** Milliseconds from 0 to 2147483647 for which a batch waits for more results after its first one. Default: 0. */
+  readonly maxWait?: number | undefined
 }
 
 /**
@@ -276,6 +346,8 @@ export interface RunnerStats {
   readonly running: number
   /** Results waiting for the consumer. */
   readonly waiting: number
+  /** Tasks waiting for their next attempt. */
+  readonly retrying: number
 }
 
 /**
@@ -345,3 +417,139 @@ export type Listener<Args extends readonly unknown[] = unknown[]> = {
   /** Gets what the event carries. */
   listen(...args: Args): void
 }['listen']
+
+/**
+ * What a governor is asked. Every field may be left out.
+ *
+ * @example
+ * ```ts
+ * const request: PermitRequest = {cost: 1200, signal: AbortSignal.timeout(60_000)}
+ * ```
+ */
+export interface PermitRequest {
+  /** How much is asked for, in the governor's own unit: a finite number ≥ 0. Default: 1. */
+  readonly cost?: number | undefined
+  /** The task that asks, if a runner does. */
+  readonly context?: TaskContext | undefined
+  /** Ends the wait when it aborts: the promise rejects with the signal's reason, and nothing is charged. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * How what was allowed went:
+ * - `ok`: it succeeded, with this value;
+ * - `failed`: it failed, with this error;
+ * - `aborted`: it was told to give up;
+ * - `unused`: it never began, and the governor takes back what it has charged.
+ *
+ * @example
+ * ```ts
+ * const outcome: PermitOutcome = {status: 'failed', error: new Error('HTTP 429')}
+ * ```
+ */
+export type PermitOutcome =
+  | {readonly status: 'ok'; readonly value: unknown}
+  | {readonly status: 'failed'; readonly error: unknown}
+  | {readonly status: 'aborted' | 'unused'}
+
+/**
+ * The right to start one thing now. It must be released once that thing has settled.
+ *
+ * @example
+ * ```ts
+ * const permit: Permit = {release: (outcome) => console.log(outcome?.status ?? 'ok')}
+ * ```
+ */
+export interface Permit {
+  /**
+   * Gives the permit back. Only the first call counts.
+   *
+   * @param outcome How it went. Default: `ok`.
+   */
+  release(outcome?: PermitOutcome): void
+  /**
+   * Replaces the cost that was asked for by the true one, once that is known. Only governors that count costs over
+   * time have it. Without effect after the release.
+   *
+   * @param cost A finite number ≥ 0.
+   */
+  correct?(cost: number): void
+  /** The same as `release()`, for `using`. */
+  [Symbol.dispose]?(): void
+}
+
+/**
+ * Decides when things may start. Anything with `acquire` can govern a runner. The shape is that of TC39's proposal
+ * for concurrency control.
+ *
+ * @example
+ * ```ts
+ * const oddDays: Governor = {
+ *   acquire() {
+ *     if (new Date().getDate() % 2 === 0) throw new Error('Closed today')
+ *     return {release() {}}
+ *   },
+ * }
+ * ```
+ */
+export interface Governor {
+  /**
+   * Gives a permit, at once or by a promise. What it throws or rejects with fails the task that asked, for good.
+   *
+   * @param request What is asked for. Default: a cost of 1, and a wait without end.
+   */
+  acquire(request?: PermitRequest): Permit | PromiseLike<Permit>
+  /**
+   * Gives a permit if one can be had now; `undefined` only where `acquire` would have to wait.
+   *
+   * @param request What is asked for; its signal is not looked at. Default: a cost of 1.
+   */
+  tryAcquire?(request?: PermitRequest): Permit | undefined
+  /** Whether the state equals that of a fresh governor, so that nothing is lost when this one is forgotten. */
+  readonly isIdle?: boolean
+}
+
+/**
+ * Bounds how many retries wait or run at once. Any number of runners may share one.
+ *
+ * @example
+ * ```ts
+ * let left = 100
+ * const atMostHundred: Budget = {take: () => left-- > 0, give() {}}
+ * ```
+ */
+export interface Budget {
+  /** Called when a task has failed and would be tried again, before its delay. `false`: the failure is final. */
+  take(): boolean
+  /** Called once for each `take` that gave `true`: when that retry has settled, or will never start. */
+  give(): void
+  /** Called when an attempt starts to run, first attempts and retries alike. */
+  enter?(): void
+  /** Called when an attempt that was entered does not run any more; before the `take` for its retry. */
+  leave?(): void
+}
+
+/**
+ * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events.
+ *
+ * @example
+ * ```ts
+ * const took = ({startedAt}: TaskTrace): number => performance.now() - startedAt
+ * ```
+ */
+export interface TaskTrace {
+  /** The task's place in its source, counted from 0. */
+  readonly index: number
+  /** Which attempt this is, counted from 1. */
+  readonly attempt: number
+  /** The group of a push, if it has one. */
+  readonly group: unknown
+  /** The priority of a push; `undefined` where the source is no TaskQueue. */
+  readonly priority: number | undefined
+  /** When the task was pushed, in `performance.now()` milliseconds; `undefined` where the source is no TaskQueue. */
+  readonly queuedAt: number | undefined
+  /** When the attempt began, in `performance.now()` milliseconds. */
+  readonly startedAt: number
+  /** Why the attempt failed, from its `error` event on: the raw value. */
+  error?: unknown
+}

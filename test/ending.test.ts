@@ -887,7 +887,7 @@ test('a task that fails after stop() fails the run', async (t) => {
 test('stop() before the start ends the run, and next() is done', async (t) => {
   const source = endless()
   const runner = concurrent(source)
-  t.deepEqual(await runner.stop(), {started: 0, succeeded: 0, failed: 0, running: 0, waiting: 0})
+  t.deepEqual(await runner.stop(), {started: 0, succeeded: 0, failed: 0, running: 0, waiting: 0, retrying: 0})
   t.deepEqual(await runner.next(), {done: true, value: undefined})
   t.is(source.opened, 0)
 })
@@ -991,14 +991,14 @@ test('disposal leaves, and waits until nothing runs any more', async (t) => {
 test('drained never rejects, and resolves with the counts of a run that failed', async (t) => {
   const runner = concurrent<number>([one, fails], {limit: 1})
   await caught(runner.toArray())
-  t.deepEqual(await runner.drained, {started: 2, succeeded: 1, failed: 1, running: 0, waiting: 0})
+  t.deepEqual(await runner.drained, {started: 2, succeeded: 1, failed: 1, running: 0, waiting: 0, retrying: 0})
 })
 
 test('run() resolves with the final counts, once drained', async (t) => {
   const runner = concurrent([one, one])
   const stats = await runner.run()
   t.is(runner.state, 'drained')
-  t.deepEqual(stats, {started: 2, succeeded: 2, failed: 0, running: 0, waiting: 0})
+  t.deepEqual(stats, {started: 2, succeeded: 2, failed: 0, running: 0, waiting: 0, retrying: 0})
   t.is(await runner.run(), stats)
 })
 

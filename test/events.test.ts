@@ -197,7 +197,7 @@ test('drain carries the final counts, and drained resolves with the same', async
   const runner = concurrent([a, fails, a], {limit: 1, yieldExceptions: true})
   runner.on('drain', (stats) => seen.push(stats))
   const stats = await runner.run()
-  t.deepEqual(seen, [{started: 3, succeeded: 2, failed: 1, running: 0, waiting: 0}])
+  t.deepEqual(seen, [{started: 3, succeeded: 2, failed: 1, running: 0, waiting: 0, retrying: 0}])
   t.is(seen[0], stats)
   t.is(await runner.drained, stats)
 })
@@ -304,7 +304,7 @@ for (const event of ['start', 'result', 'error', 'drain'] as const) {
       t.deepEqual(reported.map(String), ['Error: bad listener'])
       t.is(after, 1)
       t.deepEqual(log, ['start 0', 'result 0 a', 'start 1', 'error 1 boom', 'start 2', 'result 2 b', 'drain'])
-      t.deepEqual(runner.stats, {started: 3, succeeded: 2, failed: 1, running: 0, waiting: 0})
+      t.deepEqual(runner.stats, {started: 3, succeeded: 2, failed: 1, running: 0, waiting: 0, retrying: 0})
     },
   )
 }

@@ -618,7 +618,7 @@ test('a timed-out task keeps its slot until it settles: the limit is never excee
   const pending = runner.next()
   await turn()
   t.deepEqual(log, ['start 0', 'error 0 The task took longer than 1 ms'])
-  t.deepEqual(runner.stats, {started: 1, succeeded: 0, failed: 1, running: 1, waiting: 0})
+  t.deepEqual(runner.stats, {started: 1, succeeded: 0, failed: 1, running: 1, waiting: 0, retrying: 0})
   slow.resolve('too late')
   t.deepEqual(await pending, {value: 'a', done: false})
   await runner.drained
@@ -704,7 +704,7 @@ test.serial(
       slow.reject(boom)
     })
     t.deepEqual(reasons, [])
-    t.deepEqual(runner.stats, {started: 2, succeeded: 1, failed: 1, running: 0, waiting: 0})
+    t.deepEqual(runner.stats, {started: 2, succeeded: 1, failed: 1, running: 0, waiting: 0, retrying: 0})
   },
 )
 

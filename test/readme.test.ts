@@ -13,7 +13,7 @@ import {
   documentSnippets,
   documents,
   type Ended,
-  needsRedis,
+  needsServer,
   problemOf,
   removeFolder,
   root,
@@ -29,7 +29,7 @@ test('every TypeScript snippet of every page compiles on its own, runs, ends and
   t.is(await compile(folder), '')
   const check = async (snippet: (typeof snippets)[number]): Promise<string | undefined> =>
     problemOf(snippet, await runSnippet(folder, snippet))
-  const alone = snippets.filter((snippet) => !needsRedis(snippet))
+  const alone = snippets.filter((snippet) => !needsServer(snippet))
   const problems = await ConcurrentRunner.map(alone, check, {limit: availableParallelism()}).toArray()
   t.is(problems.length, alone.length)
   t.deepEqual(

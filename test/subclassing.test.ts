@@ -299,7 +299,7 @@ for (const [how, hook] of Object.entries(waysToThrow)) {
     for (const [index, error] of errors.entries())
       t.true(error instanceof ConcurrentExecutionError && error.cause === boom && error.index === index)
     t.is(errors.length, 2)
-    t.deepEqual(runner.stats, {started: 2, succeeded: 0, failed: 2, running: 0, waiting: 0})
+    t.deepEqual(runner.stats, {started: 2, succeeded: 0, failed: 2, running: 0, waiting: 0, retrying: 0})
   })
 
   test(`a ready that ${how} fails the run, whatever yieldExceptions says`, async (t) => {

@@ -3,12 +3,13 @@
  * `npx tsx examples/cluster/producer.ts FOLDER | sha256sum --check`
  */
 import {once} from 'node:events'
-import {readdir} from 'node:fs/promises'
+import {readdir, stat} from 'node:fs/promises'
 import {resolve} from 'node:path'
 import {ConcurrentError, ConcurrentRunner} from 'aio-tasks'
 import {RemoteJobError, remoteTasks} from 'aio-tasks/bullmq'
+import {connection, onError} from './redis.js'
 
-const {REDIS_HOST: host = '127.0.0.1', REDIS_PORT = '6379', LIMIT = '500'} = process.env
+const limit = Number(process.env['LIMIT'] ?? 500)
 const toBytes = (path: string): Buffer => Buffer.from(path, 'latin1')
 
 /** The jobs: walks on when there is room for more. Paths are strings of bytes, one `latin1` character for each. */
@@ -22,17 +23,24 @@ async function* files(top: string): AsyncGenerator<string, void> {
     }
 }
 
-const top = Buffer.from(resolve(process.argv[2] ?? 'node_modules')).toString('latin1')
+const folder = resolve(process.argv[2] ?? 'node_modules')
+if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
+  console.error(`There is no folder ${folder}`)
+  process.exit(2)
+}
+const top = Buffer.from(folder).toString('latin1')
 const tasks = remoteTasks<string, string>(files(top), {
   queue: 'checksums',
-  connection: {host, port: Number(REDIS_PORT)},
+  connection,
+  onError,
   jobOptions: {attempts: 3},
 })
-const runner = new ConcurrentRunner(tasks, {limit: Number(LIMIT), yieldExceptions: true})
+const runner = new ConcurrentRunner(tasks, {limit, yieldExceptions: true})
 
 // Takes back what no worker has begun.
 const stop = (_: string, number: number) => void runner[Symbol.asyncDispose]().then(() => process.exit(128 + number))
 process.once('SIGINT', stop).once('SIGTERM', stop)
+process.stdout.once('error', () => stop('its reader has gone', 13))
 
 for await (const line of runner) {
   if (!(line instanceof ConcurrentError)) {

@@ -1,10 +1,12 @@
 /**
  * All on one machine: a Redis, a producer and three workers, one of which is killed half-way. Not a file is missing:
  * `npx tsx examples/cluster/run.ts FOLDER | sha256sum --check`
+ *
+ * However it ends, no process and no folder of it is left.
  */
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdtempSync, readdirSync, rmSync} from 'node:fs'
+import {mkdtempSync, readdirSync, rmSync, statSync} from 'node:fs'
 import {type AddressInfo, createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -12,22 +14,27 @@ import {createInterface} from 'node:readline'
 import {fileURLToPath} from 'node:url'
 
 const folder = process.argv[2] ?? 'node_modules'
+if (!statSync(folder, {throwIfNoEntry: false})?.isDirectory()) fail(`There is no folder ${folder}`)
+
 const data = mkdtempSync(join(tmpdir(), 'aio-tasks-cluster-'))
+const children: ChildProcess[] = []
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(data, {recursive: true, force: true, maxRetries: 5})
+})
+const stop = (_: string, number: number): void => process.exit(128 + number)
+process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop)
+process.stdout.once('error', () => process.exit(141)) // its reader has gone
+
 const server = createServer().listen(0, '127.0.0.1')
 await once(server, 'listening')
 const port = `${(server.address() as AddressInfo).port}` // a free one
 await once(server.close(), 'close')
 
-function program(name: string, ...args: string[]): ChildProcess {
-  const path = fileURLToPath(new URL(`${name}.ts`, import.meta.url))
-  const stdio = ['ignore', name === 'producer' ? 'pipe' : 'inherit', 'inherit'] as const
-  const env = {...process.env, REDIS_HOST: '127.0.0.1', REDIS_PORT: port}
-  return spawn(process.execPath, ['--import=tsx', path, ...args], {env, stdio: [...stdio]})
-}
-
 const settings = ['--bind', '127.0.0.1', '--port', port, '--dir', data, '--maxmemory-policy', 'noeviction']
 const redis = spawn('redis-server', [...settings, '--appendonly', 'yes'], {stdio: 'ignore'})
-await once(redis, 'spawn')
+children.push(redis)
+await once(redis, 'spawn').catch(() => fail('There is no redis-server on the PATH: apt install redis-server'))
 const workers = [1, 2, 3].map(() => program('worker'))
 const producer = program('producer', folder)
 
@@ -40,12 +47,30 @@ if (producer.stdout !== null)
     console.error(`${count} files are done: one worker is killed`)
     workers[0]?.kill('SIGKILL')
   }
+await ended(producer)
 
 for (const worker of workers) {
   worker.kill('SIGTERM')
-  if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit')
+  await ended(worker)
 }
-redis.kill('SIGKILL')
-await once(redis, 'exit')
-rmSync(data, {recursive: true})
 process.exitCode = producer.exitCode ?? 1
+redis.kill('SIGKILL')
+await ended(redis)
+
+function program(name: string, ...args: string[]): ChildProcess {
+  const path = fileURLToPath(new URL(`${name}.ts`, import.meta.url))
+  const stdio = ['ignore', name === 'producer' ? 'pipe' : 'inherit', 'inherit'] as const
+  const env = {...process.env, REDIS_HOST: '127.0.0.1', REDIS_PORT: port}
+  const child = spawn(process.execPath, ['--import=tsx', path, ...args], {env, stdio: [...stdio]})
+  children.push(child)
+  return child
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+function fail(message: string): never {
+  console.error(message)
+  process.exit(2)
+}

@@ -8,9 +8,9 @@ import {pipeline} from 'node:stream/promises'
 import {ConcurrentRunner} from 'aio-tasks'
 import {workerTasks} from 'aio-tasks/bullmq'
 import type {Job} from 'bullmq'
+import {connection, onError, onReady} from './redis.js'
 
-const {REDIS_HOST: host = '127.0.0.1', REDIS_PORT = '6379', LIMIT = '8'} = process.env
-const limit = Number(LIMIT)
+const limit = Number(process.env['LIMIT'] ?? 8)
 
 /** What a job is for: a path is a string of bytes, as a name need not be valid UTF-8. */
 async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise<string> {
@@ -21,11 +21,12 @@ async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise
 }
 
 const jobs = workerTasks<string, string>('checksums', checksum, {
-  connection: {host, port: Number(REDIS_PORT)},
-  concurrency: limit,
+  connection,
+  onError,
   // What a worker that is killed was doing is done by others within 7.5 seconds; the defaults are a minute.
   workerOptions: {lockDuration: 5000, stalledInterval: 2500},
 })
+jobs.worker.on('ready', onReady)
 const runner = new ConcurrentRunner(jobs, {limit, yieldExceptions: true})
 runner.on('error', ({message}) => console.error(message))
 

@@ -1,5 +1,7 @@
-/** The public surface of the library's way past one machine. */
-export {RemoteJobError, type RemoteJobErrorDetails} from './errors.js'
+/** The public surface of BullMQ's entry. */
+
+export type {RemoteProgress, RemoteStats, RemoteTasks} from 'aio-tasks/remote'
+export {EngineError, LostJobError, RemoteJobError, type RemoteJobErrorDetails} from 'aio-tasks/remote'
 export {remoteTasks} from './remote-tasks.js'
 export type * from './types.js'
 export {workerTasks} from './worker-tasks.js'

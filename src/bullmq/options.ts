@@ -1,9 +1,15 @@
-/** Checks what the caller gave, once, and fills in the defaults. */
-import type {ConnectionOptions} from 'bullmq'
-import {describe} from '../errors.js'
-import {checkFunction, checkNumber, checkObject, checkSignal, defaultLimit, isCount, longestDelay} from '../options.js'
+/** Checks what the caller gave for BullMQ, once, and fills in the defaults. */
+import type {ConnectionOptions, Telemetry} from 'bullmq'
+import {
+  checkFunction,
+  checkObject,
+  checkOptionalFunction,
+  checkSignal,
+  checkString,
+  describe,
+} from '../remote/checks.js'
 import type {
-  PlaceOptions,
+  QueueLocation,
   RemoteJobOptions,
   RemoteTasksOptions,
   RemoteWorkerOptions,
@@ -12,79 +18,98 @@ import type {
 
 /** Of both sides, with the defaults filled in. */
 interface Place {
-  readonly queue: string
-  readonly connection: ConnectionOptions
+  readonly queueName: string
+  readonly connection: ConnectionOptions | string
   /** Empty for BullMQ's default. */
   readonly prefix: {readonly prefix?: string}
   readonly onError: ((error: Error) => void) | undefined
+  /** `undefined`: as the queue has it. */
+  readonly eventsLength: number | undefined
 }
 
-export interface ResolvedRemote<D> extends Place {
+export interface ResolvedRemoteQueue<D> extends Place {
   readonly name: string
   readonly jobOptions: (data: D, index: number) => RemoteJobOptions
-  readonly jobId: (data: D, index: number) => string
-  readonly checkInterval: number
-  /** `undefined`: a result may take as long as it likes. */
-  readonly timeout: number | undefined
+  readonly telemetry: Telemetry | undefined
 }
 
 export interface ResolvedWorker extends Place {
-  readonly concurrency: number
-  readonly signal: AbortSignal | undefined
   readonly workerOptions: RemoteWorkerOptions
 }
 
 /** Results outlive the looks at jobs that no event has told of, and do not fill Redis. Ages in seconds. */
-const kept: RemoteJobOptions = {removeOnComplete: {age: 3600, count: 10_000}, removeOnFail: {age: 86_400}}
+const defaultRetention: RemoteJobOptions = {
+  removeOnComplete: {age: 3600, count: 10_000},
+  removeOnFail: {age: 86_400},
+}
 
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
-export function resolveRemote<D>(options: RemoteTasksOptions<D>): ResolvedRemote<D> {
+export function resolveRemoteQueue<D>(options: RemoteTasksOptions<D>): ResolvedRemoteQueue<D> {
   checkObject('options', options)
-  const {name = 'task', jobOptions = {}, checkInterval = 5000, timeout = Infinity, jobId, queue} = options
-  if (jobId !== undefined) checkFunction('jobId', jobId)
+  const {name = 'task', jobOptions = {}, telemetry, queue} = options
   if (typeof jobOptions !== 'function') checkJobOptions(jobOptions)
+  if (telemetry !== undefined) checkObject('telemetry', telemetry)
   return {
     ...resolvePlace(queue, options),
     name: checkString('name', name, 'a string that is not empty', (value) => value !== ''),
     jobOptions:
       typeof jobOptions === 'function'
-        ? (data, index) => ({...kept, ...checkJobOptions(jobOptions(data, index))})
-        : constant({...kept, ...jobOptions}),
-    jobId: jobId === undefined ? () => crypto.randomUUID() : (data, index) => checkJobId(jobId(data, index)),
-    checkInterval: checkDelay('checkInterval', checkInterval),
-    timeout: timeout === Infinity ? undefined : checkDelay('timeout', timeout, ', or Infinity for none'),
+        ? (data, index) => ({...defaultRetention, ...checkJobOptions(jobOptions(data, index))})
+        : constant({...defaultRetention, ...jobOptions}),
+    telemetry,
   }
 }
 
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveWorker(queue: string, options: WorkerTasksOptions): ResolvedWorker {
   checkObject('options', options)
-  const {concurrency = defaultLimit(), workerOptions = {}, signal} = options
+  const {workerOptions = {}, signal} = options
   checkOwn('workerOptions', workerOptions, {
     connection: 'give connection itself',
-    concurrency: 'give concurrency itself',
+    concurrency: "it is the runner's limit",
     prefix: 'give prefix itself',
     autorun: 'the source starts the worker',
   })
-  return {
-    ...resolvePlace(queue, options),
-    concurrency: checkNumber('concurrency', concurrency, 'an integer ≥ 1', (value) => isCount(value, 1)),
-    signal: checkSignal('signal', signal),
-    workerOptions,
-  }
+  checkOwn('options', options, {concurrency: "it is the runner's limit"})
+  checkSignal('signal', signal)
+  return {...resolvePlace(queue, options), workerOptions}
 }
 
-function resolvePlace(queue: string, options: PlaceOptions): Place {
-  const {connection, prefix, onError} = options
-  checkObject('connection', connection)
-  if (onError !== undefined) checkFunction('onError', onError)
+/** The maker of ids, or of those that a named run has, with BullMQ's own rules. */
+export function checkedJobId<D>(
+  jobId: ((data: D, index: number) => string) | undefined,
+): ((data: D, index: number) => string) | undefined {
+  if (jobId === undefined) return undefined
+  checkFunction('jobId', jobId)
+  return (data, index) => checkJobId(jobId(data, index))
+}
+
+/** BullMQ takes no `:` in an id. */
+export function checkRun(run: string | undefined): void {
+  const isRun = (value: string): boolean => value !== '' && !value.includes(':')
+  if (run !== undefined) checkString('run', run, "a string that is not empty and has no ':'", isRun)
+}
+
+function resolvePlace(queue: string, options: QueueLocation): Place {
+  const {connection, prefix, onError, eventsLength} = options
+  if (typeof connection !== 'string') checkObject('connection', connection)
+  else if (!/^rediss?:\/\//.test(connection) || !URL.canParse(connection))
+    throw new TypeError('connection must be an object or a URL that begins with redis:// or rediss://') // and may hold a password
+  checkOptionalFunction('onError', onError)
   const isQueue = (value: string): boolean => value !== '' && !value.includes(':')
   return {
-    queue: checkString('queue', queue, "a string that is not empty and has no ':'", isQueue),
+    queueName: checkString('queue', queue, "a string that is not empty and has no ':'", isQueue),
     connection,
     prefix: prefix === undefined ? {} : {prefix: checkString('prefix', prefix, 'a string', () => true)},
     onError,
+    eventsLength: eventsLength === undefined ? undefined : checkEventsLength(eventsLength),
   }
+}
+
+function checkEventsLength(length: number): number {
+  if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 1)
+    throw new RangeError(`eventsLength must be an integer ≥ 1; got ${describe(length)}`)
+  return length
 }
 
 function checkJobId(id: string): string {
@@ -108,17 +133,6 @@ function checkOwn<O extends object>(name: string, options: O, refused: Readonly<
     if ((options as Readonly<Record<string, unknown>>)[key] !== undefined)
       throw new TypeError(`${name} must have no ${key}: ${why}`)
   return options
-}
-
-function checkDelay(name: string, ms: number, orElse = ''): number {
-  const expected = `a number of milliseconds > 0 and ≤ ${longestDelay}${orElse}`
-  return checkNumber(name, ms, expected, (value) => value > 0 && value <= longestDelay)
-}
-
-function checkString(name: string, value: string, expected: string, fits: (value: string) => boolean): string {
-  if (typeof value !== 'string') throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
-  if (!fits(value)) throw new RangeError(`${name} must be ${expected}; got ${describe(value)}`)
-  return value
 }
 
 function constant<V>(value: V): () => V {

@@ -1,5 +1,5 @@
 /** The contract between whoever asks to start something and the governors that allow it. */
-import type {Governor, Permit, PermitOutcome as Outcome, PermitRequest as Request} from 'aio-tasks'
+import type {Governor, Permit, PermitRequest as Request} from 'aio-tasks'
 
 export type {Budget, Governor, Permit, PermitOutcome as Outcome, PermitRequest as Request} from 'aio-tasks'
 

@@ -4,12 +4,24 @@ interface AsyncHooks {
   readonly AsyncResource?: new (type: string) => AsyncScope & {readonly [key: symbol]: unknown}
 }
 
+/** A channel of Node's diagnostics. */
+export interface Channel {
+  readonly hasSubscribers: boolean
+  publish(message: unknown): void
+  runStores?<A extends unknown[], R>(message: unknown, call: (...args: A) => R, thisArgument: undefined, ...args: A): R
+}
+
+interface DiagnosticsChannel {
+  channel(name: string): Channel
+}
+
 interface Runtime {
   readonly navigator?: {readonly hardwareConcurrency?: number}
   readonly process?: {
     readonly versions?: {readonly node?: string}
     getBuiltinModule?(id: 'node:os'): {availableParallelism?(): number} | undefined
     getBuiltinModule?(id: 'node:async_hooks'): AsyncHooks | undefined
+    getBuiltinModule?(id: 'node:diagnostics_channel'): DiagnosticsChannel | undefined
     getBuiltinModule?(id: 'node:timers'): Pick<Runtime, 'setImmediate'> | undefined
   }
   readonly setImmediate?: (callback: () => void) => unknown
@@ -54,8 +66,17 @@ export function isEmptyScope(scope: AsyncScope | undefined): boolean {
 }
 
 /** Calls a function in the empty context. */
-export function runInEmptyScope<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
-  return emptyScope === undefined ? call(...args) : emptyScope.runInAsyncScope(call, undefined, ...args)
+export function runInEmptyScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R {
+  // While no AsyncLocalStorage is in use, every context is empty, and a call costs half as much without a scope.
+  const key = frameKey === undefined ? idKey : undefined
+  if (emptyScope === undefined || (key !== undefined && !(key in Promise.resolve()))) return call(a, b)
+  // Before Node 24, `enterWith` changes the scope itself: one that is shared must not be changed.
+  if (key !== undefined) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
+  return emptyScope.runInAsyncScope(call, undefined, a, b)
+}
+
+function callInNewScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R {
+  return AsyncResource ? new AsyncResource('aio-tasks').runInAsyncScope(call, undefined, a, b) : call(a, b)
 }
 
 // Not at import, which has no effects.
@@ -77,6 +98,11 @@ function isEmpty(scope: AsyncScope & {readonly [key: symbol]: unknown}, key: sym
  * Node 24 it changes the scope itself.
  */
 export const isEnterWithContained: boolean = Number.parseInt(runtime.process?.versions?.node ?? '0', 10) >= 24
+
+/** The module `node:diagnostics_channel`, or `undefined` where the runtime has none. */
+export function diagnosticsChannel(): DiagnosticsChannel | undefined {
+  return runtime.process?.getBuiltinModule?.('node:diagnostics_channel')
+}
 
 /** How many tasks the machine runs in parallel, or 1 where the runtime does not say. */
 export function availableCores(): number {

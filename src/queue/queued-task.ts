@@ -26,6 +26,8 @@ export interface Details {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly item: unknown
+  /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
+  readonly queuedAt?: number | undefined
 }
 
 /** The details of a push, and what belongs to them while the task waits and runs. */
@@ -37,7 +39,11 @@ interface Attached extends Details {
   contexts?: Set<Context> | undefined
 }
 
-const defaults: Details = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
+/** Calls a task. Whoever traces does more. */
+type Call = (task: unknown, context: TaskContext) => unknown
+
+/** The details of a push without options. */
+export const noDetails: Details = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
 
 /**
  * - `waiting`: in the line of the queue;
@@ -81,7 +87,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     })
     this.#settle = settle
     const scope = capture(this.outcome)
-    this.#attached = details !== undefined || scope !== undefined ? {...defaults, ...details, scope} : undefined
+    this.#attached = details !== undefined || scope !== undefined ? {...noDetails, ...details, scope} : undefined
     const signal = details?.signal
     if (signal !== undefined && this.#attached !== undefined)
       this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
@@ -97,6 +103,10 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   get timeout(): number | undefined {
     return this.#attached?.timeout
+  }
+
+  get queuedAt(): number | undefined {
+    return this.#attached?.queuedAt
   }
 
   get isWaiting(): boolean {
@@ -124,8 +134,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   // For the runner that took it
 
-  call(context: Context): unknown {
-    return this.state === 'taken' && this.#host.called(this) ? this.#call(context) : this.#outcomeLater()
+  call(context: Context, call: Call): unknown {
+    const isFirst = this.state === 'taken' && this.#host.called(this)
+    return isFirst || this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
   }
 
   toFunction(): (context: TaskContext) => unknown {
@@ -154,16 +165,16 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   /** Calls the task, in the async context of its push. */
-  #call(context: TaskContext): unknown {
+  #call(context: TaskContext, call: Call = callTask): unknown {
     const attached = this.#attached
-    if (attached === undefined) return runInEmptyScope(callTask, this.#task, context)
+    if (attached === undefined) return runInEmptyScope(call, this.#task, context)
     if (context instanceof Context && (attached.signal !== undefined || context instanceof LinkedContext)) {
       ;(attached.contexts ??= new Set()).add(context)
       if (attached.signal?.aborted) context.abort(attached.signal.reason)
     }
     return attached.scope === undefined
-      ? runInEmptyScope(callTask, this.#task, context)
-      : attached.scope.runInAsyncScope(callTask, undefined, this.#task, context)
+      ? runInEmptyScope(call, this.#task, context)
+      : attached.scope.runInAsyncScope(call, undefined, this.#task, context)
   }
 
   /** A reader that is no runner calls it: the first call runs it, and every call gives its outcome. */
@@ -209,7 +220,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   /** For a call after the end. It settles in a later turn: a retry without a delay would else block the event loop. */
   #outcomeLater(): Promise<unknown> {
-    return new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
+    const later = new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
+    tasks.handleRejection(later) // the push has heard of it
+    return later
   }
 
   #aborted(reason: unknown): void {
@@ -232,7 +245,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 }
 
-function callTask(task: Task<unknown>, context: TaskContext): unknown {
+function callTask(task: unknown, context: TaskContext): unknown {
   return typeof task === 'function' ? task(context) : task
 }
 

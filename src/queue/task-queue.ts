@@ -8,6 +8,7 @@ import {onAbort} from '../platform/shared-listener.js'
 import {ConcurrentRunner} from '../runner.js'
 import type {DirectIterator} from '../source.js'
 import {handleRejection, rejectedSilently} from '../task.js'
+import {queuedAt} from '../tracing.js'
 import type {
   PushOptions,
   QueueOptions,
@@ -22,7 +23,7 @@ import type {
   WaitingTask,
 } from '../types.js'
 import {PriorityQueue} from './priority-queue.js'
-import {QueuedTask, type QueueHost} from './queued-task.js'
+import {noDetails, QueuedTask, type QueueHost} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
@@ -175,7 +176,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     handleRejection(task)
     const refusal = this.#refusal(details?.signal, isReserved)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
-    const queued = new QueuedTask(task, this.#pushed++, this.#host, details, captureOwnScope)
+    const tracedAt = queuedAt()
+    const traced = tracedAt === undefined ? details : {...noDetails, ...details, queuedAt: tracedAt}
+    const queued = new QueuedTask(task, this.#pushed++, this.#host, traced, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
@@ -333,6 +336,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   run(options?: QueueRunOptions): ConcurrentRunner<T, true>
+  /** The same with a subclass of the runner. */
   run<R extends ConcurrentRunner<T, true>>(options: QueueRunOptions | undefined, Runner: RunnerClass<T, R>): R
   run(
     options?: QueueRunOptions,

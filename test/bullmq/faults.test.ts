@@ -203,7 +203,7 @@ test('a handler whose job has lost its lock is told so by its signal, and its ta
       if (++runs === 1) await sleep(60_000, undefined, {signal}).finally(() => reasons.push(signal.reason))
       return data * 2
     },
-    {connection: redis.connection, workerOptions: short, concurrency: 5, onError: () => {}},
+    {connection: redis.connection, workerOptions: short, onError: () => {}},
   )
   const worker = new ConcurrentRunner(jobs, {limit: 5, yieldExceptions: true})
   const running = worker.run()
@@ -212,7 +212,7 @@ test('a handler whose job has lost its lock is told so by its signal, and its ta
   await client.del(`${queue.toKey('job-1')}:lock`)
   await producer.ended
   t.deepEqual(producer.results, [2])
-  t.deepEqual(reasons.map(String), ['Error: The lock of job job-1 was lost: another worker may be running it'])
+  t.deepEqual(reasons.map(String), ['LostJobError: The lock of job job-1 was lost: another worker may be running it'])
   await worker.stop()
   t.like(await running, {started: 2, failed: 1, succeeded: 1})
   t.deepEqual(await countsOf(queue), {completed: 1})

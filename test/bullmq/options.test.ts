@@ -10,7 +10,12 @@ const remote: Call = (wrong) => remoteTasks([1], {queue: 'q', connection, ...(wr
 const worker: Call = (wrong) => workerTasks('q', handler, {connection, ...(wrong as object)})
 const both = [
   [{connection: undefined}, TypeError, 'connection must be an object; got undefined'],
-  [{connection: 'redis://localhost'}, TypeError, 'connection must be an object; got "redis://localhost"'],
+  [
+    {connection: 'http://:secret@localhost'},
+    TypeError,
+    'connection must be an object or a URL that begins with redis:// or rediss://',
+  ],
+  [{eventsLength: 0}, RangeError, 'eventsLength must be an integer ≥ 1; got 0'],
   [{prefix: 5}, TypeError, 'prefix must be a string; got 5'],
   [{onError: 'log'}, TypeError, 'onError must be a function; got "log"'],
 ] as const
@@ -34,6 +39,15 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
   [remote, {queue: undefined}, TypeError, "queue must be a string that is not empty and has no ':'; got undefined"],
   [remote, {queue: ''}, RangeError, 'queue must be a string that is not empty and has no \':\'; got ""'],
   [remote, {queue: 'a:b'}, RangeError, 'queue must be a string that is not empty and has no \':\'; got "a:b"'],
+  [remote, {run: ''}, RangeError, 'run must be a string that is not empty and has no \':\'; got ""'],
+  [
+    remote,
+    {run: 'r', jobId: () => 'a'},
+    TypeError,
+    'run and jobId must not both be given: each says what the ids of the jobs are',
+  ],
+  [remote, {onProgress: 5}, TypeError, 'onProgress must be a function; got 5'],
+  [remote, {telemetry: 5}, TypeError, 'telemetry must be an object; got 5'],
   [remote, {name: ''}, RangeError, 'name must be a string that is not empty; got ""'],
   [remote, {jobId: 'id'}, TypeError, 'jobId must be a function; got "id"'],
   [remote, {jobOptions: 5}, TypeError, 'jobOptions must be an object; got 5'],
@@ -83,16 +97,14 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
     'handler must be a function; got "./handler.js"',
   ],
   [(options) => workerTasks('q', handler, options), null, TypeError, 'options must be an object; got null'],
-  [worker, {concurrency: 0}, RangeError, 'concurrency must be an integer ≥ 1; got 0'],
-  [worker, {concurrency: Infinity}, RangeError, 'concurrency must be an integer ≥ 1; got Infinity'],
-  [worker, {concurrency: '5'}, TypeError, 'concurrency must be an integer ≥ 1; got "5"'],
+  [worker, {concurrency: 5}, TypeError, "options must have no concurrency: it is the runner's limit"],
   [worker, {signal: {}}, TypeError, 'signal must be an AbortSignal; got an object of class Object'],
   [worker, {workerOptions: 5}, TypeError, 'workerOptions must be an object; got 5'],
   [
     worker,
     {workerOptions: {concurrency: 5}},
     TypeError,
-    'workerOptions must have no concurrency: give concurrency itself',
+    "workerOptions must have no concurrency: it is the runner's limit",
   ],
   [worker, {workerOptions: {connection}}, TypeError, 'workerOptions must have no connection: give connection itself'],
   [worker, {workerOptions: {prefix: 'x'}}, TypeError, 'workerOptions must have no prefix: give prefix itself'],

@@ -1,4 +1,4 @@
-/** The two snippets of `src/bullmq/README.md` do what they say, on a Redis of this file's own. */
+/** The two snippets of `src/remote/README.md` do what they say, on a Redis of this file's own. */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {text} from 'node:stream/consumers'
@@ -17,7 +17,7 @@ function runnable({place, code}: Snippet): Snippet {
 }
 
 test('the producer prints each thumbnail that the worker makes, and SIGTERM ends the worker', async (t) => {
-  const snippets = (await documentSnippets('src/bullmq/README.md')).filter(needsRedis).map(runnable)
+  const snippets = (await documentSnippets('src/remote/README.md')).filter(needsRedis).map(runnable)
   t.is(snippets.length, 2)
   const folder = await snippetFolder(snippets)
   t.teardown(() => removeFolder(folder))

@@ -31,8 +31,8 @@ function work<D, R>(
   handler: JobHandler<D, R>,
   limit = 5,
   options: Partial<WorkerTasksOptions> = {},
-): ConcurrentRunner<R, true> {
-  const jobs = workerTasks(queue.name, handler, {connection: redis.connection, concurrency: limit, ...options})
+): ConcurrentRunner<R | undefined, true> {
+  const jobs = workerTasks(queue.name, handler, {connection: redis.connection, ...options})
   const runner = new ConcurrentRunner(jobs, {limit, yieldExceptions: true})
   const running = runner.run()
   t.teardown(async () => {
@@ -151,7 +151,7 @@ test('the name, prefix and options of the job reach it', async (t) => {
   const queue = queueOf(t, redis)
   const place = {connection: redis.connection, prefix: 'other'}
   const worker = new ConcurrentRunner(
-    workerTasks(queue.name, ({name, opts, id}) => ({name, priority: opts.priority, id}), {...place, concurrency: 1}),
+    workerTasks(queue.name, ({name, opts, id}) => ({name, priority: opts.priority, id}), {...place}),
   )
   const options = {
     ...place,
@@ -302,7 +302,7 @@ test('an UnrecoverableError is not tried again', async (t) => {
 
 test('a task that overruns the timeout of the runner fails its job, once it has ended', async (t) => {
   const queue = queueOf(t, redis)
-  const jobs = workerTasks(queue.name, () => sleep(200, 'late'), {connection: redis.connection, concurrency: 1})
+  const jobs = workerTasks(queue.name, () => sleep(200, 'late'), {connection: redis.connection})
   const worker = new ConcurrentRunner(jobs, {limit: 1, yieldExceptions: true, timeout: 50})
   const running = worker.run()
   const [failure] = await send(queue, [1]).toArray()

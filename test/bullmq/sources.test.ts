@@ -15,6 +15,7 @@ const contextOf = (index = 0, signal: AbortSignal = new AbortController().signal
   index,
   signal,
   item: undefined,
+  attempt: 1,
 })
 
 async function call<T>(task: TaskFunction<T> | undefined, context: TaskContext = contextOf()): Promise<T> {
@@ -92,9 +93,8 @@ test('a worker’s task that is disposed of gives its job back, and one that is 
   await queue.addBulk([1, 2].map((data) => ({name: 'task', data})))
   const source = workerTasks<number, number>(queue.name, ({data}) => data, {
     connection: redis.connection,
-    concurrency: 2,
   })
-  const tasks: Array<TaskFunction<number>> = []
+  const tasks: Array<TaskFunction<number | undefined>> = []
   for await (const task of source) if (tasks.push(task) === 2) break
   t.deepEqual(await countsOf(queue), {waiting: 2})
   for (const task of tasks) await t.throwsAsync(call(task), {any: true, message: /^Job \d has been given back$/})
@@ -131,20 +131,42 @@ test('a job that its user cancels is told so by its signal', async (t) => {
   t.deepEqual(await countsOf(queue), {failed: 1})
 })
 
-test('a handler of one parameter gets no signal, and finishes what it has begun when the run is aborted', async (t) => {
+test('a handler of one parameter finishes what it has begun when the run is aborted', async (t) => {
   const queue = queueOf(t, redis)
   await queue.add('task', 1)
-  let count = 0
-  const handler = async function (job: Job<number>): Promise<number> {
-    count = arguments.length // oxlint-disable-line prefer-rest-params -- it is what is asked
+  const handler = async (job: Job<number>): Promise<number> => {
     runner.abort()
     return sleep(20, job.data)
   }
   const runner = new ConcurrentRunner(workerTasks<number, number>(queue.name, handler, {connection: redis.connection}))
   await t.throwsAsync(runner.run(), {any: true, name: 'AbortError'})
-  t.is(count, 1)
   t.deepEqual(await countsOf(queue), {completed: 1})
 })
+
+const never = new AbortController().signal
+for (const [title, handler] of [
+  ['as its second parameter', (_job: unknown, signal: AbortSignal) => kindOf(signal)],
+  ['as one with a default', (_job: unknown, signal: AbortSignal = never) => kindOf(signal)],
+  ['among all arguments', (...all: unknown[]) => kindOf(all[1])],
+  [
+    'by arguments',
+    function (_job: unknown): string {
+      return kindOf(arguments[1]) // oxlint-disable-line prefer-rest-params -- it is what is asked
+    },
+  ],
+] as const)
+  test(`a handler that asks for its signal gets one: ${title}`, async (t) => {
+    const queue = queueOf(t, redis)
+    await queue.add('task', 1)
+    const runner = new ConcurrentRunner(workerTasks(queue.name, handler, {connection: redis.connection}))
+    t.deepEqual(await runner.next(), {done: false, value: 'its own'})
+    await runner.stop()
+  })
+
+function kindOf(signal: unknown): string {
+  if (signal === never) return 'the default'
+  return signal instanceof AbortSignal ? 'its own' : 'none'
+}
 
 test('several runners may share one source', async (t) => {
   const queue = queueOf(t, redis)

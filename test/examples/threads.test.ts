@@ -28,7 +28,7 @@ test('an abort ends jobs that would never end, at a thread and waiting for one',
   const runner = new ThreadRunner([{from: 0, to: 10}, endless, endless], {module, threads: 1})
   runner.on('start', ({index}) => index === 2 && runner.abort(boom))
   t.is(await caught(runner.run()), boom)
-  t.deepEqual(runner.stats, {started: 3, succeeded: 1, failed: 2, running: 0, waiting: 0})
+  t.deepEqual(runner.stats, {started: 3, succeeded: 1, failed: 2, running: 0, waiting: 0, retrying: 0})
 })
 
 test('a job that takes too long is ended', async (t) => {

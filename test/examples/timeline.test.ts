@@ -96,7 +96,7 @@ test('each start takes the lowest slot that is free, at the time that the clock 
   a.reject(new Error('no'))
   await turn()
   now = 140
-  recorder.waits({index: 3, signal: new AbortController().signal, item: undefined}, 5)
+  recorder.waits({index: 3, signal: new AbortController().signal, item: undefined, attempt: 1}, 5)
   runner.limit = 1
   now = 150
   c.resolve('c')

@@ -44,6 +44,7 @@ const contextOf = <Item>(item: Item): TaskContext & {item: Item} => ({
   index: 0,
   signal: new AbortController().signal,
   item,
+  attempt: 1,
 })
 const busy = {status: 'failed', error: {status: 429}} as const
 const seeds = (count: number): number[] => Array.from({length: count}, (_, index) => index + 1)

@@ -41,6 +41,7 @@ declare global {
   const socket: import('node:events').EventEmitter
   const paths: readonly string[]
   const connection: import('bullmq').ConnectionOptions
+  const engine: import('aio-tasks/remote').ProducerEngine<unknown> & import('aio-tasks/remote').WorkerEngine
   const resize: (path: string, signal: AbortSignal) => Promise<string>
   type Job<D> = import('bullmq').Job<D>
   const load: (url: string, init?: object) => Promise<string>
@@ -61,7 +62,7 @@ export const documents: readonly string[] = [
   'README.md',
   'examples/README.md',
   'src/README.md',
-  'src/bullmq/README.md',
+  'src/remote/README.md',
   'test/README.md',
   'test/bench/README.md',
   '.github/AGENTS.md',
@@ -78,7 +79,14 @@ export async function documentSnippets(document: string): Promise<Snippet[]> {
 /** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
 
-/** The examples of doc comments in `src`, made programs by importing everything that the library exports. */
+/** Whether a snippet needs a Redis or a PostgreSQL. */
+export const needsServer = (snippet: Snippet): boolean =>
+  needsRedis(snippet) || snippet.code.includes("from 'aio-tasks/pg-boss'")
+
+/**
+ * The examples of doc comments in `src`, made programs by importing everything that the library exports, and those of
+ * the README there, which import what they need.
+ */
 export async function docExamples(): Promise<Snippet[]> {
   const index = await readFile(join(root, 'src/index.ts'), 'utf8')
   const types = await readFile(join(root, 'src/types.ts'), 'utf8')
@@ -87,21 +95,30 @@ export async function docExamples(): Promise<Snippet[]> {
   for (const [, name = ''] of types.matchAll(/^export (?:type|interface) (\w+)/gm)) typed.push(name)
   const own = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
 
-  const remote = `${own}import {RemoteJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'; `
-
+  const sources = 'EngineError, LostJobError, RemoteJobError, remoteTasks, workerTasks'
   const policies = await readFile(join(root, 'src/governors/index.ts'), 'utf8')
   const names = [...policies.matchAll(/^export (type )?\{(.+)\} from/gm)].flatMap(([, type = '', list = '']) =>
-    list.split(', ').map((name) => (name.startsWith('type ') ? name : type + name)),
+    list
+      .split(', ')
+      .map((name) => (name.startsWith('type ') ? name : type + name))
+      .filter((name) => !typed.includes(name.replace('type ', ''))),
   )
-  const governing = `${own}import {${names.join(', ')}} from 'aio-tasks/governors'; `
+  const heads: Readonly<Record<string, string>> = {
+    governors: `import {${names.join(', ')}} from 'aio-tasks/governors'; `,
+    remote: `import {Batch, ${sources}} from 'aio-tasks/remote'; `,
+    bullmq: `import {${sources}} from 'aio-tasks/bullmq'; `,
+    'pg-boss': `import {${sources}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
+  }
 
   const all = await readdir(join(root, 'src'), {recursive: true})
-  const found: Snippet[] = []
-  for (const name of all.filter((file) => file.endsWith('.ts'))) {
+  const files = all.filter((name) => name.endsWith('.ts'))
+  const readme = 'src/remote/README.md'
+  const found: Snippet[] = blocks(readme, await readFile(join(root, readme), 'utf8'))
+  for (const name of files) {
     const text = await readFile(join(root, 'src', name), 'utf8')
     const comments = text.replaceAll(/^.*$/gm, (line) => (/^\s*\* ?(?!\/)/.test(line) ? line : ''))
     const examples = blocks(`src/${name}`, comments.replaceAll(/^\s*\* ?/gm, ''))
-    const head = name.startsWith('bullmq/') ? remote : name.startsWith('governors/') ? governing : own
+    const head = own + (heads[name.split('/')[0] ?? ''] ?? '')
     found.push(...examples.map(({place, code}) => ({place, code: head + code})))
   }
   return found
@@ -123,11 +140,12 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'aio-tasks-snippets-')))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const compilerOptions = {
-    paths: {
-      'aio-tasks': [join(root, 'src/index.ts')],
-      'aio-tasks/bullmq': [join(root, 'src/bullmq/index.ts')],
-      'aio-tasks/governors': [join(root, 'src/governors/index.ts')],
-    },
+    paths: Object.fromEntries(
+      ['', '/governors', '/remote', '/bullmq', '/pg-boss'].map((entry) => [
+        `aio-tasks${entry}`,
+        [join(root, `src${entry}/index.ts`)],
+      ]),
+    ),
     noEmit: true,
     isolatedDeclarations: false,
     declaration: false,

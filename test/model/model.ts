@@ -1,5 +1,6 @@
 /** The contract as a model: what may be pulled, running, delivered, raised and closed. It knows nothing of how. */
 
+import {defaultLimit} from '../../src/index.js'
 import type {Place} from './places.js'
 
 export interface Outcome {
@@ -101,7 +102,7 @@ export class Model {
   }
 
   get highWaterMark(): number {
-    return this.#highWaterMark ?? this.limit
+    return this.#highWaterMark ?? (this.limit === Infinity ? defaultLimit() : this.limit)
   }
 
   /** Results whose turn has come, delivered or not. */

@@ -1,8 +1,9 @@
 /** Never more tasks wait than `capacity`, and `room` reserves a place. */
+import {getEventListeners} from 'node:events'
 import test from 'ava'
 import {TaskQueue} from '../../src/index.js'
-import {isSettled, never, turn} from '../helpers/index.js'
-import {serve, standing, standings} from './serving.js'
+import {caught, isSettled, never, turn} from '../helpers/index.js'
+import {finish, serve, standing, standings} from './serving.js'
 
 test('beyond its capacity a queue refuses, and what runs does not count', async (t) => {
   const queue = new TaskQueue({capacity: 2})
@@ -126,4 +127,85 @@ test('who is let through and pushes later does so as one who did not ask', async
   await turn()
   void queue.push(() => 'other')
   t.is(await standing(push(() => 'late')), 'rejected: QuotaExceededError')
+})
+
+test('a reserved push is never refused, whatever others push', async (t) => {
+  const queue = new TaskQueue({capacity: 2})
+  const [first, second] = await Promise.all([queue.room(), queue.room()])
+  const others = Array.from({length: 5}, () => queue.push(() => t.fail()))
+  const pushes = [first(() => 'a'), second(() => 'b')]
+  t.deepEqual(new Set(await standings(others)), new Set(['rejected: QuotaExceededError']))
+  t.is(queue.size, 2)
+  await finish(queue)
+  t.deepEqual(await Promise.all(pushes), ['a', 'b'])
+})
+
+test('200 pushes by twenty that wait for room, among others that push at will: none that waited is refused', async (t) => {
+  const queue = new TaskQueue({capacity: 3})
+  serve(queue, {limit: 2})
+  let ran = 0
+  let most = 0
+  const patient = Array.from({length: 20}, async () => {
+    for (let count = 0; count < 10; count++) {
+      const push = await queue.room()
+      const pushed = push(async () => {
+        ran++
+        await turn(1)
+      })
+      most = Math.max(most, queue.size)
+      if (count % 2 === 0) await pushed
+    }
+  })
+  const rude = Array.from({length: 100}, async () => {
+    await turn(1)
+    await queue.push(() => {}).catch(() => {})
+    most = Math.max(most, queue.size)
+  })
+  await Promise.all([...patient, ...rude])
+  await queue.onIdle()
+  t.is(ran, 200)
+  t.true(most <= 3)
+})
+
+test('a reservation is used up by its push, and the next call is one like any other', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  const push = await queue.room()
+  void push(never)
+  t.is(await standing(push(() => t.fail())), 'rejected: QuotaExceededError')
+  t.is(queue.size, 1)
+})
+
+test('a reserved push that its own signal refuses leaves its place to the next', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  const [first, second] = [queue.room(), queue.room()]
+  const refused = (await first)(() => t.fail(), {signal: AbortSignal.abort('no')})
+  const push = (await second)(() => 'a')
+  t.is(await caught(refused), 'no')
+  serve(queue)
+  t.is(await push, 'a')
+})
+
+test('a reserved push of what is no task throws, and can be called again', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  const push = await queue.room()
+  t.throws(() => push(5 as never), {instanceOf: TypeError})
+  const pushed = push(() => 'a')
+  serve(queue)
+  t.is(await pushed, 'a')
+})
+
+test('whoever gives up waiting for room rejects with the reason, keeps nobody waiting and leaves no listener', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  void queue.push(() => {})
+  const controller = new AbortController()
+  const rooms = [queue.room({signal: controller.signal}), queue.room()]
+  controller.abort('enough')
+  t.is(await caught(rooms[0] ?? t.fail()), 'enough')
+  t.is(await caught(queue.room({signal: controller.signal})), 'enough')
+  serve(queue)
+  await rooms[1]
+  const {signal} = new AbortController()
+  await queue.room({signal})
+  await turn()
+  t.deepEqual(getEventListeners(signal, 'abort'), [])
 })

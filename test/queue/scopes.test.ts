@@ -148,3 +148,25 @@ test('a context that a task enters leaks into no other task', async (t) => {
   als.run('runner', () => serve(queue, {limit: 1}))
   t.deepEqual(await Promise.all([first, second, third]), ['entered', 'b', undefined])
 })
+
+test('a task that was pushed in an empty context sees none, whoever runs it', async (t) => {
+  const queue = new TaskQueue()
+  als.run('runner', () => serve(queue, {limit: 1}))
+  const pushes = [
+    als.exit(() => queue.push(() => als.getStore())),
+    pushIn(queue, 'a'),
+    als.exit(() => queue.push(() => als.getStore(), {priority: -1})),
+  ]
+  t.deepEqual(await Promise.all(pushes), [undefined, 'a', undefined])
+})
+
+test('a task that a wrapper calls sees the context of its push', async (t) => {
+  const queue = new TaskQueue()
+  const push = pushIn(queue, 'push')
+  als.run(
+    'wrapper',
+    () => void ConcurrentRunner.map(queue, (task, context) => als.run('mapper', () => task(context))).run(),
+  )
+  t.is(await push, 'push')
+  t.is(await als.exit(() => queue.push(() => als.getStore())), undefined)
+})

@@ -1,7 +1,7 @@
 /** A push’s own signal takes its task out of the queue, or aborts it while it runs. */
 import {getEventListeners} from 'node:events'
 import test from 'ava'
-import {TaskQueue} from '../../src/index.js'
+import {ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../src/index.js'
 import {caught, isSettled, manual, manuals, turn} from '../helpers/index.js'
 import {finish, pushAll, Retrying, serve, standings} from './serving.js'
 
@@ -152,3 +152,53 @@ test('an abort after the end changes nothing', async (t) => {
   t.is(await push, 'done')
   t.is(queue.size, 0)
 })
+
+for (const [how, make] of [
+  [
+    'map',
+    (queue: TaskQueue, signal: AbortSignal) =>
+      ConcurrentRunner.map(queue, (task, {index}) => task({index, item: 0, attempt: 1, signal})),
+  ],
+  [
+    'execute',
+    (queue: TaskQueue, signal: AbortSignal) => {
+      class Passing extends ConcurrentRunner<unknown> {
+        protected override execute(task: Task<unknown>, {index}: TaskContext): unknown {
+          return super.execute(task, {index, item: 0, attempt: 1, signal})
+        }
+      }
+      return new Passing(queue)
+    },
+  ],
+] as ReadonlyArray<[string, (queue: TaskQueue, signal: AbortSignal) => ConcurrentRunner<unknown>]>) {
+  test(`pushes that ${how} calls with the context of a long-lived signal hear both signals, and leave no listener`, async (t) => {
+    const queue = new TaskQueue()
+    const lasting = new AbortController()
+    void make(queue, lasting.signal).run()
+    const own = new AbortController()
+    const [first, second] = manuals(2)
+    const pushes = [
+      queue.push(({signal, ...rest}) => first.thunk({...rest, signal}), {signal: own.signal}),
+      queue.push(({signal, ...rest}) => second.thunk({...rest, signal}), {signal: new AbortController().signal}),
+    ]
+    await turn()
+    t.true(getEventListeners(lasting.signal, 'abort').length <= 2)
+    own.abort('own')
+    t.is(first.context?.signal.reason, 'own')
+    t.false(second.context?.signal.aborted)
+    first.resolve('')
+    second.resolve('')
+    await Promise.all(pushes)
+    t.deepEqual(getEventListeners(lasting.signal, 'abort'), [])
+    t.deepEqual(getEventListeners(own.signal, 'abort'), [])
+    const third = manual()
+    const push = queue.push(({signal}) => third.thunk({index: 0, item: 0, attempt: 1, signal}), {
+      signal: new AbortController().signal,
+    })
+    await turn()
+    lasting.abort('lasting')
+    t.is(third.context?.signal.reason, 'lasting')
+    third.resolve('')
+    await push
+  })
+}

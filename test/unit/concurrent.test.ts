@@ -1,6 +1,9 @@
 import test from 'ava'
 import {concurrent} from '../../src/concurrent.js'
 import {ConcurrentRunner} from '../../src/runner.js'
+import {freezeClock} from '../helpers/index.js'
+
+freezeClock()
 
 test('concurrent gives a runner that has not started', (t) => {
   const runner = concurrent([() => 1])

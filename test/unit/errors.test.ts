@@ -1,3 +1,4 @@
+import {runInNewContext} from 'node:vm'
 import test from 'ava'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from '../../src/errors.js'
 
@@ -17,6 +18,53 @@ for (const Class of [ConcurrentError, ConcurrentIteratorError, ConcurrentExecuti
     t.is(error.index, 3)
   })
 }
+
+test('the name is that of the class, on its prototype, as for built-in errors', (t) => {
+  const error = new ConcurrentExecutionError('message', {cause: 'cause', index: 0})
+  t.deepEqual(Object.keys(error), ['index'])
+  t.is(ConcurrentExecutionError.prototype.name, 'ConcurrentExecutionError')
+})
+
+test('the item is there, and is not shown when the error is printed or copied', (t) => {
+  const item = {password: 'secret'}
+  const error = new ConcurrentError('message', {cause: 'cause', index: 0, item})
+  t.is(error.item, item)
+  t.false(Object.keys(error).includes('item'))
+  t.false(JSON.stringify(error).includes('secret'))
+  t.is(new ConcurrentError('message', {cause: 'cause', index: 0}).item, undefined)
+})
+
+test('the stack is the message and the frames of the cause', (t) => {
+  const cause = new Error('mine')
+  const {stack} = new ConcurrentExecutionError('Task 3 failed: mine', {cause, index: 3})
+  const frames = cause.stack?.slice(cause.stack.indexOf('\n') + 1) ?? ''
+  t.true(frames.includes('errors.test.ts'))
+  t.is(stack, `ConcurrentExecutionError: Task 3 failed: mine\n${frames}`)
+})
+
+for (const [title, cause] of [
+  ['no error', 'cause'],
+  ['null', null],
+  ['an error whose stack is no string', Object.assign(new Error('cause'), {stack: 5})],
+  [
+    'an error whose stack throws',
+    Object.defineProperty(new Error('cause'), 'stack', {
+      get: () => {
+        throw new Error('hostile')
+      },
+    }),
+  ],
+] as const)
+  test(`the stack is the message alone where the cause is ${title}`, (t) => {
+    t.is(new ConcurrentError('message', {cause, index: 0}).stack, 'ConcurrentError: message')
+  })
+
+test('the stack can be replaced, and errors made later have frames of their own', (t) => {
+  const error = new ConcurrentError('message', {cause: 'cause', index: 0})
+  error.stack = 'mine'
+  t.is(error.stack, 'mine')
+  t.regex(new Error('later').stack ?? '', /\n {4}at /)
+})
 
 test('a failed source and a failed task can be told apart', (t) => {
   const details = {cause: undefined, index: 0}
@@ -57,6 +105,7 @@ const descriptions: ReadonlyArray<readonly [title: string, value: unknown, descr
   ['a function with a name', parseInt, 'the function parseInt'],
   ['a class', Animal, 'the function Animal'],
   ['an error', new RangeError('too far'), 'RangeError: too far'],
+  ['an error of another realm', runInNewContext('new RangeError("too far")'), 'RangeError: too far'],
   ['an array', [1, 2, 3], 'an array of length 3'],
   ['a plain object', {}, 'an object of class Object'],
   ['an instance', new Animal(), 'an object of class Animal'],

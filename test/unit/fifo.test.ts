@@ -1,4 +1,5 @@
 import test from 'ava'
+import * as fc from 'fast-check'
 import {Fifo} from '../../src/fifo.js'
 import {withProperty} from './globals.js'
 
@@ -101,4 +102,62 @@ test('a line that always holds a few moves fewer than leave it', (t) => {
   })
   t.true(copied > 0)
   t.true(copied < 4000, `${copied} were moved`)
+})
+
+test('an item can be put in front of all others', (t) => {
+  const fifo = new Fifo<string>()
+  fifo.unshift('c')
+  fifo.push('d')
+  fifo.unshift('b')
+  fifo.shift()
+  fifo.unshift('a')
+  t.is(fifo.size, 3)
+  t.deepEqual(drained(fifo), ['a', 'c', 'd'])
+})
+
+test('peek gives the oldest item, which stays; undefined if there is none', (t) => {
+  const fifo = new Fifo<string>()
+  t.is(fifo.peek(), undefined)
+  fifo.push('a')
+  fifo.push('b')
+  t.is(fifo.peek(), 'a')
+  t.is(fifo.size, 2)
+  fifo.shift()
+  t.is(fifo.peek(), 'b')
+})
+
+test('iterating gives all items, the oldest first, and takes none', (t) => {
+  const fifo = new Fifo<string | undefined>()
+  for (const item of ['a', undefined, 'c', 'd']) fifo.push(item)
+  fifo.shift()
+  t.deepEqual([...fifo], [undefined, 'c', 'd'])
+  t.is(fifo.size, 3)
+})
+
+test('any order of calls does what it would do to an array', (t) => {
+  const call = fc.constantFrom('push', 'push', 'shift', 'shift', 'shift', 'unshift')
+  const sequence = fc.array(call, {maxLength: 400, size: 'max'})
+  fc.assert(
+    fc.property(fc.nat({max: 200}), sequence, (prefilled, calls) => {
+      const fifo = new Fifo<number>()
+      const model: number[] = []
+      let number = 0
+      for (; number < prefilled; number++) {
+        fifo.push(number)
+        model.push(number)
+      }
+      for (const name of calls) {
+        number++
+        if (name === 'shift') t.is(fifo.shift(), model.shift())
+        else {
+          fifo[name](number)
+          model[name](number)
+        }
+        t.is(fifo.size, model.length)
+        t.is(fifo.peek(), model[0])
+      }
+      t.deepEqual([...fifo], model)
+    }),
+    {seed: 1, numRuns: 50},
+  )
 })

@@ -3,12 +3,11 @@ import pDefer from 'p-defer'
 import {ConcurrentError, ConcurrentExecutionError} from '../../src/errors.js'
 import {inflate} from '../../src/inflate.js'
 import {ConcurrentRunner} from '../../src/runner.js'
+import {turn} from '../helpers/index.js'
 
 /** What an object needs, and what the one called bad does not get. */
 const part = (object: string): Promise<string> =>
   object === 'bad' ? Promise.reject(new Error(object)) : Promise.resolve(object)
-
-const turn = (): Promise<void> => new Promise(setImmediate)
 
 test('inflate gives a runner that has touched nothing yet', (t) => {
   const objects = {

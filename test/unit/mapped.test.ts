@@ -1,7 +1,8 @@
 import test from 'ava'
 import {Context} from '../../src/context.js'
-import {mapped} from '../../src/mapped.js'
+import {mapped, mappingOf} from '../../src/mapped.js'
 import type {Items, Source, Task} from '../../src/types.js'
+import {unhandledDuring} from '../helpers/unhandled.js'
 
 type Mapper<I, T> = (item: I, context: {index: number}) => T
 
@@ -23,7 +24,7 @@ function asyncIterator<I, T>(items: AsyncIterable<I>, mapper: Mapper<I, T>): Asy
 /** Runs a task as a runner would. */
 function call<T>(result: IteratorResult<Task<T>>, index = 0): unknown {
   const task: unknown = result.value
-  return typeof task === 'function' ? task(new Context(index)) : `no function but ${String(task)}`
+  return typeof task === 'function' ? task(new Context(index, undefined, 1)) : `no function but ${String(task)}`
 }
 
 test('there is one task for each item, which calls the mapper with it', (t) => {
@@ -77,6 +78,12 @@ test('undefined, functions and promises are items like any other', (t) => {
   for (const item of items) t.deepEqual(call(tasks.next()), [item])
 })
 
+test('a string is read character by character', (t) => {
+  const tasks = iterator('ab', (item) => item.toUpperCase())
+  t.deepEqual([call(tasks.next()), call(tasks.next())], ['A', 'B'])
+  t.true(tasks.next().done)
+})
+
 test('the items of an async iterable become tasks too', async (t) => {
   const items = (async function* () {
     yield 'a'
@@ -110,11 +117,49 @@ test('a function that returns nothing to read is refused by what it gave', (t) =
   })
 })
 
-test('the source of sync items is its own iterator, and so is that of async ones', (t) => {
-  const sync = mapped([], (item) => item) as IterableIterator<unknown>
-  t.is(sync[Symbol.iterator](), sync)
-  const async = mapped((async function* () {})(), (item) => item) as AsyncIterableIterator<unknown>
-  t.is(async[Symbol.asyncIterator](), async)
+test('a source can be opened more than once, as often as its items can', (t) => {
+  const source = opened(['a', 'b'], (item) => item) as Iterable<Task<string>>
+  t.is([...source].length, 2)
+  t.is([...source].length, 2)
+})
+
+test('the parts of a mapped source can be read, and no other source has any', (t) => {
+  const items = ['a']
+  const mapper = (item: string): string => item
+  const mapping = mappingOf(opened(items, mapper))
+  t.is(mapping?.items, items)
+  t.true(Object.is(mapping?.mapper, mapper))
+  const async = (async function* () {})()
+  t.is(mappingOf(opened(async, mapper))?.items, async)
+  t.is(mappingOf([]), undefined)
+})
+
+test('whoever calls a task gives it a context, and the mapper gets that with the item', (t) => {
+  const seen: unknown[] = []
+  const context = new Context(3, undefined, 2)
+  const source = mapped(['a'], (_, {index, item, attempt, signal}) => seen.push([index, item, attempt, signal]))
+  const [task] = source as Iterable<Task<number>>
+  if (typeof task === 'function') void task(context)
+  t.deepEqual(seen, [[3, 'a', 2, context.signal]])
+})
+
+test('the mapper that does not read the signal costs none', (t) => {
+  const context = {
+    index: 0,
+    item: undefined,
+    attempt: 1,
+    get signal(): AbortSignal {
+      t.fail('read')
+      return new AbortController().signal
+    },
+  }
+  const [task] = mapped(['a'], (item, {index}) => `${item}${index}`) as Iterable<Task<string>>
+  t.is(typeof task === 'function' && task(context), 'a0')
+})
+
+test('what mapped is given is checked at once', (t) => {
+  t.throws(() => mapped(5 as never, () => 1), {instanceOf: TypeError, message: /^items must be an iterable.*; got 5$/})
+  t.throws(() => mapped([], 5 as never), {instanceOf: TypeError, message: 'mapper must be a function; got 5'})
 })
 
 test('closing the tasks closes the items', (t) => {
@@ -184,10 +229,14 @@ test('what the items throw is passed on, at once or as a rejection', async (t) =
   t.is(await t.throwsAsync(async () => tasks.next()), cause)
 })
 
-test('a result that breaks the protocol is passed on to the reader, who says so', async (t) => {
-  for (const result of [null, 5, undefined]) {
-    t.is(iterator({[Symbol.iterator]: () => ({next: () => result as never})}, (item) => item).next(), result as never)
-    const items = {[Symbol.asyncIterator]: () => ({next: async () => result as never})}
-    t.is(await asyncIterator(items, (item) => item).next(), result as never)
-  }
+test('promises among the items are no unhandled rejections while they wait', async (t) => {
+  const early = (): Promise<never> => Promise.reject(new Error('early'))
+  const reasons = await unhandledDuring(() => {
+    mapped([early()], (item) => item)
+    opened(
+      () => [early()],
+      (item: Promise<never>) => item,
+    )
+  })
+  t.deepEqual(reasons, [])
 })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import * as fc from 'fast-check'
 import {Results} from '../../src/results.js'
 
 const turn = (): Promise<void> => new Promise(setImmediate)
@@ -223,13 +224,165 @@ test('in order: what waits behind a place that is never filled is dropped at the
   t.is(results.size, 0)
 })
 
-test('in order: what nobody needs is not kept for the sake of the order either', (t) => {
+test('in order: what waits for its turn when nobody needs results any more is dropped at its turn', async (t) => {
   const results = inOrder()
   results.put('third', 2)
   results.discard()
+  results.put('second', 1)
+  results.put('first', 0)
   t.is(results.size, 0)
+  results.end()
+  t.deepEqual(await settled(take(results)), ['1: done'])
+})
+
+test('in order: a place whose result nobody needed holds up nobody who comes later', async (t) => {
+  const results = inOrder()
+  results.discard()
   results.put('second', 1)
   t.is(results.size, 0)
+  const log = take(results, 2)
+  results.put('first', 0)
+  results.put('third', 2)
+  t.deepEqual(await settled(log), ['1: first', '2: third'])
+})
+
+test('in order: thousands of places that nobody needs are passed over', async (t) => {
+  const results = inOrder()
+  results.discard()
+  for (let index = 3000; index > 0; index--) results.put('dropped', index)
+  const log = take(results, 2)
+  results.put('first', 0)
+  results.put('last', 3001)
+  t.deepEqual(await settled(log), ['1: first', '2: last'])
+})
+
+// Collecting
+
+for (const [order, make] of [
+  ['as they complete', asCompleted],
+  ['in order', inOrder],
+] as const) {
+  test(`${order}: what is ready when collecting begins, and all that comes later, is collected`, (t) => {
+    const results = make()
+    results.put('a', 0)
+    const collected = results.collect()
+    t.deepEqual(collected, ['a'])
+    results.put('b', 1)
+    results.put('c', 2)
+    t.deepEqual(collected, ['a', 'b', 'c'])
+    t.is(results.size, 0)
+  })
+
+  test(`${order}: a consumer that waited before is served before anything is collected`, async (t) => {
+    const results = make()
+    const log = take(results)
+    const collected = results.collect()
+    results.put('a', 0)
+    results.put('b', 1)
+    t.deepEqual(await settled(log), ['1: a'])
+    t.deepEqual(collected, ['b'])
+  })
+
+  test(`${order}: what is held is collected when that is over`, (t) => {
+    const results = make()
+    const collected = results.collect()
+    results.hold(true)
+    results.put('a', 0)
+    t.deepEqual(collected, [])
+    results.hold(false)
+    t.deepEqual(collected, ['a'])
+  })
+
+  test(`${order}: while results are collected or dropped, a consumer counts as awaiting only if it called next()`, (t) => {
+    const results = make()
+    t.false(results.isAwaited)
+    results.collect()
+    t.false(results.isAwaited)
+    void results.next()
+    t.true(results.isAwaited)
+    results.put('a', 0)
+    t.false(results.isAwaited)
+  })
+}
+
+test('as they complete: results are collected as they come', (t) => {
+  const results = asCompleted()
+  const collected = results.collect()
+  for (const [result, index] of [
+    ['b', 1],
+    ['a', 0],
+  ] as const)
+    results.put(result, index)
+  t.deepEqual(collected, ['b', 'a'])
+})
+
+test('in order: results are collected in the order of their places', (t) => {
+  const results = inOrder()
+  const collected = results.collect()
+  for (const [result, index] of [
+    ['b', 1],
+    ['c', 2],
+    ['a', 0],
+  ] as const)
+    results.put(result, index)
+  t.deepEqual(collected, ['a', 'b', 'c'])
+})
+
+// A failure in its place
+
+test('in order: what waits behind a failed place is dropped, what comes before it is still handed over', async (t) => {
+  const results = inOrder()
+  for (const [result, index] of [
+    ['a', 0],
+    ['c', 2],
+    ['d', 3],
+    ['e', 4],
+  ] as const)
+    results.put(result, index)
+  results.clearFrom(3)
+  t.is(results.size, 2)
+  const log = take(results, 4)
+  results.put('b', 1)
+  results.end({error: 'failure'})
+  t.deepEqual((await settled(log)).toSorted(byCall), ['1: a', '2: b', '3: c', '4: failed with failure'])
+})
+
+test('in order: clearing from a place that has passed, or behind all that wait, is fine', async (t) => {
+  const results = inOrder()
+  for (const [result, index] of [
+    ['a', 0],
+    ['b', 1],
+    ['c', 2],
+  ] as const)
+    results.put(result, index)
+  t.deepEqual(await settled(take(results)), ['1: a'])
+  results.clearFrom(3)
+  t.is(results.size, 2)
+  results.clearFrom(0)
+  t.is(results.size, 0)
+})
+
+test('in order: places that were dropped are not counted when those behind a failure go', async (t) => {
+  const results = inOrder()
+  results.discard()
+  results.put('dropped', 1)
+  void results.next()
+  results.put('kept', 2)
+  t.is(results.size, 1)
+  results.clearFrom(1)
+  t.is(results.size, 0)
+})
+
+test('in order: with thousands of places dropped behind a failed one, those before it are still filled', async (t) => {
+  const results = inOrder()
+  results.put('0', 0)
+  for (let index = 6; index < 3000; index++) results.put(String(index), index)
+  results.clearFrom(5)
+  const log = take(results, 6)
+  for (const index of [1, 2, 3, 4]) results.put(String(index), index)
+  results.end({error: 'failure'})
+  const expected = ['1: 0', '2: 1', '3: 2', '4: 3', '5: 4', '6: failed with failure']
+  t.deepEqual((await settled(log)).toSorted(byCall), expected)
 })
 
 // The high-water mark
@@ -292,4 +445,52 @@ test('in order: a result that fills a gap takes nothing from those behind it, al
   for (let index = 21; index < 40; index++) results.put('b', index)
   const log = await settled(take(results, 41))
   t.deepEqual([log[0], log[20], log[40], log.length], ['1: a', '21: c', '41: d', 41])
+})
+
+test('what is collected is never full, whatever the mark', (t) => {
+  const results = inOrder(0)
+  results.collect()
+  t.false(results.isFull)
+  results.put('second', 1)
+  t.true(results.isFull) // it waits for the first
+})
+
+// Against an oracle
+
+test('in order: any order of arrival is handed over as a sorted list, up to where it was cleared', async (t) => {
+  const scenario = fc.integer({min: 1, max: 2500}).chain((count) =>
+    fc.record({
+      arrivals: fc.shuffledSubarray(
+        Array.from({length: count}, (_, index) => index),
+        {minLength: count},
+      ),
+      failsAt: fc.integer({min: 0, max: count}),
+      failsAfter: fc.nat({max: count}),
+      waiting: fc.nat({max: 20}),
+    }),
+  )
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({arrivals, failsAt, failsAfter, waiting}) => {
+      const results = new Results<number>(true, Infinity)
+      const taken: Array<Promise<IteratorResult<number, undefined>>> = []
+      for (let call = 0; call < waiting; call++) taken.push(results.next())
+      for (const [step, index] of arrivals.entries()) {
+        if (step === failsAfter) results.clearFrom(failsAt)
+        if (index < failsAt || step < failsAfter) results.put(index, index)
+        if (step % 3 === 0) taken.push(results.next())
+      }
+      if (failsAfter >= arrivals.length) results.clearFrom(failsAt)
+      results.end()
+      for (let call = 0; call < arrivals.length; call++) taken.push(results.next())
+      const given = (await Promise.all(taken)).filter(({done}) => !done).map(({value}) => value)
+      // What was handed over before the failure stays so; from then on nothing from its place on.
+      t.deepEqual(given, [...given.keys()])
+      t.true(given.length >= failsAt)
+      const early = new Set(arrivals.slice(0, failsAfter))
+      const readyThen = arrivals.findIndex((_, place) => !early.has(place))
+      t.true(given.length <= Math.max(failsAt, readyThen === -1 ? arrivals.length : readyThen))
+      t.is(results.size, 0)
+    }),
+    {seed: 1, numRuns: 30},
+  )
 })

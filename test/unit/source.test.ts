@@ -1,42 +1,31 @@
+import {Readable} from 'node:stream'
 import test from 'ava'
-import {
-  checkSource,
-  isAsyncIterable,
-  iteratorToClose,
-  nothing,
-  SourceReader,
-  type SourceSink,
-  takeNow,
-} from '../../src/source.js'
+import pDefer from 'p-defer'
+import {mapped} from '../../src/mapped.js'
+import {type DirectIterator, nothing, type SourceHost, SourceReader} from '../../src/source.js'
+import type {QueuedTask} from '../../src/task.js'
 import type {Items} from '../../src/types.js'
+import {unhandledDuring} from '../helpers/unhandled.js'
 
 /** Writes down what it is told. */
-class Sink<I> implements SourceSink<I> {
+class Host implements SourceHost {
   readonly log: unknown[] = []
 
-  arrived(item: I): void {
-    this.log.push(['arrived', item])
-  }
-
-  exhausted(): void {
-    this.log.push('exhausted')
-  }
-
-  sourceFailed(cause: unknown): void {
-    this.log.push(['sourceFailed', cause])
+  sourceChanged(): void {
+    this.log.push('changed')
   }
 
   closeFailed(cause: unknown): void {
     this.log.push(['closeFailed', cause])
   }
 
-  left(item: I): void {
-    this.log.push(['left', item])
+  leftOver(item: unknown): void {
+    this.log.push(['leftOver', item])
   }
 }
 
-interface Opened<I> {
-  readonly reader: SourceReader<I>
+interface Opened {
+  readonly reader: SourceReader
   readonly log: unknown[]
   /** Closes the reader, and writes down when that is done. */
   readonly close: () => void
@@ -44,13 +33,17 @@ interface Opened<I> {
 
 const signal = (): AbortSignal => new AbortController().signal
 
-function unopened<I>(source: Items<I>): Opened<I> {
-  const sink = new Sink<I>()
-  const reader = new SourceReader(source, sink)
-  return {reader, log: sink.log, close: () => reader.close(() => sink.log.push('closed'))}
+function unopened(source: Items<unknown>): Opened {
+  const {log, reader} = made(source)
+  return {reader, log, close: () => reader.close(() => log.push('closed'))}
 }
 
-function opened<I>(source: Items<I>): Opened<I> {
+function made(source: Items<unknown>): {readonly log: unknown[]; readonly reader: SourceReader} {
+  const host = new Host()
+  return {log: host.log, reader: new SourceReader(source, host)}
+}
+
+function opened(source: Items<unknown>): Opened {
   const result = unopened(source)
   result.reader.open(signal)
   return result
@@ -86,14 +79,17 @@ function scriptedAsync(calls: string[], script: Script): AsyncIterable<unknown> 
 
 // Opening
 
+test('what cannot be read is refused when the reader is made', (t) => {
+  t.throws(() => unopened(5 as never), {instanceOf: TypeError, message: /^source must be an iterable.*; got 5$/})
+})
+
 test('nothing of the source is touched before it is opened', (t) => {
-  const source = {
+  unopened({
     [Symbol.iterator]: () => {
       t.fail('touched')
       return [].values()
     },
-  }
-  unopened(source)
+  })
   unopened(() => {
     t.fail('called')
     return []
@@ -105,6 +101,7 @@ test('nothing is pulled from a reader that is not open', (t) => {
   const {reader, log} = unopened([1])
   t.is(reader.pull(), nothing)
   t.false(reader.isPulling)
+  t.false(reader.isOver)
   t.deepEqual(log, [])
 })
 
@@ -116,6 +113,7 @@ test('a function is called with the signal, once, when the source is opened', (t
     return [1]
   })
   t.deepEqual(signals, [])
+  reader.open(() => expected)
   reader.open(() => expected)
   t.is(signals.length, 1)
   t.is(signals[0], expected)
@@ -131,42 +129,37 @@ test('a source that is no function costs no signal', (t) => {
   t.is(reader.pull(), 1)
 })
 
-test('a bare generator function is a source', (t) => {
-  const {reader} = opened(function* () {
-    yield 1
-  })
-  t.is(reader.pull(), 1)
-})
-
-test('a function that throws is a source that failed', (t) => {
+test('a function that throws is a source that failed, with that very cause', (t) => {
   const cause = new Error('no source')
   const {reader, log} = opened(() => {
     throw cause
   })
-  t.deepEqual(log, [['sourceFailed', cause]])
+  t.is(reader.failure?.cause, cause)
+  t.true(reader.isOver)
   t.is(reader.pull(), nothing)
+  t.deepEqual(log, [])
 })
 
 test('a function that returns nothing to read is a source that failed, and the cause says what came', (t) => {
-  const {log} = opened((() => 5) as never)
-  const [[what, cause]] = log as [[string, Error]]
-  t.is(what, 'sourceFailed')
-  t.true(cause instanceof TypeError)
-  t.is(cause.message, 'what the source function returns must be an iterable or an async iterable; got 5')
+  const {reader} = opened((() => 5) as never)
+  t.is(
+    String(reader.failure?.cause),
+    'TypeError: what the source function returns must be an iterable or an async iterable; got 5',
+  )
 })
 
 test('a source that gives no iterator failed', (t) => {
   const cause = new Error('no iterator')
-  const {log} = opened({
+  const {reader} = opened({
     [Symbol.iterator]: () => {
       throw cause
     },
   })
-  t.deepEqual(log, [['sourceFailed', cause]])
+  t.is(reader.failure?.cause, cause)
 })
 
 test('an object with both protocols is read as async', async (t) => {
-  const {reader, log} = opened({
+  const {reader} = opened({
     [Symbol.iterator]: () => ['sync'].values(),
     async *[Symbol.asyncIterator]() {
       yield 'async'
@@ -175,7 +168,17 @@ test('an object with both protocols is read as async', async (t) => {
   t.true(reader.isAsync)
   t.is(reader.pull(), nothing)
   await turn()
-  t.deepEqual(log, [['arrived', 'async']])
+  t.is(reader.pull(), 'async')
+})
+
+test('the promises in an array or a set are handled as soon as the reader has it', async (t) => {
+  const early = (): Promise<never> => Promise.reject(new Error('early'))
+  const reasons = await unhandledDuring(() => {
+    unopened([early()])
+    unopened(new Set([early()]))
+    opened(() => [early()])
+  })
+  t.deepEqual(reasons, [])
 })
 
 // Reading
@@ -192,95 +195,236 @@ for (const [title, source] of [
     ] as const).keys(),
   ],
   ['a function that returns an array', () => ['a', 'b']],
+  [
+    'a generator function',
+    function* () {
+      yield 'a'
+      yield 'b'
+      return 'no item'
+    },
+  ],
 ] as ReadonlyArray<readonly [string, Items<string>]>) {
-  test(`the items of ${title} are pulled at once, in order, and then it is exhausted`, (t) => {
+  test(`the items of ${title} are pulled at once, in order, and then it is over`, (t) => {
     const {reader, log} = opened(source)
     t.false(reader.isAsync)
     t.deepEqual([reader.pull(), reader.pull()], ['a', 'b'])
-    t.deepEqual(log, [])
     t.is(reader.pull(), nothing)
-    t.deepEqual(log, ['exhausted'])
+    t.true(reader.isOver)
+    t.is(reader.failure, undefined)
+    t.deepEqual(log, [])
   })
 }
 
-test('the items of an async generator arrive, in order, and then it is exhausted', async (t) => {
+test('the items of an async generator come later, in order, each with a notice, and so does its end', async (t) => {
   const {reader, log} = opened(async function* () {
     yield 1
     yield 2
   })
-  for (let pull = 0; pull < 3; pull++) {
+  for (const item of [1, 2]) {
     t.is(reader.pull(), nothing)
+    t.true(reader.isPulling)
     await turn()
+    t.false(reader.isPulling)
+    t.is(reader.pull(), item)
   }
-  t.deepEqual(log, [['arrived', 1], ['arrived', 2], 'exhausted'])
-})
-
-test('a ReadableStream is a source', async (t) => {
-  const stream = new ReadableStream<number>({
-    start: (controller) => {
-      controller.enqueue(1)
-      controller.close()
-    },
-  }) as unknown as AsyncIterable<number>
-  const {reader, log} = opened(stream)
+  t.deepEqual(log, ['changed', 'changed'])
   reader.pull()
+  t.false(reader.isOver)
   await turn()
-  t.deepEqual(log, [['arrived', 1]])
+  t.true(reader.isOver)
+  t.deepEqual(log, ['changed', 'changed', 'changed'])
 })
 
 test('undefined is an item like any other', (t) => {
-  const {reader, log} = opened([undefined])
+  const {reader} = opened([undefined])
   t.is(reader.pull(), undefined)
-  t.deepEqual(log, [])
+  t.false(reader.isOver)
 })
 
 test('there is never more than one next() outstanding', async (t) => {
   const calls: string[] = []
-  const {reader, log} = opened(scriptedAsync(calls, {next: async () => ({done: false, value: 1})}))
+  const {reader} = opened(scriptedAsync(calls, {next: async () => ({done: false, value: 1})}))
   reader.pull()
-  t.true(reader.isPulling)
   t.is(reader.pull(), nothing)
   t.deepEqual(calls, ['next'])
   await turn()
-  t.false(reader.isPulling)
-  t.deepEqual(log, [['arrived', 1]])
-})
-
-test('a source that pulls from its own reader gets nothing, and no second next()', (t) => {
-  const inner: unknown[] = []
-  const calls: string[] = []
-  const {reader} = opened(
-    scripted(calls, {
-      next: () => {
-        inner.push(reader.pull())
-        return {done: false, value: 1}
-      },
-    }),
-  )
   t.is(reader.pull(), 1)
-  t.deepEqual(inner, [nothing])
   t.deepEqual(calls, ['next'])
 })
 
-test('an exhausted source is told of once, and is not asked again', (t) => {
+test('a source that is over is not asked again', (t) => {
   const calls: string[] = []
-  const {reader, log} = opened(scripted(calls, {next: () => ({done: true})}))
+  const {reader} = opened(scripted(calls, {next: () => ({done: true})}))
   reader.pull()
   reader.pull()
   t.deepEqual(calls, ['next'])
-  t.deepEqual(log, ['exhausted'])
 })
 
-test('the value a generator returns is no item', (t) => {
-  const {reader, log} = opened(
+// Iterators over collections
+
+test('an iterator over a collection is read lazily, so that what is added meanwhile is read, too', (t) => {
+  const map = new Map<string, () => number>([['a', () => 1]])
+  const {reader} = opened(map.values())
+  reader.pull()
+  const added = (): number => 2
+  map.set('b', added)
+  t.is(reader.pull(), added)
+  t.is(reader.pull(), nothing)
+  t.true(reader.isOver)
+})
+
+test('where such an iterator gives a promise, the rest is looked through, so that none is an unhandled rejection', async (t) => {
+  const values = [() => 1, Promise.resolve(2), Promise.reject(new Error('early')), () => 4]
+  const {reader} = opened(values.values())
+  const reasons = await unhandledDuring(() => {
+    t.is(reader.pull(), values[0])
+    t.is(reader.pull(), values[1])
+  })
+  t.deepEqual(reasons, [])
+  t.deepEqual([reader.pull() === values[2], reader.pull() === values[3]], [true, true])
+  t.is(reader.pull(), nothing)
+  t.true(reader.isOver)
+})
+
+test('an item of such an iterator whose then cannot be read is an item like any other', (t) => {
+  const {proxy: item, revoke} = Proxy.revocable({}, {})
+  revoke()
+  const {reader} = opened(new Map([[1, item]]).values())
+  t.true(reader.pull() === item)
+  t.is(reader.failure, undefined)
+})
+
+test('an iterator that has the tag of one over a collection, and throws, is a source that failed', (t) => {
+  const cause = new Error('no item')
+  const iterator = new Map([[1, 2]]).values()
+  iterator.next = () => {
+    throw cause
+  }
+  const {reader} = opened(iterator)
+  t.is(reader.pull(), nothing)
+  t.is(reader.failure?.cause, cause)
+  t.true(reader.isOver)
+})
+
+// Items that cannot start yet
+
+test('what is put back comes again before all others, the last one first', (t) => {
+  const {reader} = opened([1, 2, 3])
+  const [first, second] = [reader.pull(), reader.pull()]
+  reader.putBack(second)
+  reader.putBack(first)
+  t.deepEqual([reader.pull(), reader.pull(), reader.pull(), reader.pull()], [1, 2, 3, nothing])
+})
+
+test('a source is not over while something is put back', (t) => {
+  const {reader} = opened([1])
+  const item = reader.pull()
+  t.is(reader.pull(), nothing)
+  reader.putBack(item)
+  t.false(reader.isOver)
+  t.is(reader.pull(), 1)
+  t.true(reader.isOver)
+})
+
+test('a promise that is put back is no unhandled rejection', async (t) => {
+  const {reader} = opened(
     (function* () {
-      yield 1
-      return 2
+      yield Promise.reject(new Error('early'))
     })(),
   )
-  t.is(reader.pull(), 1)
+  t.deepEqual(await unhandledDuring(() => reader.putBack(reader.pull())), [])
+})
+
+test('what was put back is handed over when the source is closed', (t) => {
+  const {reader, log, close} = opened(function* () {
+    yield 'a'
+    yield 'b'
+  })
+  const items = [reader.pull(), reader.pull()]
+  for (const item of items.toReversed()) reader.putBack(item)
+  close()
+  t.deepEqual(log, [['leftOver', 'a'], ['leftOver', 'b'], 'closed'])
+  t.true(reader.isOver)
+})
+
+// Plain items and queues
+
+test('of a mapped source the plain items are read, and the mapper is told', async (t) => {
+  const mapper = (item: number): number => item * 2
+  const {reader} = opened(mapped([1, 2], mapper))
+  t.true(Object.is(reader.mapper, mapper))
+  t.deepEqual([reader.pull(), reader.pull(), reader.pull()], [1, 2, nothing])
+  const async = opened(
+    mapped(async function* () {
+      yield 1
+    }, mapper),
+  )
+  t.true(async.reader.isAsync)
+  async.reader.pull()
+  await turn()
+  t.is(async.reader.pull(), 1)
+  t.is(opened([() => 1]).reader.mapper, undefined)
+})
+
+/** An iterator as a TaskQueue gives it. */
+class Direct implements DirectIterator, AsyncIterator<never> {
+  readonly tasks: QueuedTask[] = []
+  readonly callbacks: Array<() => void> = []
+  isOver = false
+
+  tryTake(): QueuedTask | undefined {
+    return this.tasks.shift()
+  }
+
+  whenAvailable(callback: () => void): void {
+    this.callbacks.push(callback)
+  }
+
+  next(): Promise<IteratorResult<never>> {
+    throw new Error('asked for a promise')
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<never> {
+    return this
+  }
+}
+
+const queuedTask = (): QueuedTask => ({}) as unknown as QueuedTask
+
+test('the iterator of a queue gives a task at once, and is asked to call back when it has none', (t) => {
+  const direct = new Direct()
+  const [first, second] = [queuedTask(), queuedTask()]
+  direct.tasks.push(first)
+  const {reader, log} = opened(direct)
+  t.true(reader.isQueue)
+  t.is(reader.pull(), first)
   t.is(reader.pull(), nothing)
-  t.deepEqual(log, ['exhausted'])
+  t.true(reader.isPulling)
+  t.is(reader.pull(), nothing)
+  t.is(direct.callbacks.length, 1)
+  direct.tasks.push(second)
+  direct.callbacks[0]?.()
+  t.deepEqual(log, ['changed'])
+  t.is(reader.pull(), second)
+})
+
+test('a queue that is closed and empty is a source that is over', (t) => {
+  const direct = new Direct()
+  direct.isOver = true
+  const {reader} = opened(direct)
+  t.is(reader.pull(), nothing)
+  t.true(reader.isOver)
+  t.false(reader.isPulling)
+  t.is(direct.callbacks.length, 0)
+})
+
+test('a queue whose iterator has a next() that somebody put there is read by that', async (t) => {
+  const direct = Object.assign(new Direct(), {next: async () => ({done: false as const, value: 'wrapped' as never})})
+  const {reader} = opened(direct)
+  t.false(reader.isQueue)
+  t.is(reader.pull(), nothing)
+  await turn()
+  t.is(reader.pull(), 'wrapped')
 })
 
 // Failing
@@ -298,7 +442,9 @@ for (const cause of [new Error('no item'), undefined, null, 0]) {
     t.is(reader.pull(), nothing)
     t.is(reader.pull(), nothing)
     close()
-    t.deepEqual(log, [['sourceFailed', cause], 'closed'])
+    t.deepEqual(reader.failure, {cause})
+    t.is(reader.failure?.cause, cause)
+    t.deepEqual(log, ['closed'])
     t.deepEqual(calls, ['next'])
   })
 
@@ -308,14 +454,16 @@ for (const cause of [new Error('no item'), undefined, null, 0]) {
     reader.pull()
     await turn()
     close()
-    t.deepEqual(log, [['sourceFailed', cause], 'closed'])
+    t.deepEqual(reader.failure, {cause})
+    t.is(reader.failure?.cause, cause)
+    t.deepEqual(log, ['changed', 'closed'])
     t.deepEqual(calls, ['next'])
   })
 }
 
 test('an async source whose next() throws at once failed', (t) => {
   const cause = new Error('no promise')
-  const {reader, log} = opened(
+  const {reader} = opened(
     scriptedAsync([], {
       next: () => {
         throw cause
@@ -323,97 +471,90 @@ test('an async source whose next() throws at once failed', (t) => {
     }),
   )
   t.is(reader.pull(), nothing)
-  t.deepEqual(log, [['sourceFailed', cause]])
+  t.false(reader.isPulling)
+  t.is(reader.failure?.cause, cause)
 })
 
 test('an async source whose next() gives a plain result is read all the same', async (t) => {
-  const {reader, log} = opened(scriptedAsync([], {next: () => ({done: false, value: 1})}))
+  const {reader} = opened(scriptedAsync([], {next: () => ({done: false, value: 1})}))
   reader.pull()
   await turn()
-  t.deepEqual(log, [['arrived', 1]])
+  t.is(reader.pull(), 1)
 })
 
-test('a result whose value throws when it is read is a failure of the source', (t) => {
+test('a result whose value throws when it is read is a failure of the source', async (t) => {
   const cause = new Error('no value')
   const result = Object.defineProperty({done: false}, 'value', {
     get: () => {
       throw cause
     },
   })
-  const {reader, log} = opened(scripted([], {next: () => result}))
-  t.is(reader.pull(), nothing)
-  t.false(reader.isPulling)
-  t.deepEqual(log, [['sourceFailed', cause]])
-})
-
-const protocol = (value: unknown): string => `next() of the source must give an object; got ${String(value)}`
-
-for (const result of [undefined, 5]) {
-  test(`a next() that gives ${result} breaks the protocol, and the cause says so`, (t) => {
-    const {reader, log} = opened(scripted([], {next: () => result}))
+  for (const source of [scripted([], {next: () => result}), scriptedAsync([], {next: async () => result})]) {
+    const {reader} = opened(source)
     t.is(reader.pull(), nothing)
-    const [[what, cause]] = log as [[string, Error]]
-    t.is(what, 'sourceFailed')
-    t.is(String(cause), `TypeError: ${protocol(result)}`)
-  })
-}
-
-test('a next() that gives null breaks the protocol, and the cause says so', (t) => {
-  const {reader, log} = opened(scripted([], {next: () => null}))
-  t.is(reader.pull(), nothing)
-  const [[what, cause]] = log as [[string, Error]]
-  t.is(what, 'sourceFailed')
-  t.is(String(cause), `TypeError: ${protocol(null)}`)
+    await turn()
+    t.false(reader.isPulling)
+    t.is(reader.failure?.cause, cause)
+  }
 })
 
-for (const result of [undefined, null, 5]) {
-  test(`an async next() that gives ${result} breaks the protocol, and the cause says so`, async (t) => {
-    const {reader, log} = opened(scriptedAsync([], {next: async () => result}))
-    reader.pull()
-    await turn()
-    const [[what, cause]] = log as [[string, Error]]
-    t.is(what, 'sourceFailed')
-    t.is(String(cause), `TypeError: ${protocol(result)}`)
+for (const result of [undefined, null, 5])
+  test(`a next() that gives ${result}, or a promise of that, breaks the protocol, and the cause says so`, async (t) => {
+    for (const source of [scripted([], {next: () => result}), scriptedAsync([], {next: async () => result})]) {
+      const {reader} = opened(source)
+      t.is(reader.pull(), nothing)
+      await turn()
+      t.is(String(reader.failure?.cause), `TypeError: next() of the source must give an object; got ${result}`)
+    }
   })
-}
+
+test('a sync source whose next() gives promises failed: it would give undefined for ever', async (t) => {
+  const reasons = await unhandledDuring(() => {
+    const {reader} = opened(scripted([], {next: () => Promise.reject(new Error('also'))}))
+    t.is(reader.pull(), nothing)
+    t.regex(String(reader.failure?.cause), /^TypeError: next\(\) of the source gave a promise; .*Symbol\.asyncIterator/)
+  })
+  t.deepEqual(reasons, [])
+})
 
 // Closing
 
 test('closing runs the cleanup of a generator, and is done when that is', (t) => {
-  let isClean = false
+  const order: string[] = []
   const {reader, log, close} = opened(
     (function* () {
       try {
         yield 1
       } finally {
-        isClean = true
+        order.push('clean')
       }
     })(),
   )
   reader.pull()
   close()
-  t.true(isClean)
+  t.deepEqual(order, ['clean'])
   t.deepEqual(log, ['closed'])
+  t.true(reader.isOver)
 })
 
 test('closing waits for the cleanup of an async generator', async (t) => {
-  const order: string[] = []
+  const cleanup = pDefer<void>()
   const {reader, log, close} = opened(async function* () {
     try {
       yield 1
     } finally {
-      await turn()
-      order.push('clean')
+      await cleanup.promise
     }
   })
   reader.pull()
   await turn()
+  reader.pull()
   close()
-  t.deepEqual(log, [['arrived', 1]])
   await turn()
+  t.deepEqual(log, ['changed'])
+  cleanup.resolve()
   await turn()
-  t.deepEqual(order, ['clean'])
-  t.deepEqual(log, [['arrived', 1], 'closed'])
+  t.deepEqual(log, ['changed', 'closed'])
 })
 
 test('a closed source is not pulled from, and not closed again', (t) => {
@@ -426,24 +567,18 @@ test('a closed source is not pulled from, and not closed again', (t) => {
   t.deepEqual(log, ['closed', 'closed'])
 })
 
-test('an exhausted source is not closed', (t) => {
+test('a source that is over by itself is not told to return', (t) => {
   const calls: string[] = []
   const {reader, log, close} = opened(scripted(calls, {next: () => ({done: true})}))
   reader.pull()
   close()
   t.deepEqual(calls, ['next'])
-  t.deepEqual(log, ['exhausted', 'closed'])
-})
-
-test('a source without return is closed without it', (t) => {
-  const {log, close} = opened({[Symbol.iterator]: () => ({next: () => ({done: false, value: 1})})})
-  close()
   t.deepEqual(log, ['closed'])
 })
 
 test('what return() throws is told, and the source is closed', (t) => {
   const cause = new Error('stuck')
-  const {log, close} = opened(
+  const {reader, log, close} = opened(
     scripted([], {
       close: () => {
         throw cause
@@ -452,12 +587,14 @@ test('what return() throws is told, and the source is closed', (t) => {
   )
   close()
   t.deepEqual(log, [['closeFailed', cause], 'closed'])
+  t.is(reader.failure, undefined)
 })
 
 test('what return() rejects with is told, and then the source is closed', async (t) => {
   const cause = new Error('stuck')
   const {log, close} = opened(scriptedAsync([], {close: () => Promise.reject(cause)}))
   close()
+  t.deepEqual(log, [])
   await turn()
   t.deepEqual(log, [['closeFailed', cause], 'closed'])
 })
@@ -484,9 +621,10 @@ test('an iterator in the middle of an item is told to return at once', (t) => {
   close()
   t.deepEqual(calls, ['next', 'return'])
   t.deepEqual(log, ['closed'])
+  t.true(reader.isPulling)
 })
 
-test('an item that comes after the close still arrives, so that it can be disposed of', async (t) => {
+test('an item that comes after the close is handed over, so that it can be disposed of', async (t) => {
   const {reader, log, close} = opened(async function* () {
     await turn()
     yield 1
@@ -495,28 +633,30 @@ test('an item that comes after the close still arrives, so that it can be dispos
   close()
   await turn()
   await turn()
-  t.deepEqual(log, [['arrived', 1], 'closed'])
+  t.false(reader.isPulling)
+  t.is(reader.pull(), nothing)
+  t.deepEqual(log, [['leftOver', 1], 'changed', 'closed'])
 })
 
-test('an end that comes after the close is no news', async (t) => {
+test('an end that comes after the close is told as a change', async (t) => {
   const {reader, log, close} = opened(scriptedAsync([], {next: async () => ({done: true})}))
   reader.pull()
   close()
   await turn()
-  t.deepEqual(log, ['closed'])
+  t.deepEqual(log, ['closed', 'changed'])
   t.false(reader.isPulling)
 })
 
-test('a failure that comes after the close is told', async (t) => {
-  const cause = new Error('late')
-  const {reader, log, close} = opened(scriptedAsync([], {next: () => Promise.reject(cause)}))
+test('what fails because it was closed is no failure of the source', async (t) => {
+  const {reader, log, close} = opened(scriptedAsync([], {next: () => Promise.reject(new Error('late'))}))
   reader.pull()
   close()
   await turn()
-  t.deepEqual(log, ['closed', ['sourceFailed', cause]])
+  t.is(reader.failure, undefined)
+  t.deepEqual(log, ['closed', 'changed'])
 })
 
-test('a generator that closes its own reader is closed after its item, which still arrives', (t) => {
+test('a generator that closes its own reader is closed after its item, which is handed over', (t) => {
   const order: string[] = []
   const {reader, log, close} = opened(function* () {
     try {
@@ -528,38 +668,30 @@ test('a generator that closes its own reader is closed after its item, which sti
   })
   t.is(reader.pull(), nothing)
   t.deepEqual(order, ['clean'])
-  t.deepEqual(log, [['arrived', 1], 'closed'])
+  t.deepEqual(log, [['leftOver', 1], 'closed'])
 })
 
-test('a source that closes its own reader and then ends is not told to return', (t) => {
-  const calls: string[] = []
-  const {reader, log, close} = opened(
-    scripted(calls, {
-      next: () => {
-        close()
-        return {done: true}
-      },
-    }),
-  )
-  t.is(reader.pull(), nothing)
-  t.deepEqual(calls, ['next'])
-  t.deepEqual(log, ['exhausted', 'closed'])
-})
-
-test('a source that closes its own reader and then throws is closed by that', (t) => {
-  const calls: string[] = []
-  const cause = new Error('after all')
-  const {reader, log, close} = opened(
-    scripted(calls, {
-      next: () => {
-        close()
-        throw cause
-      },
-    }),
-  )
-  t.is(reader.pull(), nothing)
-  t.deepEqual(calls, ['next'])
-  t.deepEqual(log, [['sourceFailed', cause], 'closed'])
+test('a source that closes its own reader and then ends or throws is not told to return, and is closed once', (t) => {
+  for (const next of [
+    () => ({done: true}),
+    () => {
+      throw new Error('after all')
+    },
+  ]) {
+    const calls: string[] = []
+    const {reader, log, close} = opened(
+      scripted(calls, {
+        next: () => {
+          close()
+          return next()
+        },
+      }),
+    )
+    t.is(reader.pull(), nothing)
+    t.deepEqual(calls, ['next'])
+    t.deepEqual(log, ['closed'])
+    t.is(reader.failure, undefined)
+  }
 })
 
 test('a function that closes the reader while it makes the source leads to a closed source', (t) => {
@@ -574,6 +706,29 @@ test('a function that closes the reader while it makes the source leads to a clo
   t.is(reader.pull(), nothing)
 })
 
+test('a Node stream is destroyed while it waits for a chunk', async (t) => {
+  const stream = new Readable({read: () => {}})
+  const {reader, log, close} = opened(stream)
+  reader.pull()
+  close()
+  await turn()
+  t.true(stream.destroyed)
+  t.is(reader.failure, undefined)
+  t.true(log.includes('closed'))
+})
+
+test('a ReadableStream is cancelled while it waits for a chunk', async (t) => {
+  const calls: string[] = []
+  const stream = new ReadableStream({cancel: () => void calls.push('cancel')})
+  const {reader, log, close} = opened(stream)
+  reader.pull()
+  close()
+  await turn()
+  t.deepEqual(calls, ['cancel'])
+  t.is(reader.failure, undefined)
+  t.true(log.includes('closed'))
+})
+
 // Closing what was never opened
 
 test('a generator that was never opened is closed, too', (t) => {
@@ -584,24 +739,46 @@ test('a generator that was never opened is closed, too', (t) => {
   t.deepEqual(log, ['closed'])
 })
 
-test('a function that was never called is not called to be closed', (t) => {
-  const {log, close} = unopened(() => {
+test('a function that was never called is not called to be closed, nor is an iterable opened for that', (t) => {
+  for (const source of [
+    () => {
+      t.fail('called')
+      return []
+    },
+    {
+      [Symbol.iterator]: () => {
+        t.fail('opened')
+        return [].values()
+      },
+    },
+  ]) {
+    const {log, close} = unopened(source)
+    close()
+    t.deepEqual(log, ['closed'])
+  }
+})
+
+test('a source that was closed before it was opened stays closed', (t) => {
+  const {reader, close} = unopened(() => {
     t.fail('called')
     return []
   })
   close()
-  t.deepEqual(log, ['closed'])
+  reader.open(signal)
+  t.true(reader.isOver)
+  t.is(reader.pull(), nothing)
 })
 
-test('an iterable that was never opened is not opened to be closed', (t) => {
-  const {log, close} = unopened({
-    [Symbol.iterator]: () => {
-      t.fail('opened')
-      return [].values()
+test('an unopened source whose parts throw when they are looked at is closed, and that is told', (t) => {
+  const cause = new Error('hostile')
+  const source = Object.defineProperty({[Symbol.iterator]: () => [].values()}, 'next', {
+    get: () => {
+      throw cause
     },
   })
+  const {log, close} = unopened(source)
   close()
-  t.deepEqual(log, ['closed'])
+  t.deepEqual(log, [['closeFailed', cause], 'closed'])
 })
 
 // What is left in a collection
@@ -623,96 +800,26 @@ for (const [title, source] of [
     const {reader, log, close} = opened(source)
     t.is(reader.pull(), 'a')
     close()
-    t.deepEqual(log, [['left', 'b'], ['left', 'c'], 'closed'])
+    t.deepEqual(log, [['leftOver', 'b'], ['leftOver', 'c'], 'closed'])
   })
 }
 
 test('closing an array that was never opened hands over all of it', (t) => {
   const {log, close} = unopened(['a', 'b'])
   close()
-  t.deepEqual(log, [['left', 'a'], ['left', 'b'], 'closed'])
+  t.deepEqual(log, [['leftOver', 'a'], ['leftOver', 'b'], 'closed'])
 })
 
-test('closing a generator hands over nothing', (t) => {
-  const {log, close} = opened(function* () {
-    for (;;) yield 1
-  })
-  close()
-  t.deepEqual(log, ['closed'])
-})
-
-test('an endless iterator without return is not emptied', (t) => {
-  const {reader, log, close} = opened({[Symbol.iterator]: () => ({next: () => ({done: false, value: 1})})})
-  reader.pull()
-  close()
-  t.deepEqual(log, ['closed'])
-})
-
-// Helpers
-
-test('what can be read is an iterable, an async iterable or a function', (t) => {
-  for (const source of [[], new Set(), [].values(), () => [], (async function* () {})(), new Map()])
-    t.notThrows(() => checkSource('source', source))
-})
-
-test('what cannot be read is refused by its name', (t) => {
-  for (const source of [undefined, null, 5, 'text', {}, Promise.resolve([])])
-    t.throws(() => checkSource('things', source), {instanceOf: TypeError, message: /^things must be .*; got /})
-})
-
-test('an async iterable is what has a function under Symbol.asyncIterator', (t) => {
-  t.true(isAsyncIterable((async function* () {})()))
-  t.false(isAsyncIterable([]))
-  t.false(isAsyncIterable({[Symbol.asyncIterator]: undefined}))
-})
-
-test('of what was never opened, an iterator or a collection must be closed, and nothing else', (t) => {
-  const generator = (function* () {})()
-  t.is(iteratorToClose(generator), generator)
-  t.deepEqual([...(iteratorToClose(['a']) as IterableIterator<string>)], ['a'])
-  t.deepEqual([...(iteratorToClose(new Set(['a'])) as IterableIterator<string>)], ['a'])
-  t.is(
-    iteratorToClose(() => []),
-    undefined,
-  )
-  t.is(iteratorToClose(undefined), undefined)
-  t.is(iteratorToClose(Object.assign(() => [], {next: () => {}})), undefined)
-  t.is(iteratorToClose(new Map()), undefined)
-  t.is(iteratorToClose(Object.assign(new Map(), {next: 5})), undefined)
-})
-
-test('the promises in an array or a set are handled as soon as the reader has it', async (t) => {
-  // An unhandled rejection would fail this file.
-  unopened([Promise.reject(new Error('early'))])
-  unopened(new Set([Promise.reject(new Error('early'))]))
-  opened(() => [Promise.reject(new Error('early'))])
-  await turn()
-  t.pass()
-})
-
-test('an async iterator that has an item already may give it at once, and is asked for a promise only when it has none', async (t) => {
-  const items = ['a', 'b']
-  const calls: string[] = []
-  const prompt = {
-    next: Object.assign(
-      async () => {
-        calls.push('next')
-        return {done: true as const, value: undefined}
-      },
-      {
-        [takeNow]: () => {
-          calls.push('takeNow')
-          return items.shift() ?? nothing
-        },
-      },
-    ),
-    [Symbol.asyncIterator]: () => prompt,
+test('closing a generator, or an endless iterator without return, hands over nothing', (t) => {
+  for (const source of [
+    function* () {
+      for (;;) yield 1
+    },
+    {[Symbol.iterator]: () => ({next: () => ({done: false as const, value: 1})})},
+  ]) {
+    const {reader, log, close} = opened(source)
+    reader.pull()
+    close()
+    t.deepEqual(log, ['closed'])
   }
-  const {reader, log} = opened<string>(prompt)
-  t.deepEqual([reader.pull(), reader.pull(), reader.pull()], ['a', 'b', nothing])
-  t.is(reader.pull(), nothing) // a promise is pending: nothing may overtake it
-  await turn()
-  t.deepEqual(calls, ['takeNow', 'takeNow', 'takeNow', 'next'])
-  t.deepEqual(log, ['exhausted'])
-  t.is(reader.pull(), nothing)
 })

@@ -1,13 +1,8 @@
-/** A Redis of the test file's own: on a free port, in a folder of its own, with every write on disk at once. */
-import {type ChildProcess, spawn} from 'node:child_process'
-import {once} from 'node:events'
-import {mkdtempSync, readdirSync, rmSync, statSync, truncateSync} from 'node:fs'
-import {type AddressInfo, createServer} from 'node:net'
-import {tmpdir} from 'node:os'
-import {join} from 'node:path'
-import {setTimeout as sleep} from 'node:timers/promises'
+/** A Redis of the test file's own. */
 import ava from 'ava'
-import {Redis} from 'ioredis'
+import {RedisServer} from '../../engines/redis.js'
+
+export type {RedisServer} from '../../engines/redis.js'
 
 /** One that begins and ends with the test file. */
 export function useRedis(): RedisServer {
@@ -15,78 +10,4 @@ export function useRedis(): RedisServer {
   ava.before('a Redis starts', () => redis.up())
   ava.after.always('the Redis ends', () => redis.end())
   return redis
-}
-
-export class RedisServer {
-  readonly host = '127.0.0.1'
-  #port = 0
-  readonly #folder = mkdtempSync(join(tmpdir(), 'aio-tasks-redis-'))
-  #process: ChildProcess | undefined
-
-  get port(): number {
-    return this.#port
-  }
-
-  /** What to give as `connection`. A lost connection is tried anew soon, as tests are in a hurry. */
-  get connection(): {host: string; port: number; retryStrategy: () => number} {
-    return {host: this.host, port: this.#port, retryStrategy: () => 100}
-  }
-
-  /** A client that goes with its test. */
-  client(t: {teardown(fn: () => unknown): void}): Redis {
-    const client = new Redis({...this.connection, maxRetriesPerRequest: null})
-    client.on('error', () => {})
-    t.teardown(() => client.disconnect())
-    return client
-  }
-
-  async up(): Promise<void> {
-    this.#port ||= await freePort()
-    const always = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction']
-    const args = ['--bind', this.host, '--port', `${this.#port}`, '--dir', this.#folder, '--aof-load-truncated', 'yes']
-    const child = spawn('redis-server', [...args, ...always], {stdio: 'ignore'})
-    this.#process = child
-    process.once('exit', () => child.kill('SIGKILL')) // also when a test has gone wrong
-    const client = new Redis({...this.connection, maxRetriesPerRequest: null})
-    client.on('error', () => {})
-    await client.ping()
-    client.disconnect()
-  }
-
-  /** Kills it as a power cut would. */
-  async kill(): Promise<void> {
-    if (this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null) return
-    const exit = once(this.#process, 'exit')
-    this.#process.kill('SIGKILL')
-    await exit
-  }
-
-  /** Kills it, and starts it again after some milliseconds. */
-  async restart(ms = 0): Promise<void> {
-    await this.kill()
-    await sleep(ms)
-    await this.up()
-  }
-
-  /** Cuts the end off what it has written. It must be down. */
-  cut(bytes: number): void {
-    const folder = join(this.#folder, 'appendonlydir')
-    const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'))
-    if (file === undefined) throw new Error('There is no append-only file')
-    const path = join(folder, file)
-    truncateSync(path, Math.max(0, statSync(path).size - bytes))
-  }
-
-  async end(): Promise<void> {
-    await this.kill()
-    rmSync(this.#folder, {recursive: true, force: true})
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const {port} = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }

@@ -22,7 +22,6 @@ const jobs = workerTasks<number, number>(
   },
   {
     connection: {host: '127.0.0.1', port, retryStrategy: () => 100},
-    concurrency: limit,
     workerOptions: short,
     onError: (error) => process.stderr.write(`${error.message}\n`),
   },

@@ -12,8 +12,8 @@ const jobs = workerTasks('q', (job: {data: Data}, signal) => (signal.aborted ? '
   connection,
 })
 
-export const run = (): ConcurrentRunner<string> =>
-  new ConcurrentRunner(jobs, {limit: 4}).on('result', (value) => value.toUpperCase())
+export const run = (): ConcurrentRunner<string | undefined> =>
+  new ConcurrentRunner(jobs, {limit: 4}).on('result', (value) => value?.toUpperCase())
 // @ts-expect-error a result is a string, and no number
 export const wrong = async (): Promise<number[]> => new ConcurrentRunner(tasks).toArray()
 

@@ -5,7 +5,8 @@
 import {parseArgs} from 'node:util'
 import {machine} from '../machine.js'
 import {type Summary, summarise} from '../stats.js'
-import {version} from './engine.js'
+import {measureEnds} from './ends.js'
+import {versionOf} from './engine.js'
 import type {Attempt, Cost} from './meter.js'
 import {measureProducers} from './producers.js'
 import {RedisServer} from './redis.js'
@@ -18,21 +19,28 @@ const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
 if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
 
 const {cpu, cores, system, load} = machine()
-console.log(`BullMQ ${version}, ${await RedisServer.version()}, AOF every second`)
+console.log(`BullMQ ${versionOf('bullmq')}, ${await RedisServer.version()}, AOF every second`)
 console.log(`Node ${process.versions.node}, ${system}, ${cpu}, ${cores} cores, load ${load}`)
 console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)
 
 const redis = await RedisServer.start()
 try {
   await compare('worker, limit 50, no-op', measureWorkers(redis, jobs, 0))
-  await compare('worker, limit 50, 1 ms', measureWorkers(redis, jobs, 1))
+  await compare('worker, limit 50, 5 ms', measureWorkers(redis, jobs, 5))
   await compare('worker, limit 50, signal', measureWorkers(redis, jobs, 0, true))
   await compare('producer, limit 500', await measureProducers(redis, jobs))
+  const ends = await measureEnds(redis, Math.ceil(jobs / 2))
+  if (ends === undefined) console.log('pg-boss beside BullMQ: SKIPPED, for want of PostgreSQL')
+  else await compare(`pg-boss ${versionOf('pg-boss')}, end to end`, ends, 'BullMQ, end to end')
 } finally {
   await redis.end()
 }
 
-async function compare(title: string, {ours, bare, end}: {ours: Attempt; bare: Attempt; end?: () => Promise<void>}) {
+async function compare(
+  title: string,
+  {ours, bare, end}: {ours: Attempt; bare: Attempt; end?: () => Promise<void>},
+  other = 'bare BullMQ',
+): Promise<void> {
   for (const warm of [ours, bare]) await warm()
   const costs: Array<readonly [ours: Cost, bare: Cost]> = []
   for (let round = 0; round < rounds; round++) {
@@ -46,11 +54,11 @@ async function compare(title: string, {ours, bare, end}: {ours: Attempt; bare: A
     }
   }
   await end?.()
-  const ratio = summarise(costs.map(([our, other]) => other.ms / our.ms))
-  const cpuRatio = summarise(costs.map(([our, other]) => other.cpu / our.cpu))
-  const [ms, bareMs] = [summarise(costs.map(([our]) => our.ms)), summarise(costs.map(([, other]) => other.ms))]
+  const ratio = summarise(costs.map(([our, their]) => their.ms / our.ms))
+  const cpuRatio = summarise(costs.map(([our, their]) => their.cpu / our.cpu))
+  const [ms, bareMs] = [summarise(costs.map(([our]) => our.ms)), summarise(costs.map(([, their]) => their.ms))]
   console.log(
-    `${title.padEnd(26)} ${show(ratio)} of bare BullMQ; by processor time ${show(cpuRatio)}; ` +
+    `${title.padEnd(26)} ${show(ratio)} of ${other}; by processor time ${show(cpuRatio)}; ` +
       `${ms.median.toFixed(0)} ms beside ${bareMs.median.toFixed(0)} ms`,
   )
 }

@@ -22,7 +22,7 @@ export function measureWorkers(
   return {
     ours: () =>
       timed(async (name, count) => {
-        const source = workerTasks(name, handler, {connection, concurrency})
+        const source = workerTasks(name, handler, {connection})
         source.worker.on('completed', count)
         const runner = new ConcurrentRunner(source, {limit: concurrency, yieldExceptions: true})
         void runner.run()

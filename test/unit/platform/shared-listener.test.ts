@@ -1,6 +1,6 @@
 import {getEventListeners} from 'node:events'
 import test from 'ava'
-import {onAbort} from '../../src/signals.js'
+import {onAbort} from '../../../src/platform/shared-listener.js'
 
 test('any number of callbacks share one listener, and all are called, in order', (t) => {
   const {signal, abort} = made()
@@ -13,27 +13,27 @@ test('any number of callbacks share one listener, and all are called, in order',
   t.is(getEventListeners(signal, 'abort').length, 0)
 })
 
-test('a callback that is taken back is not called, and the last one takes the listener along', (t) => {
+test('a callback that is removed is not called, and the last one takes the listener along', (t) => {
   const {signal, abort} = made()
   const log: string[] = []
-  const takeBack = onAbort(signal, () => log.push('a'))
+  const ignore = onAbort(signal, () => log.push('a'))
   onAbort(signal, () => log.push('b'))()
   t.is(getEventListeners(signal, 'abort').length, 1)
-  takeBack()
-  takeBack()
+  ignore()
+  ignore()
   t.is(getEventListeners(signal, 'abort').length, 0)
   abort()
   t.deepEqual(log, [])
 })
 
-test('a callback that takes back another one that is due keeps it from being called', (t) => {
+test('a callback that removes another one that is due keeps it from being called', (t) => {
   const {signal, abort} = made()
   const log: string[] = []
   onAbort(signal, () => {
     log.push('a')
-    takeBack()
+    ignore()
   })
-  const takeBack = onAbort(signal, () => log.push('b'))
+  const ignore = onAbort(signal, () => log.push('b'))
   abort()
   t.deepEqual(log, ['a'])
 })
@@ -46,22 +46,22 @@ test('after everyone has left, the signal can be heard anew', (t) => {
   abort()
 })
 
-test('a callback taken back twice does not make others deaf that have come since', (t) => {
+test('a callback removed twice does not make others deaf that have come since', (t) => {
   const {signal, abort} = made()
-  const takeBack = onAbort(signal, () => t.fail())
-  takeBack()
+  const ignore = onAbort(signal, () => t.fail())
+  ignore()
   t.plan(1)
   onAbort(signal, () => t.pass())
-  takeBack()
+  ignore()
   abort()
 })
 
-test('a callback taken back twice leaves those who have come since on one listener', (t) => {
+test('a callback removed twice leaves those who have come since on one listener', (t) => {
   const {signal} = made()
-  const takeBack = onAbort(signal, () => t.fail())
-  takeBack()
+  const ignore = onAbort(signal, () => t.fail())
+  ignore()
   onAbort(signal, () => {})
-  takeBack()
+  ignore()
   onAbort(signal, () => {})
   t.is(getEventListeners(signal, 'abort').length, 1)
 })

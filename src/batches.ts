@@ -1,0 +1,110 @@
+/** Hands results over in arrays: for bulk inserts, and as the cheapest way to consume. */
+
+/** What is read in batches. */
+export interface BatchSource<R> {
+  next(): Promise<IteratorResult<R, undefined>>
+  /** Takes up to `most` results that are ready, without waiting. */
+  takeReady(most: number): R[]
+  return(): Promise<unknown>
+}
+
+/** A batch that ended in something else than a result, which comes at the next call. */
+type End = {readonly error: unknown} | 'done'
+
+export class Batches<R> implements AsyncIterableIterator<R[], undefined> {
+  readonly #source: BatchSource<R>
+  readonly #max: number
+  readonly #maxWait: number
+  /** A result that was asked for and had not come when a batch was handed over. */
+  #pending: Promise<IteratorResult<R, undefined>> | undefined
+  #end: End | undefined
+  /** The batch that is being gathered: several calls are answered in order. */
+  #last: Promise<unknown> | undefined
+
+  constructor(source: BatchSource<R>, max: number, maxWait: number) {
+    this.#source = source
+    this.#max = max
+    this.#maxWait = maxWait
+  }
+
+  next(): Promise<IteratorResult<R[], undefined>> {
+    const previous = this.#last
+    const batch = previous === undefined ? this.#gather() : previous.then(() => this.#gather())
+    const settled: Promise<void> = batch.then(
+      () => this.#settled(settled),
+      () => this.#settled(settled),
+    )
+    this.#last = settled
+    return batch
+  }
+
+  async return(): Promise<IteratorResult<R[], undefined>> {
+    await this.#source.return()
+    return {done: true, value: undefined}
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #settled(batch: Promise<unknown>): void {
+    if (this.#last === batch) this.#last = undefined
+  }
+
+  async #gather(): Promise<IteratorResult<R[], undefined>> {
+    if (this.#end !== undefined) return this.#finish(this.#end)
+    const ready = this.#pending === undefined ? this.#source.takeReady(this.#max) : []
+    const batch = ready.length > 0 ? ready : await this.#first()
+    if (batch === undefined) return {done: true, value: undefined}
+    if (this.#maxWait > 0 && batch.length < this.#max) await this.#wait(batch)
+    return {done: false, value: batch}
+  }
+
+  /** The first result of a batch, and what is ready behind it; `undefined` at the end. */
+  async #first(): Promise<R[] | undefined> {
+    const result = await (this.#pending ?? this.#source.next())
+    this.#pending = undefined
+    if (result.done) return undefined
+    const rest = this.#source.takeReady(this.#max - 1)
+    rest.unshift(result.value)
+    return rest
+  }
+
+  /** Fills a batch until it is full or its time is over. What ends the run meanwhile comes at the next call. */
+  async #wait(batch: R[]): Promise<void> {
+    let isOver = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const timedOut = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        isOver = true
+        resolve(undefined)
+      }, this.#maxWait)
+    })
+    try {
+      while (batch.length < this.#max && !isOver) {
+        batch.push(...this.#source.takeReady(this.#max - batch.length))
+        if (batch.length === this.#max) return
+        this.#pending = this.#source.next()
+        const result = await Promise.race([this.#pending, timedOut])
+        if (result === undefined) return // what is pending is the first of the next batch
+        this.#pending = undefined
+        if (result.done) {
+          this.#end = 'done'
+          return
+        }
+        batch.push(result.value)
+      }
+    } catch (error) {
+      this.#pending = undefined
+      this.#end = {error}
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #finish(end: End): IteratorResult<R[], undefined> {
+    this.#end = 'done'
+    if (end !== 'done') throw end.error
+    return {done: true, value: undefined}
+  }
+}

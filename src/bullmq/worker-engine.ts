@@ -1,0 +1,228 @@
+/** BullMQ as the engine of a worker: its own Worker, which hands jobs over and waits for what becomes of them. */
+import {LostJobError, type WorkerEngine, type WorkerHost} from 'aio-tasks/remote'
+import {type Job, type Span, Worker, type WorkerListener} from 'bullmq'
+import {delay, retryDelay, withClosingTimeout} from '../remote/waiting.js'
+import {forceClose, isTransient, toFatal, withoutRetryLimit} from './connection.js'
+import type {ResolvedWorker} from './options.js'
+import {BullMQJob} from './taken-job.js'
+
+/** How many events a stream keeps where nothing else is set: BullMQ's own default. */
+const defaultEventsLength = 10_000
+
+/** What BullMQ says of a lost lock: the job's own task tells it. */
+const lockErrors =
+  /^(could not renew lock for job|Missing lock for job|Lock mismatch for job|Missing key for job|Job \S+ is not in the active state)\b/
+
+/** BullMQ's own, which waits while Redis refuses writes, tells its jobs whether Redis has them, and can halt. */
+class SourceWorker<D, R> extends Worker<D, R> {
+  /** The jobs that it has handed over, and that are not over, by id: the latest of each. */
+  readonly taken: Map<string, BullMQJob<D, R>> = new Map()
+  readonly #takenOf = new WeakMap<Job<D, R>, BullMQJob<D, R>>()
+  #isPausedByUser = false
+  #isHalted = false
+  #isEnded = false
+  /** Whether a refusal of Redis has been told, and nothing has worked since. */
+  #hasTold = false
+
+  /** It has handed this job over. */
+  hand(taken: BullMQJob<D, R>): void {
+    this.taken.set(taken.id, taken)
+    this.#takenOf.set(taken.job, taken)
+  }
+
+  override cancelJob(id: string, reason?: string): boolean {
+    const job = this.taken.get(id)
+    job?.cancel(reason)
+    return job !== undefined
+  }
+
+  override cancelAllJobs(reason?: string): void {
+    for (const job of this.taken.values()) job.cancel(reason)
+  }
+
+  override pause(doNotWaitActive?: boolean): Promise<void> {
+    this.#isPausedByUser = true
+    return super.pause(doNotWaitActive)
+  }
+
+  override resume(): Promise<void> {
+    this.#isPausedByUser = false
+    return this.#isHalted ? Promise.resolve() : super.resume()
+  }
+
+  override emit<E extends keyof WorkerListener<D, R>>(event: E, ...args: Parameters<WorkerListener<D, R>[E]>): boolean {
+    const [error] = args as readonly unknown[]
+    if (event === 'error' && error instanceof Error && lockErrors.test(error.message)) return true
+    return super.emit(event, ...args)
+  }
+
+  /** Takes no more jobs. */
+  halt(): void {
+    this.#isHalted = true
+    if (!this.#isPausedByUser) void super.pause(true)
+  }
+
+  /** Goes on taking jobs; also wakes a loop that waits for one of its jobs, to see that it may take more. */
+  proceed(): void {
+    if (this.#isPausedByUser) return
+    if (!this.#isHalted) void super.pause(true)
+    this.#isHalted = false
+    void super.resume()
+  }
+
+  /** Closes by force. */
+  end(): void {
+    this.#isEnded = true
+    void this.lockManager.close()
+    forceClose(this.getBackend())
+  }
+
+  protected override async handleCompleted(
+    result: R,
+    job: Job<D, R>,
+    token: string,
+    fetchNext?: () => boolean,
+    span?: Span,
+  ): Promise<Job<D, R>> {
+    return this.#handIn(job, () => super.handleCompleted(result, job, token, fetchNext, span))
+  }
+
+  protected override async handleFailed(
+    error: Error,
+    job: Job<D, R>,
+    token: string,
+    fetchNext?: () => boolean,
+    span?: Span,
+  ): Promise<Job<D, R>> {
+    return this.#handIn(job, () => super.handleFailed(error, job, token, fetchNext, span))
+  }
+
+  protected override async moveToActive(token: string, name?: string): Promise<Job<D, R>> {
+    return this.#unlessRefused(() => super.moveToActive(token, name))
+  }
+
+  /** Tells the job whether Redis has accepted what became of it. Nothing is taken instead of a job that is lost. */
+  async #handIn(job: Job<D, R>, call: () => Promise<Job<D, R>>): Promise<Job<D, R>> {
+    const taken = this.#takenOf.get(job)
+    try {
+      const next = await this.#unlessRefused(call)
+      taken?.accept()
+      return next
+    } catch (error) {
+      const isLost = lockErrors.test((error as Error).message)
+      taken?.refuse(isLost ? new LostJobError(job.id ?? '') : error)
+      if (!isLost) throw error
+      return none()
+    } finally {
+      if (taken && this.taken.get(taken.id) === taken) this.taken.delete(taken.id)
+    }
+  }
+
+  /** Again and again while Redis is there, but refuses. While it is not there, BullMQ itself waits. */
+  async #unlessRefused<V>(call: () => Promise<V>): Promise<V> {
+    for (let attempt = 0; ; attempt++)
+      try {
+        const value = await call()
+        this.#hasTold = false
+        return value
+      } catch (error) {
+        if (this.#isEnded || !isTransient(error)) throw error
+        if (!this.#hasTold) this.emit('error', error as Error)
+        this.#hasTold = true
+        await delay(retryDelay(attempt))
+      }
+  }
+}
+
+export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
+  readonly #options: ResolvedWorker
+  #worker: SourceWorker<D, R> | undefined
+  #host: WorkerHost<BullMQJob<D, R>> | undefined
+  #hasStarted = false
+  #closed: Promise<void> | undefined
+
+  constructor(options: ResolvedWorker) {
+    this.#options = options
+  }
+
+  get worker(): Worker<D, R> {
+    return this.#open()
+  }
+
+  listen(host: WorkerHost<BullMQJob<D, R>>): void {
+    this.#host = host
+    this.#open()
+  }
+
+  /** Jobs are delivered, as many as are to be held. */
+  take(_max: number, signal: AbortSignal): Promise<never[]> {
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve([]), {once: true}))
+  }
+
+  hold(count: number): void {
+    const worker = this.#open()
+    if (count === 0) {
+      worker.halt()
+      return
+    }
+    const isMore = count > worker.concurrency
+    const isFull = worker.taken.size >= worker.concurrency
+    worker.concurrency = count
+    if (!this.#hasStarted) {
+      this.#hasStarted = true
+      worker.run().catch((error: Error) => this.#host?.end(error))
+    } else if (worker.isPaused() || (isMore && isFull)) worker.proceed()
+  }
+
+  isTransient(error: unknown): boolean {
+    return isTransient(error)
+  }
+
+  report(error: Error): void {
+    this.#open().emit('error', error)
+  }
+
+  stop(): void {
+    this.#closed = this.#worker?.close()
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (worker === undefined || this.#closed === undefined) return
+    if (!(await withClosingTimeout(this.#closed))) worker.end()
+  }
+
+  #open(): SourceWorker<D, R> {
+    if (this.#worker === undefined) {
+      const {queueName, connection, prefix, workerOptions, onError} = this.#options
+      const options = {...workerOptions, ...prefix, connection: withoutRetryLimit(connection), concurrency: 1}
+      // With fewer than three parameters: for those, BullMQ makes a signal for each job.
+      const worker = new SourceWorker<D, R>(queueName, (job) => this.#take(job), {...options, autorun: false})
+      this.#worker = worker
+      worker.on('error', (error) => {
+        const fatal = toFatal(error)
+        if (fatal) this.#host?.end(fatal)
+      })
+      worker.on('error', onError ?? console.error)
+      worker.on('lockRenewalFailed', (ids) => {
+        for (const id of ids) this.#host?.interrupt({id, reason: new LostJobError(id), isLost: true})
+      })
+      worker.once('closing', () => queueMicrotask(() => this.#host?.end())) // by its user, perhaps
+    }
+    return this.#worker
+  }
+
+  /** BullMQ has a job, and waits for what becomes of it. */
+  #take(job: Job<D, R>): Promise<R> {
+    const taken = new BullMQJob(job, this.#open().getBackend(), this.#options.eventsLength ?? defaultEventsLength)
+    taken.onCancel = (reason) => this.#host?.interrupt({id: taken.id, reason, isLost: false})
+    this.#open().hand(taken)
+    this.#host?.deliver([taken])
+    return taken.outcome
+  }
+}
+
+/** BullMQ takes no job for an answer where its types do not. */
+function none(): never {
+  return undefined as never
+}

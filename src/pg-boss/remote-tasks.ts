@@ -1,0 +1,64 @@
+/** A source of tasks for the process that has the jobs: hands each to workers anywhere by pg-boss. */
+import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
+import {checkFunction, checkIterable, checkObject, checkString} from '../remote/checks.js'
+import {toUuid} from './ids.js'
+import {resolveQueue} from './options.js'
+import {PgBossProducerEngine} from './producer-engine.js'
+import type {RemoteTasksOptions} from './types.js'
+
+/**
+ * A source of tasks for a runner: each hands one job to a queue of pg-boss, in PostgreSQL, and its result is the job's,
+ * which a worker somewhere gives. The runner's limit is the number of jobs in flight.
+ *
+ * Each job is run at least once, and its result found whatever happens: PostgreSQL notifies, and every `checkInterval`
+ * the jobs that nothing has been heard of are looked at. A job that fails for good fails its task with a
+ * `RemoteJobError`. When the run is aborted, jobs that no worker runs are deleted; those running finish. The instance
+ * of pg-boss stays started.
+ *
+ * @param jobs What is handed to the handlers as `job.data`: JSON.
+ * @param options See {@link RemoteTasksOptions}.
+ * @throws TypeError or RangeError if an argument is wrong.
+ * @example
+ * ```ts
+ * const boss = await new PgBoss(url).start()
+ * boss.on('error', console.error)
+ * const sizes = remoteTasks<string, number>(paths, {queue: 'images', boss})
+ * for await (const size of new ConcurrentRunner(sizes, {limit: 500})) console.log(size)
+ * ```
+ */
+export function remoteTasks<D, R = unknown>(
+  jobs: Iterable<D> | AsyncIterable<D>,
+  options: RemoteTasksOptions<D>,
+): RemoteTasks<R> {
+  checkIterable('jobs', jobs)
+  checkObject('options', options)
+  const {queue, jobOptions = {}, jobId, run, checkInterval, timeout, onProgress, onError} = options
+  if (typeof jobOptions !== 'function') checkObject('jobOptions', jobOptions)
+  const optionsOf = typeof jobOptions === 'function' ? jobOptions : () => jobOptions
+  const engine = new PgBossProducerEngine<D>(resolveQueue(queue, options), optionsOf)
+  return remoteTasksOf<D, R>(jobs, engine, {
+    jobId: uuidMaker(queue, jobId, run),
+    checkInterval,
+    timeout,
+    onProgress,
+    onError,
+  })
+}
+
+function uuidMaker<D>(
+  queue: string,
+  jobId: ((data: D, index: number) => string) | undefined,
+  run: string | undefined,
+): ((data: D, index: number) => string) | undefined {
+  if (run !== undefined && jobId !== undefined)
+    throw new TypeError('run and jobId must not both be given: each says what the ids of the jobs are')
+  if (run !== undefined) {
+    checkString('run', run, 'a string that is not empty', (value) => value !== '')
+    return (_, index) => toUuid(queue, `${run}-${index}`)
+  }
+  if (jobId === undefined) return undefined
+  checkFunction('jobId', jobId)
+  const isId = (value: string): boolean => value !== ''
+  return (data, index) =>
+    toUuid(queue, checkString('jobId must give an id: it', jobId(data, index), 'a string that is not empty', isId))
+}

@@ -1,0 +1,117 @@
+/** pg-boss as the engine of a worker: fetches jobs in batches, and hands their outcomes in in batches. */
+import {Batch, LostJobError, type WorkerEngine} from 'aio-tasks/remote'
+import type {Job} from 'pg-boss'
+import {delay} from '../remote/waiting.js'
+import {Database, isTransient} from './database.js'
+import type {ResolvedQueue} from './options.js'
+import type {PgBossJob} from './types.js'
+
+/** As many ids as fit into one notification, which holds 8,000 bytes. */
+const idsInNotification = 200
+
+/** What is to become of one attempt at a job. A job that another worker has since has another `retry_count`. */
+interface Change {
+  readonly id: string
+  readonly retry_count: number
+  readonly output?: {readonly value: unknown}
+  readonly lose: (error: LostJobError) => void
+}
+
+/** The rows of a batch that are still this worker's, in one of these states. */
+function ours(states: string): string {
+  return `FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
+    WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state IN (${states}) RETURNING j.id`
+}
+
+export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
+  /** Three signs of life within the time after which a worker counts as dead. */
+  readonly touchEvery: number
+  readonly #database: Database
+  readonly #pollInterval: number
+  readonly #completions = this.#batch(() => "SET state = 'completed', completed_on = now(), output = i.output", true)
+  readonly #returns = this.#batch(
+    (schema) => `SET state = (CASE WHEN j.retry_count > 0 THEN 'retry' ELSE 'created' END)::${schema}.job_state,
+      started_on = NULL, heartbeat_on = NULL`,
+    false,
+  )
+  readonly #touches = this.#batch(() => 'SET heartbeat_on = now()', false)
+  /** Wakes a `take` that waits. */
+  #wake: AbortController | undefined
+
+  constructor(options: ResolvedQueue) {
+    this.#database = new Database(options)
+    this.#pollInterval = options.pollInterval
+    this.touchEvery = ((options.queueOptions.heartbeatSeconds ?? 30) * 1000) / 3
+  }
+
+  isTransient(error: unknown): boolean {
+    return isTransient(error)
+  }
+
+  async take(max: number, signal: AbortSignal): Promise<ReadonlyArray<PgBossJob<D>>> {
+    const {boss, queue} = this.#database
+    await this.#database.listen((payload) => {
+      if (payload === 'jobs' || payload === '') this.#wake?.abort()
+    })
+    while (!signal.aborted) {
+      const wake = new AbortController()
+      this.#wake = wake // before the look: a job that comes after it is not missed
+      const jobs = await this.#database.ask(() => boss.fetch<D>(queue, {batchSize: max}))
+      if (jobs.length > 0) return jobs.map((job) => this.#taken(job))
+      await delay(this.#pollInterval, AbortSignal.any([signal, wake.signal]))
+    }
+    return []
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close()
+  }
+
+  #taken(job: Job<D>): PgBossJob<D> {
+    const {id, data, retryCount} = job
+    const attempt = {id, retry_count: retryCount}
+    return {
+      id,
+      data,
+      job,
+      done: (result) => change(this.#completions, {...attempt, output: {value: result ?? null}}),
+      failed: (error) => this.#fail(job, error),
+      back: async () => {
+        await change(this.#returns, attempt)
+        if (this.#database.notifies) await this.#database.sql(this.#database.notification('jobs'), [])
+      },
+      touch: () => change(this.#touches, attempt),
+    }
+  }
+
+  /** One by one, by pg-boss itself: it knows about retries and dead letters. */
+  async #fail({id, retryCount}: Job<D>, {name, message, stack}: Error): Promise<void> {
+    const {boss, queue, notifies} = this.#database
+    const answer = await this.#database.ask(() => boss.fail(queue, {id, retryCount}, {name, message, stack}))
+    if ('affected' in answer && answer.affected === 0) throw new LostJobError(id)
+    if (notifies) await this.#database.sql(this.#database.notification(id), [])
+  }
+
+  #batch(set: (schema: string) => string, tells: boolean): Batch<Change> {
+    return new Batch(async (changes) => {
+      const {schema, table, queue, notifies} = this.#database
+      // An outcome whose answer was lost with its connection is handed in again: it is there, by the same attempt.
+      const text = `UPDATE ${table} j ${set(schema)} ${ours(tells ? "'active', 'completed'" : "'active'")}`
+      const rows = changes.map(({id, retry_count, output}) => ({id, retry_count, output}))
+      const done = await this.#database.sql<{id: string}>(text, [queue, JSON.stringify(rows)])
+      const ids = new Set(done.map(({id}) => id))
+      for (const {id, lose} of changes) if (!ids.has(id)) lose(new LostJobError(id))
+      const all = [...ids]
+      if (tells && notifies)
+        for (let at = 0; at < all.length; at += idsInNotification)
+          await this.#database.sql(this.#database.notification(all.slice(at, at + idsInNotification).join()), [])
+    })
+  }
+}
+
+/** Makes the change together with the others of this turn; rejects if the job is not this worker's any more. */
+async function change(batch: Batch<Change>, row: Omit<Change, 'lose'>): Promise<void> {
+  let lost: LostJobError | undefined
+  await batch.add({...row, lose: (error) => void (lost = error)})
+  if (lost !== undefined) throw lost
+}

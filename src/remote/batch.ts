@@ -1,0 +1,59 @@
+/** Gathers what is asked for within a turn of the event loop. */
+import pDefer, {type DeferredPromise} from 'p-defer'
+import {nextTurn} from './waiting.js'
+
+/**
+ * For engines whose server takes many things at once: each `add` of a turn of the event loop goes into one call.
+ *
+ * @example
+ * ```ts
+ * const touches = new Batch<string>(async (ids) => console.log(`${ids.length} jobs are alive`))
+ * await Promise.all([touches.add('one'), touches.add('two')]) // 2 jobs are alive
+ * ```
+ */
+export class Batch<I> {
+  readonly #send: (items: readonly I[]) => Promise<void>
+  #items: I[] = []
+  #sent: DeferredPromise<void> | undefined
+  readonly #under = new Set<Promise<void>>()
+
+  /** @param send Called with all items of a turn; calls may overlap. Its outcome is that of each item. */
+  constructor(send: (items: readonly I[]) => Promise<void>) {
+    this.#send = send
+  }
+
+  /** Resolves, or rejects, as the call does that the item goes into. */
+  add(item: I): Promise<void> {
+    this.#items.push(item)
+    if (this.#sent === undefined) {
+      this.#sent = pDefer()
+      nextTurn(() => this.#flush())
+    }
+    return this.#sent.promise
+  }
+
+  /** Waits until no call is under way. Never rejects. */
+  async settled(): Promise<void> {
+    while (this.#sent !== undefined || this.#under.size > 0)
+      await Promise.allSettled([this.#sent?.promise, ...this.#under])
+  }
+
+  #flush(): void {
+    const items = this.#items
+    const sent = this.#sent
+    this.#items = []
+    this.#sent = undefined
+    const call = this.#call(items, sent)
+    this.#under.add(call)
+    void call.finally(() => this.#under.delete(call))
+  }
+
+  async #call(items: readonly I[], sent: DeferredPromise<void> | undefined): Promise<void> {
+    try {
+      await this.#send(items)
+      sent?.resolve()
+    } catch (error) {
+      sent?.reject(error)
+    }
+  }
+}

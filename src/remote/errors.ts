@@ -1,0 +1,82 @@
+/** How a job's failure is told: to the producer, to the worker, and to the runs of both. */
+
+/** What is known of a job that failed: the fields of {@link RemoteJobError}, where they are explained. */
+export interface RemoteJobErrorDetails {
+  readonly jobId: string
+  readonly data: unknown
+  readonly failedReason: string
+  readonly remoteStack: string | undefined
+  readonly attemptsMade: number | undefined
+}
+
+/**
+ * A job failed on its worker, and is not tried again. It is the `cause` of the task's `ConcurrentExecutionError`.
+ *
+ * @example
+ * ```ts
+ * for await (const result of concurrent(remoteTasks(paths, engine), {yieldExceptions: true}))
+ *   if (result instanceof ConcurrentError && result.cause instanceof RemoteJobError)
+ *     console.log(result.cause.jobId, result.cause.attemptsMade, result.cause.remoteStack)
+ * ```
+ */
+export class RemoteJobError extends Error {
+  override name = 'RemoteJobError'
+  /** The job's id: what `jobId` gave, or a random UUID. */
+  readonly jobId: string
+  /** What the job was handed in with. */
+  readonly data: unknown
+  /** The message of what the handler threw last, or why the engine has given the job up. */
+  readonly failedReason: string
+  /** The stack of the last attempt, as its worker saw it; `undefined` if there is none or it is not kept any more. */
+  readonly remoteStack: string | undefined
+  /** How many attempts have been made; `undefined` if the job is not kept any more. */
+  readonly attemptsMade: number | undefined
+
+  constructor({jobId, data, failedReason, remoteStack, attemptsMade}: RemoteJobErrorDetails) {
+    super(`Job ${jobId} failed: ${failedReason}`)
+    this.jobId = jobId
+    this.data = data
+    this.failedReason = failedReason
+    this.remoteStack = remoteStack
+    this.attemptsMade = attemptsMade
+  }
+}
+
+/**
+ * A job is not its worker's any more: its lock, lease or heartbeat has run out, and another worker may be running it.
+ * Engines reject with it; the handler's signal aborts with it, and the worker's task fails with it.
+ *
+ * @example
+ * ```ts
+ * const worker = new ConcurrentRunner(workerTasks(engine, ({data}) => data), {yieldExceptions: true})
+ * worker.on('error', ({cause}) => {
+ *   if (cause instanceof LostJobError) console.warn(`Job ${cause.jobId} runs elsewhere`)
+ * })
+ * ```
+ */
+export class LostJobError extends Error {
+  override name = 'LostJobError'
+  /** The job's id. */
+  readonly jobId: string
+
+  /** @param jobId The job's id. */
+  constructor(jobId: string) {
+    super(`The lock of job ${jobId} was lost: another worker may be running it`)
+    this.jobId = jobId
+  }
+}
+
+/**
+ * Nothing can work any more, whatever is tried: a wrong password, say. Engines reject with it, and it fails the run
+ * and not one task.
+ *
+ * @example
+ * ```ts
+ * const fail = (cause: Error) => {
+ *   throw cause.message.startsWith('WRONGPASS') ? new EngineError('the password is refused', {cause}) : cause
+ * }
+ * ```
+ */
+export class EngineError extends Error {
+  override name = 'EngineError'
+}

@@ -1,0 +1,44 @@
+/** Checks a producer's options that are the same on every engine, once, and fills in the defaults. */
+import {checkDelay, checkObject, checkOptionalFunction, checkString} from './checks.js'
+import type {RemoteOptions, RemoteProgress} from './types.js'
+
+/** A producer's options with every default filled in. */
+export interface ResolvedRemote<D> {
+  readonly jobId: (data: D, index: number) => string
+  readonly checkInterval: number
+  /** `undefined`: a result may take as long as it likes. */
+  readonly timeout: number | undefined
+  readonly onProgress: ((progress: RemoteProgress<D>) => void) | undefined
+  readonly onError: (error: Error) => void
+}
+
+/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+export function resolveRemote<D>(options: RemoteOptions<D>): ResolvedRemote<D> {
+  checkObject('options', options)
+  const {jobId, run, checkInterval = 5000, timeout = Infinity, onProgress, onError} = options
+  checkOptionalFunction('jobId', jobId)
+  checkOptionalFunction('onProgress', onProgress)
+  checkOptionalFunction('onError', onError)
+  if (run !== undefined) checkString('run', run, 'a string that is not empty', (value) => value !== '')
+  if (run !== undefined && jobId !== undefined)
+    throw new TypeError('run and jobId must not both be given: each says what the ids of the jobs are')
+  return {
+    jobId: idMaker(jobId, run),
+    checkInterval: checkDelay('checkInterval', checkInterval),
+    timeout: timeout === Infinity ? undefined : checkDelay('timeout', timeout, ', or Infinity for none'),
+    onProgress,
+    onError: onError ?? console.error,
+  }
+}
+
+function idMaker<D>(
+  jobId: ((data: D, index: number) => string) | undefined,
+  run: string | undefined,
+): (data: D, index: number) => string {
+  if (jobId !== undefined) return (data, index) => checkJobId(jobId(data, index))
+  return run === undefined ? () => crypto.randomUUID() : (_, index) => `${run}-${index}`
+}
+
+function checkJobId(id: string): string {
+  return checkString('jobId must give an id: it', id, 'a string that is not empty', (value) => value !== '')
+}

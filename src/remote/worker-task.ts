@@ -1,0 +1,212 @@
+/** One job that a worker has taken: from the engine, through a slot of the runner, to its outcome. */
+import type {TaskContext, TaskFunction} from 'aio-tasks'
+import {checkResult, toError} from './checks.js'
+import {LostJobError} from './errors.js'
+import type {Interruption, TakenJob, TakenJobHandler} from './types.js'
+import {delay, rejectedSilently, retryDelay, withClosingTimeout} from './waiting.js'
+
+/** What a task needs of its source. */
+export interface WorkerTaskHost<T, R> {
+  readonly handler: TakenJobHandler<T, R>
+  /** Whether the handler can see a second argument. Where it cannot, no signal is made: each costs microseconds. */
+  readonly takesSignal: boolean
+  /** Whether no more jobs are taken: then one that is interrupted goes to another worker. */
+  readonly isClosing: boolean
+  isTransient(error: unknown): boolean
+  /** Runs the next job that comes, for a task whose own job has been given back. */
+  runAnother(context: TaskContext): Promise<R>
+  /** Something went wrong that no task can tell. */
+  report(error: unknown): void
+  /** The job is the engine's again. */
+  over(task: unknown): void
+}
+
+export class WorkerTask<T extends TakenJob, R> {
+  readonly job: T
+  /** When it began to wait for the runner, by `performance.now()`. */
+  readonly takenAt: number = performance.now()
+  readonly #host: WorkerTaskHost<T, R>
+  #state: 'waiting' | 'running' | 'over' = 'waiting'
+  #wasHanded = false
+  /** The runner has waited for too long with calling it: its job is back, and another one takes its place. */
+  #isReplaced = false
+  #interruption: Interruption | undefined
+  /** Of the handler, where it has asked for a signal. */
+  #controller: AbortController | undefined
+  #context: TaskContext | undefined
+  /** Rejects the wait for the engine to accept the outcome; `undefined` before there is one. */
+  #stopHandingIn: ((error: Error) => void) | undefined
+  #isExpiring = false
+  #isExpired = false
+  /** What the task gives, however often it is called: a job that is to be tried again comes again. */
+  #result: Promise<R> | undefined
+
+  constructor(job: T, host: WorkerTaskHost<T, R>) {
+    this.job = job
+    this.#host = host
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over'
+  }
+
+  /** Whether the runner has been given it. */
+  get wasHanded(): boolean {
+    return this.#wasHanded
+  }
+
+  /** The job as a task of a runner, which gives it back when it is disposed of without being called. */
+  hand(): TaskFunction<R> {
+    this.#wasHanded = true
+    const run: TaskFunction<R> & Partial<AsyncDisposable> = (context) => (this.#result ??= this.#start(context))
+    run[Symbol.asyncDispose] = () => this.giveBack()
+    return run
+  }
+
+  /** For another worker to run it, if it still waits: the task runs another job when it is called after all. */
+  leave(): void {
+    if (this.#state !== 'waiting') return
+    this.#isReplaced = this.#wasHanded
+    void this.#back()
+  }
+
+  /** For another worker to run it, unless it runs here. Waits until it is back. */
+  async giveBack(): Promise<void> {
+    if (this.#state !== 'waiting' && !this.#isReplaced) return
+    if (this.#isReplaced) {
+      this.#result ??= rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
+      return
+    }
+    this.#result = rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
+    await this.#back()
+  }
+
+  /**
+   * Called from time to time while the source closes. An outcome that the engine has not accepted between two calls,
+   * of a task whose run has been aborted, is given up.
+   */
+  expire(): void {
+    if (this.#stopHandingIn === undefined || !this.#context?.signal.aborted) return
+    if (!this.#isExpiring) this.#isExpiring = true
+    else if (!this.#isExpired) {
+      this.#isExpired = true
+      const error = new Error(`The outcome of job ${this.job.id} could not be handed in: the engine does not answer`)
+      this.#host.report(error)
+      this.#stopHandingIn(error)
+    }
+  }
+
+  /** Its handler should give up: the job is lost, or its user cancels it. */
+  interrupt(interruption: Interruption): void {
+    if (this.#state === 'over') return
+    this.#interruption ??= interruption
+    this.#controller?.abort(interruption.reason)
+    if (interruption.isLost && this.#state !== 'running') void this.giveBack()
+  }
+
+  #start(context: TaskContext): Promise<R> {
+    return this.#isReplaced ? this.#host.runAnother(context) : this.#run(context)
+  }
+
+  async #run(context: TaskContext): Promise<R> {
+    this.#state = 'running'
+    this.#context = context
+    try {
+      const result = await this.#call(context)
+      if (this.#interruption?.isLost) throw this.#interruption.reason
+      this.#end()
+      return result
+    } catch (thrown) {
+      this.#end()
+      throw thrown
+    }
+  }
+
+  /** Runs the handler, and hands in what comes of it: only then is the task done. */
+  async #call(context: TaskContext): Promise<R> {
+    const {job} = this
+    let result: R
+    try {
+      result = await this.#handle(context)
+      checkResult(result)
+      // It took too long, and fails here: it must not succeed there.
+      if (this.#interruption === undefined && !this.#host.isClosing) context.signal.throwIfAborted()
+    } catch (thrown) {
+      if (this.#interruption?.isLost) await this.#back()
+      else if (this.#host.isClosing && context.signal.aborted) await this.#back()
+      else await this.#handIn(() => job.failed(toError(thrown)))
+      throw this.#interruption?.isLost ? this.#interruption.reason : thrown
+    }
+    await this.#handIn(() => job.done(result))
+    return result
+  }
+
+  async #handle(context: TaskContext): Promise<R> {
+    const {job} = this
+    const {handler, takesSignal} = this.#host
+    const call = (): R | PromiseLike<R> =>
+      takesSignal ? handler(job, this.#ownController().signal) : (handler as (job: T) => R | PromiseLike<R>)(job)
+    const stopListening = takesSignal ? this.#follow(context.signal) : undefined
+    try {
+      return await (job.run === undefined ? call() : job.run(call))
+    } finally {
+      stopListening?.()
+    }
+  }
+
+  /** The handler's own controller aborts with the runner's signal, and by `interrupt`. */
+  #follow(signal: AbortSignal): () => void {
+    const controller = this.#ownController()
+    const abort = (): void => controller.abort(signal.reason)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort)
+    return () => signal.removeEventListener('abort', abort)
+  }
+
+  #ownController(): AbortController {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#interruption) this.#controller.abort(this.#interruption.reason)
+    }
+    return this.#controller
+  }
+
+  /** As often as it takes, while the engine cannot be reached. */
+  async #handIn(call: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; ; attempt++)
+      try {
+        await new Promise<void>((resolve, reject) => {
+          this.#stopHandingIn = reject
+          call().then(resolve, reject)
+        })
+        return
+      } catch (error) {
+        if (error instanceof LostJobError) this.#interruption ??= {id: this.job.id, reason: error, isLost: true}
+        if (error instanceof LostJobError || this.#isExpired || !this.#host.isTransient(error)) throw error
+        if (attempt === 0) this.#host.report(error)
+        await delay(retryDelay(attempt))
+      }
+  }
+
+  async #back(): Promise<void> {
+    const {job} = this
+    this.#state = 'over'
+    try {
+      if (this.#interruption?.isLost)
+        await job.back().catch(() => {}) // nothing to give back, but the engine is told
+      else if (!(await withClosingTimeout(job.back())))
+        throw new Error(
+          `Job ${job.id} could not be given back: the engine does not answer. It will be run again when it is found stalled`,
+        )
+    } catch (error) {
+      if (!(error instanceof LostJobError)) this.#host.report(error)
+    }
+    this.#host.over(this)
+  }
+
+  #end(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#host.over(this)
+  }
+}

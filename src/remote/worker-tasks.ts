@@ -1,0 +1,382 @@
+/** A source of tasks for one process: takes jobs from an engine, as many as the runner starts. */
+import type {TaskContext, TaskFunction} from 'aio-tasks'
+import pDefer, {type DeferredPromise} from 'p-defer'
+import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkSignal} from './checks.js'
+import {LostJobError} from './errors.js'
+import {takesSecondArgument} from './parameters.js'
+import type {
+  Interruption,
+  TakenJob,
+  TakenJobHandler,
+  WorkerEngine,
+  WorkerHost,
+  WorkerOptions,
+  WorkerTasks,
+} from './types.js'
+import {
+  type AsyncScope,
+  asyncScope,
+  closingTimeout,
+  delay,
+  nextTurn,
+  retryDelay,
+  withClosingTimeout,
+} from './waiting.js'
+import {WorkerTask, type WorkerTaskHost} from './worker-task.js'
+
+/** Milliseconds that a job waits here for the runner before it goes back to the engine, for other workers to take. */
+const parkingTime = 1000
+
+type Result<R> = IteratorResult<TaskFunction<R>, undefined>
+
+/**
+ * A source of tasks for a runner: each runs one job of an engine, and hands in what comes of it. Run as many of
+ * these as are needed, on as many machines. Jobs follow the runner: as many are taken as it starts, so its `limit`, its
+ * `pause()` and a slow consumer hold for them, and what the runner does not pull within a second goes back.
+ *
+ * A job that is running when the run is aborted, and that heeds its signal, goes back to the engine, as do those
+ * that wait here: none is failed by it. The run has drained when all jobs are handed in or back, and the engine is
+ * closed. A task is done when the engine has accepted the outcome. A handler that throws fails its task too, so a
+ * worker usually wants `yieldExceptions: true`.
+ *
+ * @param engine The worker's side of an engine. It is closed with the source.
+ * @param handler What to do for a job. See {@link TakenJobHandler}. It runs at least once for each job.
+ * @param options See {@link WorkerOptions}.
+ * @throws TypeError if an argument is wrong.
+ * @example
+ * ```ts
+ * const jobs = workerTasks(engine, (job, signal) => resize(String(job.data), signal))
+ * const runner = new ConcurrentRunner(jobs, {limit: 20, yieldExceptions: true})
+ * process.once('SIGTERM', () => runner.stop({timeout: 10_000}))
+ * await runner.run()
+ * ```
+ */
+export function workerTasks<T extends TakenJob, R = unknown>(
+  engine: WorkerEngine<T>,
+  handler: TakenJobHandler<T, R>,
+  options: WorkerOptions = {},
+): WorkerTasks<R> {
+  checkMethods('engine', engine, ['take'])
+  checkFunction('handler', handler)
+  checkObject('options', options)
+  const {signal, onError} = options
+  checkSignal('signal', signal)
+  checkOptionalFunction('onError', onError)
+  return new WorkerSource(engine, handler, signal, onError ?? console.error)
+}
+
+// Written by hand and not as a generator: a generator could not be closed while it waits for a job.
+class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskHost<T, R>, WorkerHost<T> {
+  readonly handler: TakenJobHandler<T, R>
+  readonly takesSignal: boolean
+  readonly #engine: WorkerEngine<T>
+  readonly #signal: AbortSignal | undefined
+  readonly #onError: (error: Error) => void
+  #scope: AsyncScope | undefined
+  /** Jobs that the engine has handed over and that are not over. */
+  readonly #tasks = new Set<WorkerTask<T, R>>()
+  /** The same by their ids, of which each should be here once. */
+  readonly #latest = new Map<string, WorkerTask<T, R>>()
+  /** Those among them that the runner has not asked for yet, oldest first. Those over are skipped. */
+  #parked: Array<WorkerTask<T, R>> = []
+  readonly #pulls: Array<DeferredPromise<Result<R>>> = []
+  /** Tasks that the runner has and that are not over. */
+  #withRunner = 0
+  /** As many tasks as the runner will hold, as far as it has shown. */
+  #capacity = 1
+  /** What the engine was last told to hold. */
+  #held = 0
+  /** Of the `take` that is under way; aborted when the runner wants no more. */
+  #taking: AbortController | undefined
+  /** Settles when no `take` is under way. */
+  #taken: Promise<void> | undefined
+  #isTurnDue = false
+  #parkingTimer: ReturnType<typeof setTimeout> | undefined
+  #touchTimer: ReturnType<typeof setInterval> | undefined
+  #isClosing = false
+  /** Why no more jobs come, until a pull has been told. */
+  #failure: {readonly error: unknown} | undefined
+  readonly #closed: DeferredPromise<void> = pDefer()
+  /** Resolved once no job is held any more, of a source that closes. */
+  readonly #quiet: DeferredPromise<void> = pDefer()
+  #ignoreSignal: (() => void) | undefined
+
+  constructor(
+    engine: WorkerEngine<T>,
+    handler: TakenJobHandler<T, R>,
+    signal: AbortSignal | undefined,
+    onError: (error: Error) => void,
+  ) {
+    this.handler = handler
+    this.takesSignal = takesSecondArgument(handler)
+    this.#engine = engine
+    this.#signal = signal
+    this.#onError = onError
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
+  next(): Promise<Result<R>> {
+    if (this.#scope === undefined) this.#start()
+    if (this.#failure) {
+      const {error} = this.#failure
+      this.#failure = undefined
+      return Promise.reject(error)
+    }
+    if (this.#isClosing) return this.#ended()
+    // The runner has room for one more than it has.
+    this.#capacity = Math.max(this.#capacity, this.#withRunner + 1)
+    const parked = this.#nextParked()
+    if (parked !== undefined) return Promise.resolve({done: false, value: this.#hand(parked)})
+    const pull = pDefer<Result<R>>()
+    this.#pulls.push(pull)
+    this.#turnSoon()
+    return pull.promise
+  }
+
+  /** Takes no more, gives back what is not running, and waits until what runs is over and the engine is closed. */
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#scope ??= asyncScope()
+    const closed = this.#close()
+    this.#dismiss() // whoever waits need not wait for that
+    for (const task of this.#tasks) void task.giveBack()
+    await closed
+    return done()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  // For the engine
+
+  deliver(jobs: readonly T[]): void {
+    for (const job of jobs) this.#accept(job)
+  }
+
+  interrupt(interruption: Interruption): void {
+    this.#latest.get(interruption.id)?.interrupt(interruption)
+  }
+
+  end(error?: Error): void {
+    if (error === undefined) void this.#close()
+    else this.#fail(error)
+  }
+
+  // For the tasks
+
+  async runAnother(context: TaskContext): Promise<R> {
+    const pull = pDefer<Result<R>>()
+    if (!this.#isClosing) {
+      const parked = this.#nextParked()
+      if (parked === undefined) this.#pulls.unshift(pull)
+      else pull.resolve({done: false, value: this.#hand(parked)})
+      this.#turnSoon()
+    } else pull.resolve(done())
+    const {value} = await pull.promise
+    if (value === undefined) throw new DOMException('The job has been given back', 'AbortError')
+    return value(context)
+  }
+
+  isTransient(error: unknown): boolean {
+    return this.#engine.isTransient?.(error) ?? false
+  }
+
+  report(error: unknown): void {
+    this.#onError(error as Error)
+  }
+
+  over(task: WorkerTask<T, R>): void {
+    if (!this.#tasks.delete(task)) return
+    if (this.#latest.get(task.job.id) === task) this.#latest.delete(task.job.id)
+    if (task.wasHanded) this.#withRunner--
+    if (this.#isClosing) this.#settle()
+    else this.#turnSoon()
+  }
+
+  #start(): void {
+    this.#scope = asyncScope()
+    const signal = this.#signal
+    if (signal?.aborted) {
+      void this.#close()
+      return
+    }
+    if (signal) {
+      const close = (): void => void this.#close()
+      signal.addEventListener('abort', close)
+      this.#ignoreSignal = () => signal.removeEventListener('abort', close)
+    }
+    const {touchEvery} = this.#engine
+    if (touchEvery !== undefined) this.#touchTimer = setInterval(() => this.#touchAll(), touchEvery)
+    try {
+      this.#engine.listen?.(this)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  async #ended(): Promise<Result<R>> {
+    await this.#closed.promise
+    return done()
+  }
+
+  // What the runner wants, and what the engine gives
+
+  /** At the end of this turn of the event loop, when the runner has pulled what it wants: see what to take. */
+  #turnSoon(): void {
+    if (this.#isTurnDue) return
+    this.#isTurnDue = true
+    this.#scope?.runInAsyncScope(() =>
+      nextTurn(() => {
+        this.#isTurnDue = false
+        if (!this.#isClosing) this.#turn()
+      }),
+    )
+  }
+
+  #turn(): void {
+    const isPulling = this.#pulls.length > 0
+    if (!isPulling) this.#capacity = this.#withRunner // the runner has room for no more
+    const wanted = isPulling ? Math.max(this.#pulls.length, this.#capacity - this.#withRunner) : 0
+    this.#hold(this.#withRunner + wanted)
+    if (wanted === 0) this.#taking?.abort()
+    else if (this.#taken === undefined) this.#taken = this.#take(wanted)
+  }
+
+  #hold(count: number): void {
+    if (count === this.#held) return
+    this.#held = count
+    this.#engine.hold?.(count)
+  }
+
+  async #take(count: number): Promise<void> {
+    const controller = new AbortController()
+    this.#taking = controller
+    try {
+      const jobs = await this.#takeJobs(count, controller.signal)
+      this.deliver(jobs)
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#taking = undefined
+    this.#taken = undefined
+    this.#turnSoon()
+  }
+
+  /** As often as it takes, while the engine cannot be reached. */
+  async #takeJobs(count: number, signal: AbortSignal): Promise<readonly T[]> {
+    for (let attempt = 0; ; attempt++)
+      try {
+        return await this.#engine.take(count, signal)
+      } catch (error) {
+        if (!this.isTransient(error)) throw error
+        if (attempt === 0) this.report(error) // and not again until it works
+        await delay(retryDelay(attempt), signal)
+        if (signal.aborted) return []
+      }
+  }
+
+  /** For the runner if it waits, or to wait itself. */
+  #accept(job: T): void {
+    const task = new WorkerTask<T, R>(job, this)
+    // The same job once more: its lock was lost, and nobody noticed.
+    if (this.#latest.has(job.id)) this.interrupt({id: job.id, reason: new LostJobError(job.id), isLost: true})
+    this.#tasks.add(task)
+    this.#latest.set(job.id, task)
+    this.#parkingTimer ??= setTimeout(() => this.#returnWaiting(), parkingTime)
+    if (this.#isClosing) {
+      void task.giveBack() // it was on its way
+      return
+    }
+    const pull = this.#pulls.shift()
+    if (pull !== undefined) {
+      pull.resolve({done: false, value: this.#hand(task)})
+      return
+    }
+    this.#parked.push(task)
+  }
+
+  #hand(task: WorkerTask<T, R>): TaskFunction<R> {
+    this.#withRunner++
+    return task.hand()
+  }
+
+  #nextParked(): WorkerTask<T, R> | undefined {
+    let parked = this.#parked.shift()
+    while (parked?.isOver) parked = this.#parked.shift()
+    return parked
+  }
+
+  /** The runner is paused, slow, or has a lower limit now: others may run what waits here, or with the runner. */
+  #returnWaiting(): void {
+    const before = performance.now() - parkingTime * 0.9 // timers may be early
+    for (const task of this.#tasks) if (task.takenAt <= before) task.leave()
+    this.#parked = this.#parked.filter((task) => !task.isOver)
+    this.#parkingTimer = this.#tasks.size > 0 ? setTimeout(() => this.#returnWaiting(), parkingTime) : undefined
+  }
+
+  #touchAll(): void {
+    for (const task of this.#tasks)
+      task.job.touch?.().catch((error: unknown) => {
+        if (error instanceof LostJobError) task.interrupt({id: task.job.id, reason: error, isLost: true})
+        else if (!this.isTransient(error)) this.report(error)
+      })
+  }
+
+  // Closing
+
+  #close(): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true
+      this.#ignoreSignal?.()
+      void this.#shut()
+    }
+    return this.#closed.promise
+  }
+
+  async #shut(): Promise<void> {
+    const expiry = setInterval(() => {
+      for (const task of this.#tasks) task.expire()
+    }, closingTimeout / 2)
+    try {
+      this.#engine.stop?.() // comes first, or else what is given back would be taken again
+      this.#taking?.abort()
+      if (this.#taken) await withClosingTimeout(this.#taken)
+      for (let parked = this.#nextParked(); parked; parked = this.#nextParked()) void parked.giveBack()
+      this.#settle()
+      await this.#quiet.promise
+      await this.#engine.close?.()
+    } catch (error) {
+      this.report(error)
+    }
+    clearInterval(expiry)
+    clearInterval(this.#touchTimer)
+    clearTimeout(this.#parkingTimer)
+    this.#closed.resolve()
+    this.#dismiss()
+  }
+
+  /** No pull gets a job. */
+  #dismiss(): void {
+    for (const pull of this.#pulls.splice(0)) pull.resolve(done())
+  }
+
+  /** Of a source that closes: tells when no job is held any more. */
+  #settle(): void {
+    if (this.#tasks.size === 0) this.#quiet.resolve()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isClosing) return
+    const pull = this.#pulls.shift()
+    if (pull) pull.reject(error)
+    else this.#failure = {error}
+    void this.#close()
+  }
+}
+
+function done(): IteratorReturnResult<undefined> {
+  return {done: true, value: undefined}
+}

@@ -1,0 +1,128 @@
+/** Decides whether a failed attempt is tried again and when, and keeps the tasks that wait for their next attempt. */
+
+import type {Context} from './context.js'
+import {Fifo} from './fifo.js'
+import {checkDelay, type RetryPolicy} from './options.js'
+import type {RetryFailure} from './types.js'
+
+/** So many tasks may wait by default, if the limit is lower. */
+export const leastWaiting = 100
+
+/** The delay before the second attempt, and the longest, in milliseconds. Both are the top of a range that starts at 0. */
+const firstDelay = 100
+const longestBackoff = 30_000
+
+/** Exponential backoff with full jitter: clients that fail together do not come back together. */
+export function backoff(attempt: number): number {
+  return Math.random() * Math.min(longestBackoff, firstDelay * 2 ** (attempt - 1))
+}
+
+/** A task between two attempts: it takes neither slot nor permit. */
+export interface WaitingRetry {
+  readonly item: unknown
+  /** The context of the attempt that failed. */
+  readonly context: Context
+  readonly error: unknown
+  /** When the next attempt is due, in `performance.now()` milliseconds. */
+  readonly dueAt: number
+  /** Whether the failed attempt, which has timed out, still runs. */
+  isRunning: boolean
+}
+
+/** How long a failed task waits for its next attempt, in milliseconds; `undefined` if the failure is final. */
+export function delayOf({attempts, when, delay, budget}: RetryPolicy, failure: RetryFailure): number | undefined {
+  const {attempt} = failure
+  if (attempt >= attempts || when?.(failure) === false) return undefined
+  const given = typeof delay === 'function' ? delay(failure) : delay
+  const ms = given === undefined ? backoff(attempt) : checkDelay(given)
+  return budget === undefined || budget.take() ? ms : undefined
+}
+
+/** The tasks that wait for their next attempt, by due time; one timer serves them. */
+export class Retries {
+  readonly #onDue: () => void
+  /** By due time, the latest first. */
+  #waiting: WaitingRetry[] = []
+  readonly #due = new Fifo<WaitingRetry>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** The due time that the timer is for. What the timer says counts, even if the clock says less. */
+  #timerDue = Infinity
+
+  constructor(onDue: () => void) {
+    this.#onDue = onDue
+  }
+
+  /** Tasks that wait, due or not. */
+  get size(): number {
+    return this.#waiting.length + this.#due.size
+  }
+
+  add(retry: WaitingRetry): void {
+    let low = 0
+    for (let high = this.#waiting.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if ((this.#waiting[middle]?.dueAt ?? 0) > retry.dueAt) low = middle + 1
+      else high = middle
+    }
+    this.#waiting.splice(low, 0, retry)
+    this.#arm()
+  }
+
+  /** The task whose next attempt comes first, if it is due. It stays. */
+  peek(): WaitingRetry | undefined {
+    return this.#due.peek()
+  }
+
+  /** Takes that task. */
+  shift(): WaitingRetry | undefined {
+    return this.#due.shift()
+  }
+
+  /** Puts back a task that was taken and could not start. It comes first again. */
+  putBack(retry: WaitingRetry): void {
+    this.#due.unshift(retry)
+  }
+
+  /** Takes out all tasks that fit. */
+  take(fits: (retry: WaitingRetry) => boolean): WaitingRetry[] {
+    const taken: WaitingRetry[] = []
+    for (let left = this.#due.size; left > 0; left--) {
+      const retry = this.#due.shift()
+      if (retry === undefined) continue
+      if (fits(retry)) taken.push(retry)
+      else this.#due.push(retry)
+    }
+    this.#waiting = this.#waiting.filter((retry) => {
+      const isTaken = fits(retry)
+      if (isTaken) taken.push(retry)
+      return !isTaken
+    })
+    this.#arm()
+    return taken
+  }
+
+  has(fits: (retry: WaitingRetry) => boolean): boolean {
+    return this.#waiting.some(fits) || [...this.#due].some(fits)
+  }
+
+  #arm(): void {
+    const dueAt = this.#waiting.at(-1)?.dueAt ?? Infinity
+    if (dueAt === this.#timerDue) return
+    clearTimeout(this.#timer)
+    this.#timerDue = dueAt
+    if (dueAt === Infinity) return
+    // Looked up at each call, and not once: tests may replace it.
+    this.#timer = setTimeout(this.#fired, Math.max(0, dueAt - performance.now()))
+  }
+
+  readonly #fired = (): void => {
+    const now = Math.max(performance.now(), this.#timerDue)
+    this.#timerDue = Infinity
+    for (let next = this.#waiting.at(-1); next !== undefined && next.dueAt <= now; next = this.#waiting.at(-1)) {
+      this.#waiting.pop()
+      this.#due.push(next)
+    }
+    this.#arm()
+    this.#onDue()
+  }
+}

@@ -1,0 +1,8 @@
+/** For the tests that need a PostgreSQL: `npm run test:pg-boss`. */
+export default {
+  files: ['test/pg-boss/**/*.test.ts'],
+  extensions: {ts: 'module'},
+  nodeArguments: ['--import=tsx'],
+  workerThreads: false,
+  timeout: '2m',
+}

@@ -1,0 +1,273 @@
+/** Tasks that wrappers hold: given back when they are not called, run once, and counted once. */
+import test from 'ava'
+import {ConcurrentRunner, type Task, type TaskContext, type TaskFunction, TaskQueue} from '../../src/index.js'
+import {caught, instance, manual, turn, unhandledDuring} from '../helpers/index.js'
+import {finish, serve, standing, standings} from './serving.js'
+
+const context: TaskContext = {index: 0, item: undefined, attempt: 1, signal: new AbortController().signal}
+
+async function take<T>(tasks: AsyncIterator<TaskFunction<T>>): Promise<TaskFunction<T>> {
+  const result = await tasks.next()
+  if (result.done) throw new Error('expected a task')
+  return result.value
+}
+
+type Wrap = (queue: TaskQueue<number>) => ConcurrentRunner<number, boolean>
+const wraps: Readonly<Record<string, Wrap>> = {
+  'map(queue, …)': (queue) => ConcurrentRunner.map(queue, (task, given) => task(given), {limit: 3}),
+  'a generator that wraps each task': (queue) =>
+    new ConcurrentRunner(
+      async function* () {
+        for await (const task of queue) yield (given: TaskContext) => task(given)
+      },
+      {limit: 3},
+    ),
+  'a generator that passes each task on': (queue) =>
+    new ConcurrentRunner(
+      async function* () {
+        for await (const task of queue) yield task
+      },
+      {limit: 3},
+    ),
+  'a generator that gathers tasks in advance': (queue) =>
+    new ConcurrentRunner(
+      async function* () {
+        let batch: Array<TaskFunction<number>> = []
+        for await (const task of queue) {
+          batch.push(task)
+          if (batch.length < 5) continue
+          yield* batch
+          batch = []
+        }
+        yield* batch
+      },
+      {limit: 3},
+    ),
+}
+
+for (const [how, wrap] of Object.entries(wraps))
+  for (const end of ['stop', 'abort'] as const) {
+    test(`2,000 pushes over 100 rolling restarts by ${end}(), through ${how}: each runs exactly once`, async (t) => {
+      const queue = new TaskQueue<number>()
+      const calls = new Array<number>(2000).fill(0)
+      const pushes: Array<Promise<number>> = []
+      for (let restart = 0; restart < 100; restart++) {
+        for (let count = 0; count < 20; count++) {
+          const number = pushes.length
+          pushes.push(
+            queue.push(async () => {
+              calls[number] = (calls[number] ?? 0) + 1
+              await turn(number % 3)
+              return number
+            }),
+          )
+        }
+        const runner = wrap(queue)
+        void runner.run().catch(() => {})
+        await turn(restart % 5)
+        if (end === 'stop') void runner.stop()
+        else runner.abort('a restart')
+        const open = await unsettled(pushes)
+        t.is(queue.size + queue.running, open)
+      }
+      queue.close()
+      const last = wrap(queue)
+      void last.run().catch(() => {})
+      t.deepEqual(await Promise.all(pushes), [...pushes.keys()])
+      t.deepEqual(new Set(calls), new Set([1]))
+      t.is(queue.size + queue.running, 0)
+      await last.drained
+    })
+  }
+
+const settledPushes = new WeakSet<Promise<unknown>>()
+
+/** How many have not settled by now. */
+async function unsettled(pushes: ReadonlyArray<Promise<unknown>>): Promise<number> {
+  for (const push of pushes) {
+    if (settledPushes.has(push)) continue
+    push.then(
+      () => settledPushes.add(push),
+      () => settledPushes.add(push),
+    )
+  }
+  // Microtasks only: nothing may settle meanwhile but what has.
+  for (let ticks = 0; ticks < 10; ticks++) await Promise.resolve()
+  return pushes.filter((push) => !settledPushes.has(push)).length
+}
+
+test('a task that is handed out and not called waits: it is counted, cleared and seen as such', async (t) => {
+  const queue = new TaskQueue({capacity: 1})
+  const push = queue.push(() => t.fail(), {item: 'a'})
+  const task = await take(queue[Symbol.asyncIterator]())
+  t.is(queue.size, 1)
+  t.is(queue.running, 0)
+  t.deepEqual(queue.waiting, [{item: 'a', priority: 0}])
+  t.is(await standing(queue.push(() => t.fail())), 'rejected: QuotaExceededError')
+  queue.clear('cleared')
+  t.is(queue.size, 0)
+  t.is(await caught(push), 'cleared')
+  t.is(await caught(Promise.resolve(task(context))), 'cleared')
+})
+
+test('when their iterator is closed, tasks go back to where they stood', async (t) => {
+  const queue = new TaskQueue()
+  const log: string[] = []
+  for (const [name, priority] of [
+    ['b', 1],
+    ['c', 1],
+    ['d', 0],
+    ['a', 2],
+    ['e', 0],
+  ] as const)
+    void queue.push(() => void log.push(name), {priority})
+  const iterator = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 4; count++) await iterator.next()
+  await iterator.return?.()
+  t.is(queue.size, 5)
+  await finish(queue, {limit: 1})
+  t.is(log.join(''), 'abcde')
+})
+
+test('a task that is disposed of goes back, and a runner that waits takes it', async (t) => {
+  const queue = new TaskQueue()
+  const push = queue.push(() => 'a')
+  const task = (await take(queue[Symbol.asyncIterator]())) as TaskFunction<unknown> & Disposable
+  serve(queue)
+  t.is(await standing(push), 'pending')
+  task[Symbol.dispose]()
+  t.is(await push, 'a')
+  task[Symbol.dispose]() // it is over
+  t.is(queue.size, 0)
+})
+
+test('a task that went back and is called after all is taken out again, and runs once', async (t) => {
+  const queue = new TaskQueue()
+  let calls = 0
+  const push = queue.push(() => ++calls)
+  const iterator = queue[Symbol.asyncIterator]()
+  const task = await take(iterator)
+  await iterator.return?.()
+  t.is(queue.size, 1)
+  t.is(await task(context), 1)
+  t.is(queue.size, 0)
+  await finish(queue)
+  t.is(await push, 1)
+  t.is(calls, 1)
+})
+
+test('a task that is called twice runs once and counts once, and both calls give its outcome', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk)
+  const handed = await take(queue[Symbol.asyncIterator]())
+  const idle = queue.onIdle()
+  const calls = [handed(context), handed(context)]
+  t.is(queue.running, 1)
+  t.is(queue.size, 0)
+  task.resolve('done')
+  t.deepEqual(await Promise.all([...calls, push]), ['done', 'done', 'done'])
+  t.is(await handed(context), 'done')
+  t.is(queue.running, 0)
+  await idle
+})
+
+test('after the end of a closed queue, tasks that a reader has gathered can still be called', async (t) => {
+  const queue = new TaskQueue()
+  const pushes = ['a', 'b'].map((name) => queue.push(() => name))
+  queue.close()
+  const gathered: Array<TaskFunction<unknown>> = []
+  for await (const task of queue) gathered.push(task)
+  t.is(queue.size, 2)
+  for (const task of gathered) void task(context)
+  t.deepEqual(await Promise.all(pushes), ['a', 'b'])
+})
+
+test('a reader waits for tasks that another holds, and may put back, after the queue is closed', async (t) => {
+  const queue = new TaskQueue()
+  const push = queue.push(() => 'a')
+  const holder = queue[Symbol.asyncIterator]()
+  await take(holder)
+  queue.close()
+  const runner = serve(queue)
+  await turn()
+  t.is(runner.state, 'running')
+  await holder.return?.()
+  t.is(await push, 'a')
+  await runner.drained
+})
+
+test('a wrapper that runs a task and forgets its result causes no unhandled rejection', async (t) => {
+  const reasons = await unhandledDuring(async () => {
+    const queue = new TaskQueue()
+    void queue.push(() => Promise.reject(new Error('boom')))
+    void (await take(queue[Symbol.asyncIterator]()))(context)
+  })
+  t.deepEqual(reasons, [])
+})
+
+test('a push’s own timeout holds for a task that a wrapper calls', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk, {timeout: 1})
+  const handed = await take(queue[Symbol.asyncIterator]())
+  const given = Promise.resolve(handed(context))
+  const error = instance(await caught(push), DOMException)
+  t.is(error.name, 'TimeoutError')
+  t.is(task.context?.signal.reason, error)
+  t.is(queue.running, 1)
+  t.deepEqual(await standings([given]), ['pending']) // so that its slot stays taken
+  task.resolve('late')
+  t.is(await caught(given), error)
+  t.is(queue.running, 0)
+})
+
+const loop = {hasTurned: false}
+
+for (const [how, make] of [
+  [
+    'execute',
+    (queue: TaskQueue) => {
+      class Stubborn extends ConcurrentRunner<unknown, boolean> {
+        protected override async execute(task: Task<unknown>, given: TaskContext): Promise<unknown> {
+          while (!loop.hasTurned)
+            try {
+              return await super.execute(task, given)
+            } catch {}
+          return 'gave up'
+        }
+      }
+      return new Stubborn(queue, {timeout: 1, yieldExceptions: true})
+    },
+  ],
+  [
+    'a wrapper',
+    (queue: TaskQueue) =>
+      ConcurrentRunner.map(queue, async (task, given) => {
+        while (!loop.hasTurned)
+          try {
+            return await task(given)
+          } catch {}
+        return 'gave up'
+      }),
+  ],
+] as ReadonlyArray<[string, (queue: TaskQueue) => ConcurrentRunner<unknown, boolean>]>) {
+  test.serial(`a retry without a delay in ${how} cannot freeze the process once the outcome is told`, async (t) => {
+    loop.hasTurned = false
+    const queue = new TaskQueue()
+    let calls = 0
+    const push = queue.push(
+      ({signal}) => {
+        calls++
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      },
+      {timeout: 1},
+    )
+    void make(queue).run()
+    t.is(instance(await caught(push), DOMException).name, 'TimeoutError')
+    await turn() // in a loop of microtasks, this would never come
+    loop.hasTurned = true
+    await queue.onIdle()
+    t.is(calls, 1)
+  })
+}

@@ -1,0 +1,262 @@
+import anyTest, {type TestFn} from 'ava'
+import {Deadlines} from '../../src/deadlines.js'
+import {Slot} from '../../src/slots.js'
+import {turn} from '../helpers/turn.js'
+
+interface Timer {
+  readonly callback: () => void
+  readonly at: number
+  /** Whether it keeps the process alive. */
+  isHolding: boolean
+}
+
+/** The clock and the timers of the test: time passes when the test says so. */
+let now = 0
+let timers: Timer[] = []
+let armed = 0
+
+const real = {setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout}
+performance.now = () => now
+
+/** The tests share the clock, so they run one by one. */
+const test: TestFn = anyTest.serial as TestFn
+
+test.beforeEach(() => {
+  now += 1000
+  timers = []
+  armed = 0
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    armed++
+    const timer: Timer = {callback, at: now + ms, isHolding: true}
+    timers.push(timer)
+    return Object.assign(timer, {
+      ref: () => (timer.isHolding = true),
+      unref: () => (timer.isHolding = false),
+    })
+  }) as never
+  globalThis.clearTimeout = (timer) => {
+    timers = timers.filter((other) => other !== (timer as unknown))
+  }
+})
+
+test.afterEach(async () => {
+  await turn()
+  Object.assign(globalThis, real)
+})
+
+/** Lets time pass: the event loop turns first, then each timer fires when it is due. */
+async function pass(ms: number): Promise<void> {
+  const end = now + ms
+  await turn(1)
+  for (;;) {
+    const next = timers.toSorted((a, b) => a.at - b.at)[0]
+    if (next === undefined || next.at > end) break
+    now = Math.max(now, next.at)
+    fire(next)
+    await turn(1)
+  }
+  now = end
+}
+
+function fire(timer: Timer): void {
+  timers = timers.filter((other) => other !== timer)
+  timer.callback()
+}
+
+interface Setting {
+  readonly deadlines: Deadlines
+  /** Gives a named task its time. */
+  readonly add: (name: string, timeout: number) => Slot
+  /** What has timed out: `a 10`. */
+  readonly log: string[]
+}
+
+function setting(onExpired?: (name: string) => void): Setting {
+  const names = new Map<Slot, string>()
+  const log: string[] = []
+  const deadlines = new Deadlines((slot, timeout) => {
+    const name = names.get(slot) ?? ''
+    log.push(`${name} ${timeout}`)
+    onExpired?.(name)
+  })
+  return {
+    deadlines,
+    log,
+    add: (name, timeout) => {
+      const slot = new Slot({fulfilled: () => {}, rejected: () => {}})
+      names.set(slot, name)
+      deadlines.add(slot, timeout)
+      return slot
+    },
+  }
+}
+
+test('a task that has had its time is told of, once, with its timeout', async (t) => {
+  const {add, log} = setting()
+  const slot = add('a', 10)
+  await pass(9)
+  t.deepEqual(log, [])
+  await pass(1)
+  t.deepEqual(log, ['a 10'])
+  t.is(slot.line, undefined)
+  await pass(100)
+  t.deepEqual(log, ['a 10'])
+})
+
+test('a task that is removed in time is not told of', async (t) => {
+  const {add, log} = setting()
+  const slot = add('a', 10)
+  slot.line?.remove(slot)
+  t.is(slot.line, undefined)
+  await pass(100)
+  t.deepEqual(log, [])
+})
+
+test('tasks time out in the order of their deadlines, whatever their timeouts', async (t) => {
+  const {add, log} = setting()
+  add('a', 30)
+  add('b', 10)
+  await pass(5)
+  add('c', 10)
+  add('d', 20)
+  await pass(100)
+  t.deepEqual(log, ['b 10', 'c 10', 'd 20', 'a 30'])
+})
+
+for (const [which, left] of [
+  ['first', ['b 10', 'c 10']],
+  ['middle', ['a 10', 'c 10']],
+  ['last', ['a 10', 'b 10']],
+] as const)
+  test(`the ${which} of three with the same timeout can be removed, and the others time out`, async (t) => {
+    const {add, log} = setting()
+    const slots = ['a', 'b', 'c'].map((name) => add(name, 10))
+    const slot = slots[['first', 'middle', 'last'].indexOf(which)]
+    slot?.line?.remove(slot)
+    await pass(10)
+    t.deepEqual(log, [...left])
+  })
+
+test('tasks with the same timeout have one timer, those with another one more', (t) => {
+  const {add} = setting()
+  for (let count = 0; count < 100; count++) add('a', 10)
+  t.is(timers.length, 1)
+  for (let count = 0; count < 100; count++) add('b', 20)
+  for (let count = 0; count < 100; count++) add('c', 10)
+  t.is(timers.length, 2)
+  t.is(armed, 2)
+})
+
+test('when the first task of a line has settled, its timer waits for the next deadline', async (t) => {
+  const {add, log} = setting()
+  const slot = add('a', 10)
+  await pass(6)
+  add('b', 10)
+  slot.line?.remove(slot)
+  await pass(9)
+  t.deepEqual(log, [])
+  t.is(timers.length, 1)
+  await pass(1)
+  t.deepEqual(log, ['b 10'])
+})
+
+test('a timer that fires early by the clock counts all the same', (t) => {
+  const {add, log} = setting()
+  add('a', 10)
+  now += 9.5 // timers and clocks round
+  for (const timer of timers) fire(timer)
+  t.deepEqual(log, ['a 10'])
+})
+
+test('a task that starts when another has timed out has its full time', async (t) => {
+  const {add, log} = setting((name) => {
+    if (name === 'a') add('b', 10)
+  })
+  add('a', 10)
+  await pass(19)
+  t.deepEqual(log, ['a 10'])
+  await pass(1)
+  t.deepEqual(log, ['a 10', 'b 10'])
+})
+
+test('a task that is removed when another times out at the same moment is not told of', async (t) => {
+  const {add, log} = setting(() => other.line?.remove(other))
+  add('a', 10)
+  const other = add('b', 10)
+  await pass(100)
+  t.deepEqual(log, ['a 10'])
+})
+
+test('a line that is empty after a turn of the event loop has no timer', async (t) => {
+  const {add} = setting()
+  const slot = add('a', 10)
+  slot.line?.remove(slot)
+  t.is(timers.length, 1)
+  await turn(1)
+  t.is(timers.length, 0)
+})
+
+test('tasks that come and go within a turn share the timer of the first', async (t) => {
+  const {add, log} = setting()
+  for (let count = 0; count < 100; count++) {
+    const slot = add('a', 10)
+    slot.line?.remove(slot)
+  }
+  add('b', 10)
+  await turn(1)
+  t.is(armed, 1)
+  t.is(timers.length, 1)
+  await pass(10)
+  t.deepEqual(log, ['b 10'])
+})
+
+test('a timeout can be used again after its line was empty', async (t) => {
+  const {add, log} = setting()
+  const slot = add('a', 10)
+  slot.line?.remove(slot)
+  await pass(50)
+  add('b', 10)
+  t.is(timers.length, 1)
+  await pass(10)
+  t.deepEqual(log, ['b 10'])
+})
+
+test('the timers keep the process alive until they are told not to, those armed later too', (t) => {
+  const {deadlines, add} = setting()
+  const holding = (): boolean[] => timers.map(({isHolding}) => isHolding)
+  add('a', 10)
+  t.deepEqual(holding(), [true])
+  deadlines.hold(false)
+  add('b', 20)
+  t.deepEqual(holding(), [false, false])
+  deadlines.hold(true)
+  add('c', 30)
+  t.deepEqual(holding(), [true, true, true])
+})
+
+test('a timer that is armed anew for the next deadline keeps the process alive no more than the one before', async (t) => {
+  const {deadlines, add, log} = setting()
+  add('a', 10)
+  await pass(5)
+  add('b', 10)
+  deadlines.hold(false)
+  await pass(5)
+  t.deepEqual(log, ['a 10'])
+  t.deepEqual(
+    timers.map(({isHolding}) => isHolding),
+    [false],
+  )
+})
+
+test('where timers are numbers, as in browsers, they need not be told anything', async (t) => {
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    timers.push({callback, at: now + ms, isHolding: true})
+    return 7
+  }) as never
+  const {deadlines, add, log} = setting()
+  add('a', 10)
+  t.notThrows(() => deadlines.hold(false))
+  add('b', 20)
+  await pass(20)
+  t.deepEqual(log, ['a 10', 'b 20'])
+})
