@@ -1,6 +1,7 @@
 /** What each call of Bottleneck 2 is here: `npx tsx examples/migrate/from-bottleneck.ts`. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, TaskQueue} from 'aio-tasks'
+import {all, RateLimit, Semaphore, weigh} from 'aio-tasks/governors'
 
 const ran: string[] = []
 const note = async (name: string): Promise<string> => {
@@ -56,3 +57,25 @@ other.run({limit: 1}).on('error', (error) => console.log(error instanceof Concur
 await other.push(() => Promise.reject(new Error('no'))).catch(() => {})
 // → true Task 0 failed: Error: no
 await other.shutdown()
+
+// new Bottleneck({minTime: 10, reservoir: 100, reservoirRefreshAmount: 100, reservoirRefreshInterval: 60_000}), with
+// weights, and shared by two: governors, which any number of runners may share
+const places = new Semaphore(2) // maxConcurrent, for both
+const spaced = new RateLimit({amount: 1, per: 10})
+const budget = weigh(new RateLimit({amount: 100, per: 60_000}), ({item}) => Number(item)) // `weight`
+const governor = all(places, spaced, budget)
+const [one, two] = [new TaskQueue(), new TaskQueue()]
+one.run({governor})
+
+// limiter.on('failed', (error, {retryCount}) => (retryCount < 2 ? 10 : undefined)): here the wait takes no slot
+const retrying = two.run({governor, retry: {attempts: 3, delay: 10}})
+retrying.on('retry', (_, {attempt, delay}) => console.log(`attempt ${attempt} failed, again in ${delay} ms`))
+let failures = 1
+const flaky = async (): Promise<string> => {
+  if (failures-- > 0) throw new Error('no')
+  return 'done'
+}
+console.log(await Promise.all([one.push(() => 'light', {item: 1}), two.push(flaky, {item: 40})]))
+// → attempt 1 failed, again in 10 ms
+// → [ 'light', 'done' ]
+await Promise.all([one.shutdown(), two.shutdown()])

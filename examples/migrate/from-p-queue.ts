@@ -1,6 +1,7 @@
 /** What each call of p-queue 10 is here: `npx tsx examples/migrate/from-p-queue.ts`. */
 import {setTimeout as sleep} from 'node:timers/promises'
-import {ConcurrentRunner, TaskQueue} from 'aio-tasks'
+import {TaskQueue} from 'aio-tasks'
+import {RateLimit} from 'aio-tasks/governors'
 
 // const queue = new PQueue({concurrency: 1, timeout: 1000, autoStart: false})
 const queue = new TaskQueue()
@@ -42,17 +43,9 @@ for (let n = 0; n < 5; n++) {
 }
 await small.shutdown()
 
-// new PQueue({interval: 10, intervalCap: 1, strict: true}), by a hook
-class Spaced<T> extends ConcurrentRunner<T, true> {
-  #next = 0
-  protected override async ready(signal: AbortSignal): Promise<void> {
-    const now = performance.now()
-    this.#next = Math.max(this.#next + 10, now)
-    await sleep(this.#next - now, undefined, {signal})
-  }
-}
-const spaced = new TaskQueue()
-spaced.run({limit: 4}, Spaced)
-console.log(await Promise.all([spaced.push(() => 1), spaced.push(() => 2)])) // → [ 1, 2 ]
+// new PQueue({interval: 10, intervalCap: 1, strict: true}): runners that are given the same governor share the rate
+const paced = new TaskQueue()
+paced.run({limit: 4, governor: new RateLimit({amount: 1, per: 10})})
+console.log(await Promise.all([paced.push(() => 1), paced.push(() => 2)])) // → [ 1, 2 ]
 
-await Promise.all([queue.shutdown(), spaced.shutdown()])
+await Promise.all([queue.shutdown(), paced.shutdown()])
