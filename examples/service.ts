@@ -1,19 +1,21 @@
 /**
  * An HTTP service around a queue, with metrics and a clean end at SIGTERM: `PORT=8080 npx tsx examples/service.ts`.
- * `curl -d '{"n": 500}' localhost:8080/jobs` runs a job of half a second; `/metrics` and `/health` tell how it is.
+ * `curl -d '{"n": 500}' localhost:8080/jobs` runs a job of half a second; `/metrics` and `/health` tell how it is. A job
+ * with `"fails": true` fails, and one with `"ignores": true` ignores its signal. SIGTERM ends the service once its jobs are
+ * done, at the latest after SHUTDOWN milliseconds; SIGUSR2 stops its runner, and SIGHUP aborts it, as a fault might.
  */
 import {once} from 'node:events'
 import {createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {json} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {ConcurrentRunner, type TaskContext, TaskQueue} from 'aio-tasks'
+import {ConcurrentError, type TaskContext, TaskQueue} from 'aio-tasks'
 import {Counter, Gauge, Histogram, register} from 'prom-client'
 
-const {PORT = '8080', CAPACITY = '100', LIMIT = '10', TIMEOUT = '10000'} = process.env
+const {PORT = '8080', CAPACITY = '100', LIMIT = '10', TIMEOUT = '10000', SHUTDOWN = '30000'} = process.env
 const capacity = Number(CAPACITY)
 const queue = new TaskQueue({capacity})
-const runner = new ConcurrentRunner(queue, {limit: Number(LIMIT), timeout: Number(TIMEOUT), yieldExceptions: true})
+const runner = queue.run({limit: Number(LIMIT), timeout: Number(TIMEOUT)})
 
 // Metrics: the runner's events, and nothing else, tell of what has started. What waits has not, and no event
 // tells of it, so its number is read from the queue when somebody asks.
@@ -52,29 +54,49 @@ function answer(response: ServerResponse, status: number, body: unknown, headers
   response.end(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`)
 }
 
+interface Job {
+  readonly n: number
+  readonly fails?: boolean
+  readonly ignores?: boolean
+}
+
+function isJob(body: unknown): body is Job {
+  const n = (body as Partial<Job> | null)?.n
+  return typeof n === 'number' && n >= 0 && n <= 60_000
+}
+
 /** What a job does. A timer stands in for the work: it gives up when the job takes too long or its client leaves. */
-const work = (n: number, {signal}: TaskContext): Promise<string> => sleep(n, `took ${n} ms`, {signal})
+async function work({n, fails, ignores}: Job, {signal}: TaskContext): Promise<string> {
+  await sleep(n, undefined, ignores === true ? {} : {signal})
+  if (fails === true) throw new Error(`failed after ${n} ms`)
+  return `took ${n} ms`
+}
+
+/** What a client hears of a job that gave no result. */
+function statusOf(error: Error): number {
+  if (error instanceof ConcurrentError) return 503 // no runner is left
+  return error.name === 'TimeoutError' ? 504 : 500
+}
 
 async function postJob(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const client = new AbortController()
   response.once('close', () => client.abort())
   const isShort = Number(request.headers['content-length']) <= 1000
-  const body = isShort ? ((await json(request).catch(() => null)) as {n?: unknown} | null) : null
-  const n = body?.n
-  if (typeof n !== 'number' || !(n >= 0 && n <= 60_000))
+  const job: unknown = isShort ? await json(request).catch(() => null) : null
+  if (!isJob(job))
     return answer(response, 400, {error: 'Expected {"n": milliseconds from 0 to 60000} and its Content-Length'})
   if (isStopping || queue.size >= capacity)
     return answer(response, 503, {error: isStopping ? 'Stopping' : 'Too many jobs wait'}, {'retry-after': '1'})
   const id = ++accepted
   const [status, outcome] = await queue
-    .push((context) => work(n, context), {signal: client.signal})
+    .push((context) => work(job, context), {signal: client.signal, item: id})
     .then(
       (result) => [200, {id, result}] as const,
-      (error: Error) => [error.name === 'TimeoutError' ? 504 : 500, {id, error: error.message}] as const,
+      (error: Error) => [statusOf(error), {id, error: error.message}] as const,
     )
   if (response.destroyed) return
   answered++
-  answer(response, status, outcome)
+  answer(response, status, outcome, status === 503 ? {'retry-after': '1'} : {})
 }
 
 async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -86,21 +108,23 @@ async function route(request: IncomingMessage, response: ServerResponse): Promis
   else answer(response, 404, {error: 'There are POST /jobs, GET /metrics and GET /health'})
 }
 
-/** Takes nothing more, finishes what was accepted, and lets the process end: a second signal would kill it. */
+/** Takes nothing more, finishes what was accepted, and ends the process: every request has its answer by then. */
 async function stop(): Promise<void> {
+  if (isStopping) return
   isStopping = true
   const closed = once(server, 'close')
   server.close()
-  queue.close()
   console.log('stopping')
-  await jobs
+  await queue.shutdown({timeout: Number(SHUTDOWN)})
   setTimeout(() => server.closeAllConnections(), 1000).unref() // whoever has not sent its request by then
   await closed
   console.log(`stopped: ${accepted} accepted, ${answered} answered\n${await register.metrics()}`)
+  // A job that ignores its signal would keep the process alive.
+  if (queue.running > 0) process.exit()
 }
 
-const jobs = runner.run()
 const server = createServer((request, response) => void route(request, response))
 process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
+process.once('SIGUSR2', () => void runner.stop()).once('SIGHUP', () => runner.abort(new Error('The engine has failed')))
 await once(server.listen(Number(PORT)), 'listening')
 console.log(`http://localhost:${(server.address() as AddressInfo).port}`)

@@ -5,7 +5,7 @@ import {Emitter, type ListenerOptions} from './emitter.js'
 import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import {mapped} from './mapped.js'
 import {checkLimit, resolveBatches, resolveOptions, resolveStop} from './options.js'
-import {reportUncaught} from './platform/runtime.js'
+import {captureScope, isEmptyScope, reportUncaught} from './platform/runtime.js'
 import {type Hooks, Run, type RunHost} from './run.js'
 import {handleRejection} from './task.js'
 import type {
@@ -766,7 +766,8 @@ let isMakingSpecimen = false
  * several times as much.
  */
 function keepSpecimen(): void {
-  if (specimen !== undefined) return
+  // Only where the async context is empty: what is kept alive would keep that context, too.
+  if (specimen !== undefined || !isEmptyScope(captureScope(Promise.resolve()))) return
   const kept: object[] = []
   specimen = kept
   const items = ConcurrentRunner.map([1, 2], (_item, context) => kept.push(context), {ordered: true})

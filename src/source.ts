@@ -282,7 +282,7 @@ export class SourceReader {
     let iterator = this.#iterator
     const {isPulling} = this
     try {
-      iterator ??= unopenedIterator(this.#source)
+      iterator ??= unopenedIterator(itemsOf(this.#source))
       this.#finish()
       this.#isPulling = isPulling
       this.#source = undefined
@@ -313,9 +313,17 @@ export class SourceReader {
 /** The iterator of a TaskQueue, unless somebody has put a `next` of their own into it. */
 function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
   const direct = iterator as Partial<DirectIterator>
-  return typeof direct.tryTake === 'function' && !Object.hasOwn(iterator, 'next')
-    ? (direct as DirectIterator)
-    : undefined
+  const isDirect =
+    typeof direct.tryTake === 'function' &&
+    typeof direct.whenAvailable === 'function' &&
+    typeof direct.isOver === 'boolean' &&
+    !Object.hasOwn(iterator, 'next')
+  return isDirect ? (direct as DirectIterator) : undefined
+}
+
+/** What a source that was never opened reads: the items, where it is a mapped one. */
+function itemsOf(source: Items<unknown> | undefined): Items<unknown> | undefined {
+  return source === undefined ? undefined : (mappingOf(source)?.items ?? source)
 }
 
 /** As {@link isThenable}, for an item whose own code may throw. Whether that item is a task is decided when it starts. */

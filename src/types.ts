@@ -53,7 +53,7 @@ export type Task<T> = TaskFunction<T> | PromiseLike<T>
  * @example
  * ```ts
  * const items: Items<string> = async function* (signal) {
- *   for await (const line of createInterface({input: createReadStream('urls.txt', {signal})})) yield line
+ *   for await (const line of createInterface({input: createReadStream('urls.txt'), signal})) yield line
  * }
  * ```
  */

@@ -68,8 +68,8 @@ export function all(...governors: readonly Governor[]): LocalGovernor {
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the type of the value is the caller's to name
 export function weigh<Value = unknown, Item = unknown>(
   governor: Governor,
-  cost: number | ((context: ContextOf<Item>) => number),
-  actual?: (value: Value, context: ContextOf<Item>) => number,
+  cost: number | ((context: TaskContext<Item>) => number),
+  actual?: (value: Value, context: TaskContext<Item>) => number,
 ): LocalGovernor {
   checkGovernor('governor', governor)
   if (typeof cost === 'number') checkCost(cost)
@@ -82,16 +82,6 @@ export function weigh<Value = unknown, Item = unknown>(
     actual as ((value: unknown, context: TaskContext) => number) | undefined,
   )
 }
-
-/**
- * The context of a task whose item is known.
- *
- * @example
- * ```ts
- * const length = ({item}: ContextOf<string>): number => item.length
- * ```
- */
-export type ContextOf<Item> = TaskContext & {readonly item: Item}
 
 /** The first waiter, while what refused it is asked to give a permit when it can. */
 interface Wait {

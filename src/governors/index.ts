@@ -1,6 +1,6 @@
 /** The public surface of the governors: who else must agree before something starts. */
 export {AdaptiveLimit, type AdaptiveLimitOptions} from './adaptive-limit.js'
-export {all, type ContextOf, weigh} from './combine.js'
+export {all, weigh} from './combine.js'
 export type {Budget, DisposablePermit, Governor, LocalGovernor, Outcome, Permit, Request} from './governor.js'
 export {RateLimit, type RateLimitOptions} from './rate-limit.js'
 export {RetryBudget, type RetryBudgetOptions} from './retry-budget.js'

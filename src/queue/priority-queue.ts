@@ -1,5 +1,4 @@
 /** Keeps entries in order: the highest priority first, and within one priority first in, first out. */
-import {Fifo} from '../fifo.js'
 
 /** What can wait here. */
 export interface Waiting {
@@ -8,12 +7,17 @@ export interface Waiting {
   readonly sequence: number
   /** An entry that has been removed waits no longer, and is skipped when its turn comes. */
   readonly isWaiting: boolean
+  /** The next one of the same priority. Kept by the queue that it waits in. */
+  next: this | undefined
 }
 
 /** All entries of one priority. */
-interface Level<E> {
+interface Level<E extends Waiting> {
   readonly priority: number
-  readonly entries: Fifo<E>
+  /** A linked list: its links cost no more than places in an array, and nothing is copied while it grows. */
+  first: E | undefined
+  last: E | undefined
+  size: number
   /** How many of them do not wait any more. */
   removed: number
   /** Its place in the heap of levels. */
@@ -22,8 +26,7 @@ interface Level<E> {
 
 /**
  * Pushing, taking and removing cost O(log p) with p different priorities waiting, whatever the number of entries: O(1)
- * while all have the same. Levels are kept in a binary heap, and dropped when empty. An entry has no links: a million may
- * wait, and each field of each costs eight bytes.
+ * while all have the same. Levels are kept in a binary heap, and dropped when empty.
  */
 export class PriorityQueue<E extends Waiting> {
   readonly #levels = new Map<number, Level<E>>()
@@ -37,7 +40,11 @@ export class PriorityQueue<E extends Waiting> {
   /** Puts an entry behind those of its priority. */
   push(entry: E): void {
     this.#size++
-    this.#level(entry.priority).entries.push(entry)
+    const level = this.#level(entry.priority)
+    if (level.last === undefined) level.first = entry
+    else level.last.next = entry
+    level.last = entry
+    level.size++
   }
 
   /**
@@ -46,28 +53,32 @@ export class PriorityQueue<E extends Waiting> {
    */
   putBack(entry: E): void {
     this.#size++
-    const {entries} = this.#level(entry.priority)
+    const level = this.#level(entry.priority)
     // In front of it stand only those that were put back, too, and are older.
-    const older: E[] = []
-    for (let first = entries.peek(); first && first.sequence < entry.sequence; first = entries.peek()) {
-      older.push(first)
-      entries.shift()
+    let older: E | undefined
+    let younger = level.first
+    while (younger !== undefined && younger.sequence < entry.sequence) {
+      older = younger
+      younger = younger.next
     }
-    entries.unshift(entry)
-    for (const first of older.toReversed()) entries.unshift(first)
+    entry.next = younger
+    if (older === undefined) level.first = entry
+    else older.next = entry
+    if (younger === undefined) level.last = entry
+    level.size++
   }
 
   /** Takes the entry whose turn it is; `undefined` if none waits. */
   shift(): E | undefined {
     const level = this.#heap[0]
     if (level === undefined) return undefined
-    let entry = level.entries.shift()
-    while (entry && !entry.isWaiting) {
+    let entry = take(level)
+    while (entry !== undefined && !entry.isWaiting) {
       level.removed--
-      entry = level.entries.shift()
+      entry = take(level)
     }
     this.#size--
-    if (level.entries.size === level.removed) this.#drop(level)
+    if (level.size === level.removed) this.#drop(level)
     return entry
   }
 
@@ -77,13 +88,16 @@ export class PriorityQueue<E extends Waiting> {
     if (level === undefined) return
     this.#size--
     level.removed++
-    const {entries} = level
-    if (entries.size === level.removed) this.#drop(level)
-    else if (level.removed > 32 && level.removed * 2 > entries.size) {
+    if (level.size === level.removed) this.#drop(level)
+    else if (level.removed > 32 && level.removed * 2 > level.size) {
       // Each entry is passed over once for each time that half of them have been removed.
-      for (let left = entries.size; left > 0; left--) {
-        const kept = entries.shift()
-        if (kept?.isWaiting) entries.push(kept)
+      for (let left = level.size; left > 0; left--) {
+        const kept = take(level)
+        if (!kept?.isWaiting) continue
+        if (level.last === undefined) level.first = kept
+        else level.last.next = kept
+        level.last = kept
+        level.size++
       }
       level.removed = 0
     }
@@ -92,13 +106,14 @@ export class PriorityQueue<E extends Waiting> {
   /** All entries in order, which stay. */
   *[Symbol.iterator](): Generator<E, void, undefined> {
     const levels = [...this.#levels.values()].sort((a, b) => b.priority - a.priority)
-    for (const {entries} of levels) for (const entry of entries) if (entry.isWaiting) yield entry
+    for (const {first} of levels)
+      for (let entry = first; entry !== undefined; entry = entry.next) if (entry.isWaiting) yield entry
   }
 
   #level(priority: number): Level<E> {
     let level = this.#levels.get(priority)
     if (level === undefined) {
-      level = {priority, entries: new Fifo(), removed: 0, place: this.#heap.length}
+      level = {priority, first: undefined, last: undefined, size: 0, removed: 0, place: this.#heap.length}
       this.#levels.set(priority, level)
       this.#heap.push(level)
       this.#raise(level)
@@ -141,4 +156,15 @@ export class PriorityQueue<E extends Waiting> {
     this.#heap[place] = level
     level.place = place
   }
+}
+
+/** Takes the first entry of a level, whether it waits or not. It keeps none of the others alive. */
+function take<E extends Waiting>(level: Level<E>): E | undefined {
+  const {first} = level
+  if (first === undefined) return undefined
+  level.first = first.next
+  if (first.next === undefined) level.last = undefined
+  first.next = undefined
+  level.size--
+  return first
 }

@@ -30,8 +30,10 @@ export interface Details {
   readonly queuedAt?: number | undefined
 }
 
-/** The details of a push, and what belongs to them while the task waits and runs. */
-interface Attached extends Details {
+/** The details of a push, and what belongs to them while the task waits and runs. Most pushes of a queue share theirs. */
+export interface Attached extends Details {
+  readonly host: QueueHost
+  readonly isShared: boolean
   /** The async context of the push, in which the task is called; `undefined` where that is the empty one. */
   readonly scope: AsyncScope | undefined
   ignoreSignal?: (() => void) | undefined
@@ -42,8 +44,36 @@ interface Attached extends Details {
 /** Calls a task. Whoever traces does more. */
 type Call = (task: unknown, context: TaskContext) => unknown
 
+/** What the pushes of a queue share that have nothing of their own. */
+export function sharedDetails(host: QueueHost): Attached {
+  return attach(host, true, noDetails, undefined)
+}
+
+/** All have one shape, which keeps code that reads them fast. */
+function attach(host: QueueHost, isShared: boolean, details: Details, scope: AsyncScope | undefined): Attached {
+  const {priority, signal, timeout, item, queuedAt} = details
+  return {
+    priority,
+    signal,
+    timeout,
+    item,
+    queuedAt,
+    host,
+    isShared,
+    scope,
+    ignoreSignal: undefined,
+    contexts: undefined,
+  }
+}
+
 /** The details of a push without options. */
-export const noDetails: Details = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
+export const noDetails: Details = {
+  priority: 0,
+  signal: undefined,
+  timeout: undefined,
+  item: undefined,
+  queuedAt: undefined,
+}
 
 /**
  * - `waiting`: in the line of the queue;
@@ -59,54 +89,50 @@ export type TaskState = 'waiting' | 'handed out' | 'taken' | 'leaving' | 'called
 /** A million of these may wait: each field of each costs eight bytes. What few pushes have is in `#attached`. */
 export class QueuedTask implements Waiting, tasks.QueuedTask {
   readonly sequence: number
+  next: this | undefined = undefined
   state: TaskState = 'waiting'
   /** The result of the task, for its push. */
   readonly outcome: Promise<unknown>
   readonly #task: Task<unknown>
-  readonly #host: QueueHost
-  readonly #attached: Attached | undefined
+  readonly #attached: Attached
   readonly #settle: (outcome: unknown) => void
 
   /**
+   * @param shared What the pushes of the queue share.
    * @param capture Captures the async context of the push; gives `undefined` for the empty one.
    */
   constructor(
     task: Task<unknown>,
     sequence: number,
-    host: QueueHost,
+    shared: Attached,
     details: Details | undefined,
     capture: (promise: Promise<unknown>) => AsyncScope | undefined,
   ) {
     this.sequence = sequence
     this.#task = task
-    this.#host = host
-    let settle: (outcome: unknown) => void = tasks.ignore
-    // Without a function of its own to reject with, which would be kept alive, too.
-    this.outcome = new Promise((resolve) => {
-      settle = resolve
-    })
-    this.#settle = settle
+    this.outcome = new Promise(noteSettle)
+    this.#settle = lastSettle
+    lastSettle = tasks.ignore
     const scope = capture(this.outcome)
-    this.#attached = details !== undefined || scope !== undefined ? {...noDetails, ...details, scope} : undefined
-    const signal = details?.signal
-    if (signal !== undefined && this.#attached !== undefined)
-      this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
+    const isShared = details === undefined && scope === undefined
+    this.#attached = isShared ? shared : attach(shared.host, false, details ?? noDetails, scope)
+    if (details?.signal !== undefined) this.#listenTo(details.signal)
   }
 
   get priority(): number {
-    return this.#attached?.priority ?? 0
+    return this.#attached.priority
   }
 
   get item(): unknown {
-    return this.#attached?.item
+    return this.#attached.item
   }
 
   get timeout(): number | undefined {
-    return this.#attached?.timeout
+    return this.#attached.timeout
   }
 
   get queuedAt(): number | undefined {
-    return this.#attached?.queuedAt
+    return this.#attached.queuedAt
   }
 
   get isWaiting(): boolean {
@@ -117,7 +143,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   handOut(): TaskFunction<unknown> & Disposable {
     this.state = 'handed out'
     const call = (context: TaskContext): unknown => this.#callByReader(context)
-    return Object.assign(call, {[Symbol.dispose]: () => this.#host.putBack(this)})
+    return Object.assign(call, {[Symbol.dispose]: () => this.#attached.host.putBack(this)})
   }
 
   /** It will not be run: its push rejects, and the task is disposed of. */
@@ -135,12 +161,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   // For the runner that took it
 
   call(context: Context, call: Call): unknown {
-    const isFirst = this.state === 'taken' && this.#host.called(this)
+    const isFirst = this.state === 'taken' && this.#attached.host.called(this)
     return isFirst || this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
   }
 
   toFunction(): (context: TaskContext) => unknown {
-    if (this.state === 'taken') this.#host.called(this)
+    if (this.state === 'taken') this.#attached.host.called(this)
     return (context) => (this.state === 'called' ? this.#call(this.#contextOf(context)) : this.#outcomeLater())
   }
 
@@ -157,17 +183,17 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   released(): void {
     if (this.state !== 'told') return // it was never called
     this.state = 'over'
-    this.#host.released()
+    this.#attached.host.released()
   }
 
   [Symbol.dispose](): void {
-    this.#host.putBack(this)
+    this.#attached.host.putBack(this)
   }
 
   /** Calls the task, in the async context of its push. */
   #call(context: TaskContext, call: Call = callTask): unknown {
     const attached = this.#attached
-    if (attached === undefined) return runInEmptyScope(call, this.#task, context)
+    if (attached.isShared) return runInEmptyScope(call, this.#task, context)
     if (context instanceof Context && (attached.signal !== undefined || context instanceof LinkedContext)) {
       ;(attached.contexts ??= new Set()).add(context)
       if (attached.signal?.aborted) context.abort(attached.signal.reason)
@@ -180,7 +206,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   /** A reader that is no runner calls it: the first call runs it, and every call gives its outcome. */
   #callByReader(context: TaskContext): unknown {
     if (this.state === 'called') return this.outcome
-    if (this.state === 'told' || this.state === 'over' || !this.#host.called(this)) return this.#outcomeLater()
+    if (this.state === 'told' || this.state === 'over' || !this.#attached.host.called(this)) return this.#outcomeLater()
     const own = this.#contextOf(context)
     const timer = this.#timeOut(own)
     const given = new Promise((resolve) => {
@@ -214,7 +240,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   /** The context as the task sees it: with the push's own item and signal, if it has any. */
   #contextOf(context: TaskContext): TaskContext {
     const {item} = this
-    if (this.#attached === undefined || (context instanceof Context && context.item === item)) return context
+    if (this.#attached.isShared || (context instanceof Context && context.item === item)) return context
     return new LinkedContext(context, item)
   }
 
@@ -225,9 +251,14 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return later
   }
 
+  // Apart from the constructor, for which the closure would cost an allocation at each push.
+  #listenTo(signal: AbortSignal): void {
+    this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
+  }
+
   #aborted(reason: unknown): void {
-    if (this.state === 'called') for (const context of this.#attached?.contexts ?? []) context.abort(reason)
-    else this.#host.withdrawn(this, reason)
+    if (this.state === 'called') for (const context of this.#attached.contexts ?? []) context.abort(reason)
+    else this.#attached.host.withdrawn(this, reason)
   }
 
   /** Notes that the push settles. Returns `false` if it has settled already. */
@@ -235,14 +266,22 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (this.state === 'told' || this.state === 'over') return false
     // One that its runner has not called has nothing to be released.
     this.state = this.state === 'called' ? 'told' : 'over'
-    const attached = this.#attached
-    if (attached !== undefined) {
-      attached.ignoreSignal?.()
-      for (const context of attached.contexts ?? []) if (context instanceof LinkedContext) context.unlink()
-    }
-    this.#host.settled()
+    const {ignoreSignal, contexts, host} = this.#attached
+    ignoreSignal?.()
+    if (contexts !== undefined) for (const context of contexts) if (context instanceof LinkedContext) context.unlink()
+    host.settled()
     return true
   }
+}
+
+let lastSettle: (outcome: unknown) => void = tasks.ignore
+
+/**
+ * Notes how to settle the promise that is being made. One function for all: a closure for each push would cost as much as
+ * its promise. How to reject is not noted, which would keep a second function alive: see `rejected`.
+ */
+function noteSettle(resolve: (outcome: unknown) => void): void {
+  lastSettle = resolve
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

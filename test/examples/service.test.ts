@@ -179,6 +179,59 @@ test('a client that never sends all of its request does not keep the service fro
   t.is(await stalled.answers, '')
 })
 
+/** The status and the error with which a job is answered. */
+async function fate(response: Promise<Response>): Promise<[status: number, error: unknown]> {
+  const {status, body} = await response.then(async (answer) => ({
+    status: answer.status,
+    body: (await answer.json()) as {error?: unknown},
+  }))
+  return [status, body.error]
+}
+
+const deadline = 'shutdown() took longer than 50 ms'
+
+test('past the deadline a job that ignores its signal and those that wait are answered, and the process ends', async (t) => {
+  const service = await serve(t, 'LIMIT=2', 'SHUTDOWN=50')
+  const jobs = ['{"n": 60000, "ignores": true}', '{"n": 60000}', '{"n": 0}', '{"n": 0}'].map((body) =>
+    post(service, body),
+  )
+  await until(service, 2, 2)
+  service.child.kill('SIGTERM')
+  t.deepEqual(await fate(jobs[0] ?? t.fail()), [504, deadline])
+  t.is((await jobs[1])?.status, 500) // the timer says that it was aborted
+  for (const job of jobs.slice(2)) t.deepEqual(await fate(job), [504, deadline])
+  t.like(await farewell(service), {status: 0, accepted: 4, answered: 4})
+})
+
+// Failures
+
+test('a job that fails is answered with 500, and the service goes on', async (t) => {
+  const service = await serve(t)
+  t.deepEqual(await fate(post(service, '{"n": 1, "fails": true}')), [500, 'failed after 1 ms'])
+  t.is((await post(service, '{"n": 0}')).status, 200)
+  t.like(await until(service, 0, 0), {jobs_succeeded_total: 1, jobs_failed_total: 1})
+})
+
+for (const [how, signal, status, reason] of [
+  ['stopped', 'SIGUSR2', 200, 'AbortError: The run was stopped'],
+  ['aborted', 'SIGHUP', 500, 'Error: The engine has failed'],
+] as const) {
+  test(`when the runner is ${how}, what runs, what waits and what comes later is answered, and SIGTERM ends the service`, async (t) => {
+    const service = await serve(t, 'LIMIT=1')
+    const running = post(service, '{"n": 500}')
+    await until(service, 1, 0)
+    const waiting = [post(service, '{"n": 0}'), post(service, '{"n": 0}')]
+    await until(service, 1, 2)
+    service.child.kill(signal)
+    const error = `No runner of the queue is left: ${reason}`
+    for (const job of waiting) t.deepEqual(await fate(job), [503, error])
+    t.deepEqual(await fate(post(service, '{"n": 0}')), [503, error])
+    t.is((await running).status, status)
+    service.child.kill('SIGTERM')
+    t.like(await farewell(service), {status: 0, accepted: 4, answered: 4})
+  })
+}
+
 // Refusals
 
 test('a full queue is told with 503 and Retry-After, and takes jobs again when there is room', async (t) => {
