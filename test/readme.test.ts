@@ -3,7 +3,7 @@
  * print what their comments `// → line` say. Where there is no such comment, what they print is not compared.
  */
 import {existsSync} from 'node:fs'
-import {readFile} from 'node:fs/promises'
+import {readdir, readFile} from 'node:fs/promises'
 import {availableParallelism} from 'node:os'
 import {dirname, join} from 'node:path'
 import test from 'ava'
@@ -62,6 +62,18 @@ test('every link of every page to another file, or to a heading, leads somewhere
     }
   }
   t.deepEqual(dead, [])
+})
+
+test('every method that the map of the sources names is there', async (t) => {
+  const names = (await readdir(join(root, 'src'), {recursive: true})).filter((name) => name.endsWith('.ts'))
+  const sources = (await Promise.all(names.map((name) => readFile(join(root, 'src', name), 'utf8')))).join('\n')
+  const text = await readFile(join(root, 'src/README.md'), 'utf8')
+  const methods = [...text.matchAll(/`(?:\w+\.)?(#?\w+)\(\)`/g)].map(([, name = '']) => name)
+  t.true(methods.length > 20)
+  t.deepEqual(
+    methods.filter((name) => !new RegExp(`^(?: {2}(?:async |protected )?|export function )${name}[(<]`, 'm').test(sources)),
+    [],
+  )
 })
 
 test('the README is at most 350 lines long, and its first snippet is ten lines of JavaScript that print what it says', async (t) => {
