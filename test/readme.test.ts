@@ -71,7 +71,19 @@ test('every method that the map of the sources names is there', async (t) => {
   const methods = [...text.matchAll(/`(?:\w+\.)?(#?\w+)\(\)`/g)].map(([, name = '']) => name)
   t.true(methods.length > 20)
   t.deepEqual(
-    methods.filter((name) => !new RegExp(`^(?: {2}(?:async |protected )?|export function )${name}[(<]`, 'm').test(sources)),
+    methods.filter(
+      (name) => !new RegExp(`^(?: {2}(?:async |protected )?|export function )${name}[(<]`, 'm').test(sources),
+    ),
+    [],
+  )
+})
+
+test('every file that the page about the tests names is there', async (t) => {
+  const text = await readFile(join(root, 'test/README.md'), 'utf8')
+  const names = [...text.matchAll(/`([\w./-]+\.ts)`/g)].map(([, name = '']) => name)
+  t.true(names.length > 20)
+  t.deepEqual(
+    names.filter((name) => !existsSync(join(root, 'test', name))),
     [],
   )
 })
