@@ -79,3 +79,12 @@ console.log(await Promise.all([one.push(() => 'light', {item: 1}), two.push(flak
 // → attempt 1 failed, again in 10 ms
 // → [ 'light', 'done' ]
 await Promise.all([one.shutdown(), two.shutdown()])
+
+// new Bottleneck.Group({maxConcurrent: 1}), group.key('a').schedule(…): one queue, whose groups take turns
+const grouped = new TaskQueue({groups: {limit: 1}})
+grouped.run({limit: 10})
+const order: string[] = []
+const keys = ['a', 'a', 'b'] as const
+await Promise.all(keys.map((group) => grouped.push(async () => order.push(group), {group})))
+console.log(order.join()) // → a,b,a
+await grouped.shutdown()
