@@ -57,18 +57,31 @@ declare global {
 }
 `
 
-/** The README's snippets, each a program of its own. */
-export async function readmeSnippets(): Promise<Snippet[]> {
-  return blocks('README.md', await readFile(join(root, 'README.md'), 'utf8'))
-}
+/** The pages for people, and the notes for coding assistants that the package holds. */
+export const documents: readonly string[] = [
+  'README.md',
+  'examples/README.md',
+  'src/README.md',
+  'src/remote/README.md',
+  'test/README.md',
+  'test/bench/README.md',
+  '.github/AGENTS.md',
+  '.github/CONTRIBUTING.md',
+  '.github/RELEASE.md',
+  'CHANGELOG.md',
+]
 
-/** The snippets of the notes for coding assistants that the package holds. */
-export async function notesSnippets(): Promise<Snippet[]> {
-  return blocks('AGENTS.md', await readFile(join(root, '.github/AGENTS.md'), 'utf8'))
+/** The snippets of a page, each a program of its own. */
+export async function documentSnippets(document: string): Promise<Snippet[]> {
+  return blocks(document.replace('.github/', ''), await readFile(join(root, document), 'utf8'))
 }
 
 /** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
+
+/** Whether a snippet needs a Redis or a PostgreSQL. */
+export const needsServer = (snippet: Snippet): boolean =>
+  needsRedis(snippet) || snippet.code.includes("from 'aio-tasks/pg-boss'")
 
 /**
  * The examples of doc comments in `src`, made programs by importing everything that the library exports, and those of
@@ -170,7 +183,7 @@ export async function compile(folder: string): Promise<string> {
 
 /** Runs a program of the folder to its end, where what it fetches is answered locally. */
 export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
-  const standIn = new URL('fetch.ts', import.meta.url).href
+  const standIn = new URL('fetch.js', import.meta.url).href
   return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
 }
 
