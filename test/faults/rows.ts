@@ -1,6 +1,6 @@
 /** The faults: what is done to a run once a part of its results is there. */
 import {setTimeout as sleep} from 'node:timers/promises'
-import type {Round, Row} from './round.js'
+import type {Row} from './round.js'
 
 export const rows: readonly Row[] = [
   {
