@@ -786,7 +786,6 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
-    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#succeeded++
     if (this.#delivers(context.index)) this.#results.put(value as Awaited<T>, context.index)
     if (queued !== undefined) {
@@ -798,6 +797,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       for (const listener of result) listener(value, context)
       if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield()
     }
+    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#settled()
   }
 
@@ -806,17 +806,20 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
-    if (permit !== undefined)
-      this.#tell(permit, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
+    const wasAborted = context.aborted !== undefined
     const failed: FailedAttempt = {item, queued, context, error: reason, hasTimedOut: false}
-    if (this.#tryAgain(failed, undefined)) return this.#fill()
-    const {error} = failed
-    if (queued !== undefined) {
-      queued.rejected(error)
-      queued.released()
+    const isTriedAgain = this.#tryAgain(failed, undefined)
+    if (!isTriedAgain) {
+      const {error} = failed
+      if (queued !== undefined) {
+        queued.rejected(error)
+        queued.released()
+      }
+      this.#taskFailed(context, error)
     }
-    this.#taskFailed(context, error)
-    this.#settled()
+    if (permit !== undefined) this.#tell(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
+    if (isTriedAgain) this.#fill()
+    else this.#settled()
   }
 
   #release(slot: Slot): void {
