@@ -705,10 +705,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#tellBudget('enter')
   }
 
-  #leaveAttempt(slot: Slot): void {
+  /** An attempt does not run any more. The budget hears of it, and starts nothing meanwhile. */
+  #leaveAttempt(attempt: number): void {
+    const wasFilling = this.#isFilling
+    this.#isFilling = true
     this.#tellBudget('leave')
-    if ((slot.context?.attempt ?? 1) > 1) this.#tellBudget('give')
-    slot.item = undefined
+    if (attempt > 1) this.#tellBudget('give')
+    this.#isFilling = wasFilling
   }
 
   #tellBudget(what: 'enter' | 'leave' | 'give'): void {
@@ -805,8 +808,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {context, queued, item, permit} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
-    this.#release(slot)
     const wasAborted = context.aborted !== undefined
+    this.#release(slot)
     const failed: FailedAttempt = {item, queued, context, error: reason, hasTimedOut: false}
     const isTriedAgain = this.#tryAgain(failed, undefined)
     if (!isTriedAgain) {
@@ -825,8 +828,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
     slot.queued = slot.permit = undefined
-    if (this.#retries !== undefined) this.#leaveAttempt(slot)
+    if (this.#retries === undefined) return this.#slots.release(slot)
+    const attempt = slot.context?.attempt ?? 1
+    slot.item = undefined
     this.#slots.release(slot)
+    this.#leaveAttempt(attempt)
   }
 
   #settled(): void {
@@ -838,16 +844,19 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** A task has settled whose outcome was told early, or which waits for its next attempt. */
   #settledLate(slot: Slot): void {
     if (slot.isAbandoned) return
-    const {queued, context, retry} = slot
-    const error = context?.aborted?.reason
-    this.#releasePermit(slot, slot.hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+    const {queued, context, retry, permit, hasTimedOut} = slot
+    this.#lifecycle.enter() // the budget and the permit may end the run
     slot.isLate = slot.hasTimedOut = false
     slot.retry = undefined
+    if (retry !== undefined) retry.isRunning = false
     this.#release(slot)
+    if (permit !== undefined)
+      this.#tell(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
     if (retry === undefined) {
       queued?.released()
       this.#lifecycle.leaveLate()
-    } else retry.isRunning = false
+    }
+    this.#lifecycle.leave()
     this.#fill()
   }
 
@@ -871,9 +880,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     slot.hasTimedOut = hasTimedOut
     context.abort(error)
     if (isReleased) {
-      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
-      if (this.#retries !== undefined) this.#leaveAttempt(slot)
       this.#slots.abandon(slot)
+      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+      if (this.#retries !== undefined) this.#leaveAttempt(context.attempt)
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) {

@@ -137,7 +137,7 @@ class Check {
   readonly #scenario: Policies
   readonly #world: World
   readonly #runner: ConcurrentRunner<unknown, boolean>
-  readonly #queue = new TaskQueue<unknown>()
+  readonly #queue = new TaskQueue()
   readonly #known = new Map<number, Known>()
   readonly #counts = new Map<Place, number>()
   readonly #permits = new Map<TaskContext, Held>()
@@ -229,7 +229,9 @@ class Check {
     for (const plan of tasks) yield this.#task(plan)
   }
 
-  async *#async(tasks: ReadonlyArray<(context: TaskContext) => unknown>): AsyncGenerator<(context: TaskContext) => unknown> {
+  async *#async(
+    tasks: ReadonlyArray<(context: TaskContext) => unknown>,
+  ): AsyncGenerator<(context: TaskContext) => unknown> {
     for (const task of tasks) {
       await this.#world.step('source')
       yield task
@@ -371,6 +373,7 @@ class Check {
     try {
       await this.#world.step(`permit for ${context?.index}.${context?.attempt}`)
       if (isFailing) throw 'no permit'
+      // oxlint-disable-next-line no-unmodified-loop-condition -- the signal changes
       while (this.#permitsHeld >= (this.#scenario.governor?.capacity ?? Infinity) && !signal?.aborted)
         await new Promise<void>((resolve) => {
           this.#lineWaiters.push(resolve)
@@ -398,8 +401,11 @@ class Check {
     held.isReleased = true
     this.#permitsHeld--
     for (const resolve of this.#lineWaiters.splice(0)) resolve()
+    if (context !== undefined && outcome !== undefined) this.#checkRelease(name, context, outcome)
     this.#reach('release')
-    if (context === undefined || outcome === undefined) return
+  }
+
+  #checkRelease(name: string, context: TaskContext, outcome: PermitOutcome): void {
     const settled = this.#outcomes.get(context)
     const known = this.#known.get(context.index)
     const wasCalled = known !== undefined && known.calls >= context.attempt
@@ -438,7 +444,8 @@ class Check {
       .on('retry', ({index, attempt}, {error, attempt: told, delay}) => {
         world.say(`retry ${index}.${attempt}`)
         const known = this.#of(index)
-        if (attempt !== ++known.retries || told !== attempt) world.problem(`retry ${attempt} of ${index} is another one`)
+        if (attempt !== ++known.retries || told !== attempt)
+          world.problem(`retry ${attempt} of ${index} is another one`)
         if (known.state === 'told') world.problem(`task ${index} waits after its outcome`)
         if (attempt >= (this.#scenario.retry?.attempts ?? 1)) world.problem(`task ${index} has too many attempts`)
         if (error === 'promise') world.problem('a promise is tried again')
