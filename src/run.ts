@@ -531,7 +531,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#update()
+    const wasFilling = this.#isFilling
+    this.#isFilling = true // nothing starts between its start and its error
     if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
+    this.#isFilling = wasFilling
     this.#look()
   }
 
