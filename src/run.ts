@@ -566,7 +566,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#update()
+    const wasFilling = this.#isFilling
+    this.#isFilling = true // nothing starts between its start and its error
     if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
+    this.#isFilling = wasFilling
     this.#look()
   }
 
@@ -740,10 +743,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#tellBudget('enter')
   }
 
-  #leaveAttempt(slot: Slot): void {
+  /** An attempt does not run any more. The budget hears of it, and starts nothing meanwhile. */
+  #leaveAttempt(attempt: number): void {
+    const wasFilling = this.#isFilling
+    this.#isFilling = true
     this.#tellBudget('leave')
-    if ((slot.context?.attempt ?? 1) > 1) this.#tellBudget('give')
-    slot.item = undefined
+    if (attempt > 1) this.#tellBudget('give')
+    this.#isFilling = wasFilling
   }
 
   #tellBudget(what: 'enter' | 'leave' | 'give'): void {
@@ -821,7 +827,6 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
-    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#succeeded++
     if (this.#delivers(context.index)) this.#results.put(value as Awaited<T>, context.index)
     if (queued !== undefined) {
@@ -833,6 +838,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       for (const listener of result) listener(value, context)
       if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield()
     }
+    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#settled()
   }
 
@@ -841,26 +847,32 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     if (slot.trace !== undefined) traceError(slot.trace, reason)
+    const wasAborted = context.aborted !== undefined
     this.#release(slot)
-    if (permit !== undefined)
-      this.#tell(permit, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
     const failed: FailedAttempt = {item, queued, context, error: reason, hasTimedOut: false}
-    if (this.#tryAgain(failed, undefined)) return this.#fill()
-    const {error} = failed
-    if (queued !== undefined) {
-      queued.rejected(error)
-      queued.released()
+    const isTriedAgain = this.#tryAgain(failed, undefined)
+    if (!isTriedAgain) {
+      const {error} = failed
+      if (queued !== undefined) {
+        queued.rejected(error)
+        queued.released()
+      }
+      this.#taskFailed(context, error)
     }
-    this.#taskFailed(context, error)
-    this.#settled()
+    if (permit !== undefined) this.#tell(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
+    if (isTriedAgain) this.#fill()
+    else this.#settled()
   }
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
     if (slot.trace !== undefined) endTrace(slot)
     slot.queued = slot.permit = undefined
-    if (this.#retries !== undefined) this.#leaveAttempt(slot)
+    if (this.#retries === undefined) return this.#slots.release(slot)
+    const attempt = slot.context?.attempt ?? 1
+    slot.item = undefined
     this.#slots.release(slot)
+    this.#leaveAttempt(attempt)
   }
 
   #settled(): void {
@@ -872,16 +884,19 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** A task has settled whose outcome was told early, or which waits for its next attempt. */
   #settledLate(slot: Slot): void {
     if (slot.isAbandoned) return
-    const {queued, context, retry} = slot
-    const error = context?.aborted?.reason
-    this.#releasePermit(slot, slot.hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+    const {queued, context, retry, permit, hasTimedOut} = slot
+    this.#lifecycle.enter() // the budget and the permit may end the run
     slot.isLate = slot.hasTimedOut = false
     slot.retry = undefined
+    if (retry !== undefined) retry.isRunning = false
     this.#release(slot)
+    if (permit !== undefined)
+      this.#tell(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
     if (retry === undefined) {
       queued?.released()
       this.#lifecycle.leaveLate()
-    } else retry.isRunning = false
+    }
+    this.#lifecycle.leave()
     this.#fill()
   }
 
@@ -906,9 +921,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (slot.trace !== undefined) endTrace(slot, error)
     context.abort(error)
     if (isReleased) {
-      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
-      if (this.#retries !== undefined) this.#leaveAttempt(slot)
       this.#slots.abandon(slot)
+      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+      if (this.#retries !== undefined) this.#leaveAttempt(context.attempt)
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) {

@@ -150,7 +150,8 @@ class Check {
   #limit: number
   /** The highest limit so far. */
   #mostLimit: number
-  #asking = 0
+  /** Requests that are not answered yet. */
+  readonly #asking = new Set<PermitRequest>()
   #asked = 0
   #permitsHeld = 0
   readonly #lineWaiters: Array<() => void> = []
@@ -348,24 +349,27 @@ class Check {
         const {context} = request
         const number = this.#asked++
         this.#world.say(`ask for ${context?.index}.${context?.attempt}`)
-        if (++this.#asking > 1 && !this.#isOver && !this.#isStopped)
+        // One that was given up may not have heard of it yet.
+        if ([...this.#asking].some(({signal}) => signal?.aborted === false))
           this.#world.problem('the governor is asked for two tasks at once')
+        this.#asking.add(request)
         this.#reach('acquire')
         const isFailing = number === governor.failsAt
         if (isFailing && governor.fails === 'throws') {
-          this.#asking--
+          this.#asking.delete(request)
           throw 'no permit'
         }
         const isLater = governor.answers === 'later' || (governor.answers === 'either' && number % 2 === 0)
         if (isLater || this.#permitsHeld >= governor.capacity || (isFailing && governor.fails === 'rejects'))
           return this.#later(request, isFailing && governor.fails === 'rejects')
-        this.#asking--
+        this.#asking.delete(request)
         return this.#permit(context)
       },
     }
   }
 
-  async #later({context, signal}: PermitRequest, isFailing: boolean): Promise<Permit> {
+  async #later(request: PermitRequest, isFailing: boolean): Promise<Permit> {
+    const {context, signal} = request
     try {
       await this.#world.step(`permit for ${context?.index}.${context?.attempt}`)
       if (isFailing) throw 'no permit'
@@ -379,7 +383,7 @@ class Check {
       if (signal?.aborted && context !== undefined && context.index % 2 === 0) throw signal.reason
       return this.#permit(context)
     } finally {
-      this.#asking--
+      this.#asking.delete(request)
     }
   }
 
@@ -397,8 +401,11 @@ class Check {
     held.isReleased = true
     this.#permitsHeld--
     for (const resolve of this.#lineWaiters.splice(0)) resolve()
+    if (context !== undefined && outcome !== undefined) this.#checkRelease(name, context, outcome)
     this.#reach('release')
-    if (context === undefined || outcome === undefined) return
+  }
+
+  #checkRelease(name: string, context: TaskContext, outcome: PermitOutcome): void {
     const settled = this.#outcomes.get(context)
     const known = this.#known.get(context.index)
     const wasCalled = known !== undefined && known.calls >= context.attempt
