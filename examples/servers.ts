@@ -52,6 +52,19 @@ export function serveModel(options: {atOnce?: number; tokens?: number; ms?: numb
   })
 }
 
+/** Pages of addresses at `/pages/0` and so on, and what is at these addresses. */
+export function servePages(options: {pages?: number; size?: number; ms?: number} = {}): Promise<Served> {
+  const {pages = 20, size = 50, ms = 10} = options
+  return serve(async ({url = ''}, response) => {
+    await sleep(ms * (0.5 + Math.random()))
+    const [, kind, number] = url.split('/')
+    if (kind === 'entries') return send(response, {number: Number(number)})
+    const first = Number(number) * size
+    const entries = Array.from({length: size}, (_, index) => `/entries/${first + index}`)
+    return send(response, {entries, next: Number(number) + 1 < pages ? `/pages/${Number(number) + 1}` : null})
+  })
+}
+
 if (process.argv[1] === import.meta.filename) {
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
   const write = (name: string, lines: readonly string[]): string => {
@@ -64,4 +77,5 @@ if (process.argv[1] === import.meta.filename) {
     numbers.map((number) => `Say ${number} in words`),
   )
   console.log(`npx tsx examples/llm.ts ${(await serveModel()).url} ${prompts} ${join(folder, 'replies.jsonl')}`)
+  console.log(`npx tsx examples/ingest.ts ${(await servePages()).url}/pages/0 ${join(folder, 'entries')}`)
 }
