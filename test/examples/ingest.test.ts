@@ -66,7 +66,7 @@ test('Ctrl-C asks for nothing more, and stores what was loaded and what is on it
   const server = await servePages({pages: 1e6})
   const {child, stored} = run(t, server)
   const finished = ended(child)
-  while (server.asked.length < 300) await sleep(5)
+  while (server.asked.length < 300 && child.exitCode === null) await sleep(5)
   child.kill('SIGINT')
   const {status, stdout, stderr} = await finished
   t.is(stderr, '')
@@ -77,11 +77,10 @@ test('Ctrl-C asks for nothing more, and stores what was loaded and what is on it
 })
 
 test('an entry that fails is asked for three times, then ends the run, and what came before it is stored', async (t) => {
-  const server = await serve(async ({url = ''}, response) => {
+  const server = await serve(async ({url = ''}) => {
     const [, kind, number] = url.split('/')
-    if (kind === 'pages')
-      return response.end(JSON.stringify({entries: [0, 1, 2].map((n) => `/entries/${n}`), next: null}))
-    return number === '1' ? response.writeHead(500).end() : response.end(JSON.stringify({number: Number(number)}))
+    if (kind === 'pages') return {body: {entries: [0, 1, 2].map((entry) => `/entries/${entry}`), next: null}}
+    return number === '1' ? {status: 500} : {body: {number: Number(number)}}
   })
   const {child, stored} = run(t, server)
   const {status, stdout, stderr} = await ended(child)

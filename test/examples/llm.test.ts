@@ -1,6 +1,7 @@
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, serveModel} from '../../examples/servers.js'
@@ -83,10 +84,11 @@ test('no more requests a minute are sent than allowed', async (t) => {
 })
 
 test('a prompt that the server refuses for good has its error in its place', async (t) => {
-  const server = await serve(async (request, response) => {
-    for await (const chunk of request) if (String(chunk).includes('prompt 1')) return response.writeHead(400).end()
-    return response.end(JSON.stringify({choices: [{message: {content: 'fine'}}], usage: {total_tokens: 1}}))
-  })
+  const server = await serve(async (request) =>
+    (await text(request)).includes('prompt 1')
+      ? {status: 400}
+      : {body: {choices: [{message: {content: 'fine'}}], usage: {total_tokens: 1}}},
+  )
   const {child, written} = run(t, server, 3)
   t.is((await ended(child)).status, 0)
   t.deepEqual(written(), ['fine', {error: 'Task 1 failed: Error: 400 Bad Request'}, 'fine'])
