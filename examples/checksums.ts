@@ -6,14 +6,17 @@
 import {createHash} from 'node:crypto'
 import {statSync} from 'node:fs'
 import {constants, open, readdir} from 'node:fs/promises'
-import {parseArgs} from 'node:util'
 import {ConcurrentError, ConcurrentRunner, defaultLimit, type TaskContext} from 'aio-tasks'
-import {MultiBar} from 'cli-progress'
+import cliProgress from 'cli-progress'
+import {BottomLine, isScreen} from './bottom-line.js'
+import {checkPositionals, readArguments, readCount, untilEnded} from './program.js'
+import {Progress, spoken} from './progress.js'
 
 const help = `Usage: npm start -- [FOLDER] [--limit N]
 
-Prints the SHA-256 of every file below FOLDER (default: node_modules), in the format of sha256sum, with at most
-N files open (default: ${defaultLimit()}). Files are what \`find FOLDER -type f\` finds: links are not followed.
+Prints the SHA-256 of every file below FOLDER (default: src), in the format of sha256sum, with at most N files open
+(default: ${defaultLimit()}), and then a summary on stderr. On a terminal, a bar at the bottom shows how far it is.
+Files are what \`find FOLDER -type f\` finds: links are not followed.
 Exit status: 0 done, 1 something could not be read or written, 2 wrong arguments, 130 or 143 interrupted.
 `
 
@@ -25,23 +28,31 @@ function fail(path: string, cause: unknown): never {
   throw new Error(`${escape(path)}: ${(cause as Error).message.split(', ')[0]}`, {cause})
 }
 
-/** The source: walks on when the runner has room, and yields a task for each file, and for what it cannot list. */
-async function* files(top: string) {
+/**
+ * The source: walks on when the runner has room, and yields a task for each file, and for what it cannot list.
+ *
+ * @param top The folder; each character is a byte of its name.
+ * @param add Is told how many bytes of a file have been read.
+ */
+export async function* files(
+  top: string,
+  add: (bytes: number) => void = () => {},
+): AsyncGenerator<(context: TaskContext) => Promise<string>> {
   const folders = [top.endsWith('/') ? top : `${top}/`]
   for (const folder of folders)
     try {
       for (const entry of await readdir(toBytes(folder), {encoding: 'buffer', withFileTypes: true})) {
         const path = folder + entry.name.toString('latin1')
         if (entry.isDirectory()) folders.push(`${path}/`)
-        else if (entry.isFile()) yield ({signal}: TaskContext) => checksum(path, signal)
+        else if (entry.isFile()) yield ({signal}: TaskContext) => checksum(path, signal, add)
       }
     } catch (error) {
-      yield () => fail(folder, error)
+      yield async () => fail(folder, error)
     }
 }
 
 /** One task: the line for one file. When it settles, and it does soon after the signal, the file is closed. */
-async function checksum(path: string, signal: AbortSignal): Promise<string> {
+async function checksum(path: string, signal: AbortSignal, add: (bytes: number) => void): Promise<string> {
   try {
     // What was a file may have been replaced: a link is not followed, a pipe not waited for.
     await using file = await open(toBytes(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -53,6 +64,7 @@ async function checksum(path: string, signal: AbortSignal): Promise<string> {
       signal.throwIfAborted()
       size = (await file.read(buffer)).bytesRead
       hash.update(buffer.subarray(0, size))
+      add(size)
     } while (size > 0)
     const name = escape(path)
     return `${name === path ? '' : '\\'}${hash.digest('hex')}  ${name}\n`
@@ -61,68 +73,91 @@ async function checksum(path: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-function readArguments(): {folder: string; limit: number} {
-  try {
-    const {values, positionals} = parseArgs({
-      allowPositionals: true,
-      options: {limit: {type: 'string', default: `${defaultLimit()}`}, help: {type: 'boolean'}},
-    })
-    if (values.help) {
-      process.stdout.write(help)
-      process.exit()
-    }
-    const [folder = 'node_modules', ...others] = positionals
-    if (others.length > 0) throw new Error(`Expected one FOLDER; got '${positionals.join("', '")}'`)
-    if (!/^[1-9]\d*$/.test(values.limit)) throw new Error(`--limit must be an integer ≥ 1; got '${values.limit}'`)
-    if (!statSync(folder, {throwIfNoEntry: false})?.isDirectory())
-      throw new Error(`FOLDER must be an existing folder; got '${folder}'`)
-    return {folder: Buffer.from(folder).toString('latin1'), limit: Number(values.limit)}
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${help}`)
-    return process.exit(2)
-  }
-}
-
-/** Draws a bar: the runner's events move it on, and a second walk runs ahead to count how far it has to go. */
-async function showProgress(): Promise<void> {
-  const bar = bars.create(0, 0)
-  for (const event of ['result', 'error'] as const) runner.on(event, () => bar.increment())
-  runner.on('drain', () => bars.stop())
-  for await (const _ of files(folder))
-    if (bars.isActive) bar.setTotal(bar.getTotal() + 1)
-    else break
-}
-
 /** Writes one line and waits until it is taken: whoever reads sets the pace, and an exit cuts no line in two. */
-function print(line: string): Promise<void> {
+function print(line: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const isBarInTheWay = bars.isActive && process.stdout.isTTY
-    if (isBarInTheWay) process.stderr.write('\r\x1B[K')
-    process.stdout.write(line, 'latin1', (error) => (error ? reject(error) : resolve()))
-    if (isBarInTheWay) bars.update()
+    const leave = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', leave, {once: true})
+    process.stdout.write(line, 'latin1', (error) => {
+      if (error) return // the stream tells it too, and then the signal aborts
+      signal.removeEventListener('abort', leave)
+      resolve()
+    })
   })
 }
 
-process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this where package.json is, and tells where its user is
-const {folder, limit} = readArguments()
-const runner = new ConcurrentRunner(files(folder), {limit, yieldExceptions: true})
-const bars = new MultiBar({linewrap: true, forceRedraw: true})
-const failures: string[] = []
-
-// Leaves the loop below, waits until no file is open, and goes, even with a line that nobody takes.
-const interrupt = (_: string, number: number) =>
-  void runner[Symbol.asyncDispose]().then(() => process.exit(128 + number))
-process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-process.stdout.on('error', () => {}) // print() rejects with it
-if (process.stderr.isTTY) void showProgress()
-
-try {
-  for await (const line of runner)
-    if (line instanceof ConcurrentError) failures.push((line.cause as Error).message)
-    else await print(line)
-} catch (error) {
-  const {code, message} = error as NodeJS.ErrnoException
-  if (code !== 'EPIPE') failures.push(message) // a reader that has seen enough, as `head` has, is no failure
+/**
+ * Draws a bar at the bottom of the terminal, and gives a function that takes it away. A second walk runs ahead and
+ * counts: there is no percentage until it knows all files.
+ */
+function showBar(folder: string, progress: Progress): () => void {
+  let isShown = true
+  const line = new BottomLine(process.stderr)
+  const bar = new cliProgress.SingleBar({
+    stream: line,
+    noTTYOutput: true, // for cli-progress the line is a log, which gets a new text now and then
+    notTTYSchedule: 100,
+    barsize: 24,
+    format: (options) => {
+      const {done, total, rate, secondsLeft} = progress
+      if (total === undefined) return `${done} files done, still counting`
+      const share = total === 0 ? 1 : Math.min(done / total, 1)
+      const percent = `${Math.floor(share * 100)}`.padStart(3)
+      const left = secondsLeft === undefined ? '' : `, ${spoken(secondsLeft)} left`
+      return `[${cliProgress.Format.BarFormat(share, options)}] ${percent}% ${done}/${total}, ${rate.toFixed(0)} files/s${left}`
+    },
+  })
+  const count = async (): Promise<void> => {
+    let total = 0
+    for await (const _ of files(folder))
+      if (isShown) total++
+      else return
+    progress.total = total
+  }
+  void count()
+  bar.start(0, 0)
+  return () => {
+    isShown = false
+    bar.stop()
+    line.destroy()
+  }
 }
-for (const failure of failures) process.stderr.write(`${failure}\n`, 'latin1')
-if (failures.length > 0) process.exitCode = 1
+
+/** The last line, on stderr. */
+function summarise({done, failed}: Progress, bytes: number, ms: number): string {
+  const unread = failed > 0 ? `, ${failed} could not be read` : ''
+  return `${done - failed} files, ${(bytes / 1e6).toFixed(1)} MB in ${(ms / 1000).toFixed(1)} s${unread}\n`
+}
+
+async function main(folder: string, limit: number, signal: AbortSignal): Promise<void> {
+  const failures: string[] = []
+  let bytes = 0
+  const startedAt = performance.now()
+  const source = files(folder, (size) => (bytes += size))
+  await using runner = new ConcurrentRunner(source, {limit, yieldExceptions: true, signal})
+  const progress = new Progress(runner)
+  const hideBar = isScreen(process.stderr) ? showBar(folder, progress) : undefined
+  try {
+    for await (const line of runner)
+      if (line instanceof ConcurrentError) failures.push((line.cause as Error).message)
+      else await print(line, signal)
+  } finally {
+    hideBar?.()
+    for (const failure of failures) process.stderr.write(`${failure}\n`, 'latin1')
+  }
+  if (failures.length > 0) process.exitCode = 1
+  process.stderr.write(summarise(progress, bytes, performance.now() - startedAt))
+}
+
+if (process.argv[1] === import.meta.filename) {
+  process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this where package.json is, and tells where its user is
+  const given = readArguments(help, {limit: `${defaultLimit()}`}, (values, positionals) => {
+    const limit = readCount('limit', values.limit)
+    checkPositionals(positionals, 1, 'one FOLDER')
+    const [folder = 'src'] = positionals
+    if (!statSync(folder, {throwIfNoEntry: false})?.isDirectory())
+      throw new Error(`FOLDER must be an existing folder; got '${folder}'`)
+    return {folder: Buffer.from(folder).toString('latin1'), limit}
+  })
+  await untilEnded((signal) => main(given.folder, given.limit, signal))
+}

@@ -1,38 +1,20 @@
 /** Crawls a site for broken links, a task for each page, until none is left: `npx tsx examples/crawler.ts URL`. */
-import {parseArgs} from 'node:util'
 import {ConcurrentRunner, TaskQueue} from 'aio-tasks'
 import {Parser} from 'htmlparser2'
+import {readArguments, readCount, untilEnded} from './program.js'
 
-const usage = `Usage: npx tsx examples/crawler.ts URL [--limit N] [--timeout MS]
+const help = `Usage: npx tsx examples/crawler.ts URL [--limit N] [--timeout MS]
 
 Prints the pages that can be reached from URL without leaving its origin, then the links that are broken. Meant for
 sites of your own: it asks for N pages at once (default: 8), and reads no robots.txt. MS is what a page may take
-(default: 10000). Exit status: 0 all links work, 1 some do not, 2 wrong arguments.
+(default: 10000). Exit status: 0 all links work, 1 some do not, 2 wrong arguments, 130 or 143 interrupted.
 `
 
-interface Page {
+export interface Page {
   status: number | 'timeout' | 'failed' | 'waiting'
   /** Or else, what went wrong. */
   title: string
   links: ReadonlySet<string>
-}
-
-function readArguments(): {start: URL; limit: number; timeout: number} {
-  try {
-    const {values, positionals} = parseArgs({
-      allowPositionals: true,
-      options: {limit: {type: 'string', default: '8'}, timeout: {type: 'string', default: '10000'}},
-    })
-    const [url = ''] = positionals
-    if (positionals.length !== 1 || !/^https?:/.test(url) || !URL.canParse(url))
-      throw new Error(`Expected one URL; got '${positionals.join("', '")}'`)
-    for (const [name, value] of Object.entries(values))
-      if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error(`--${name} must be an integer ≥ 1; got '${value}'`)
-    return {start: new URL(url), limit: Number(values.limit), timeout: Number(values.timeout)}
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`)
-    return process.exit(2)
-  }
 }
 
 /** One task: a page's status, title and links. A redirect is a page with one link. */
@@ -75,37 +57,64 @@ function resolve(href: string | undefined, base: string): string[] {
   return url.protocol === 'http:' || url.protocol === 'https:' ? [url.href] : []
 }
 
-/** Queues a page that is not known yet. Its links are queued by its own task: until that has ended, none is idle. */
-function visit(url: string): void {
-  if (pages.has(url) || new URL(url).origin !== start.origin) return
-  const page: Page = {status: 'waiting', title: '', links: new Set()}
-  pages.set(url, page)
-  const loaded = queue.push(async ({signal}) => {
-    Object.assign(page, await load(url, signal))
-    for (const link of page.links) visit(link)
-  })
-  loaded.catch((error: Error) => {
-    page.status = error.name === 'TimeoutError' ? 'timeout' : 'failed'
-    page.title = ((error.cause ?? error) as Error).message
-  })
+/**
+ * Loads all pages of a site that can be reached from `start`.
+ *
+ * @param options `limit`: how many at once; `timeout`: milliseconds a page may take; `signal`: ends the crawl.
+ * @returns The pages by their URLs. Rejects with the signal's reason once no request is open any more.
+ */
+export async function crawl(
+  start: URL,
+  options: {readonly limit: number; readonly timeout: number; readonly signal: AbortSignal},
+): Promise<Map<string, Page>> {
+  const pages = new Map<string, Page>()
+  const queue = new TaskQueue()
+
+  /** Queues a page that is not known yet. Its links are queued by its own task: until that has ended, none is idle. */
+  function visit(url: string): void {
+    if (pages.has(url) || new URL(url).origin !== start.origin) return
+    const page: Page = {status: 'waiting', title: '', links: new Set()}
+    pages.set(url, page)
+    const loaded = queue.push(async ({signal}) => {
+      Object.assign(page, await load(url, signal))
+      for (const link of page.links) visit(link)
+    })
+    loaded.catch((error: Error) => {
+      page.status = error.name === 'TimeoutError' ? 'timeout' : 'failed'
+      page.title = ((error.cause ?? error) as Error).message
+    })
+  }
+
+  visit(start.href)
+  queue.closeWhenIdle()
+  await new ConcurrentRunner(queue, {...options, yieldExceptions: true}).run()
+  return pages
 }
 
-const {start, limit, timeout} = readArguments()
-const pages = new Map<string, Page>()
-const queue = new TaskQueue()
-start.hash = ''
-visit(start.href)
-queue.closeWhenIdle()
-await new ConcurrentRunner(queue, {limit, timeout, yieldExceptions: true}).run()
+/** Prints the pages as a table, and where the broken links are; gives how many pages are broken. */
+function report({origin}: URL, pages: ReadonlyMap<string, Page>): number {
+  const path = (url: string): string => url.slice(origin.length)
+  const row = (status: number | string, links: number | string, page: string, title: string): string =>
+    `${`${status}`.padEnd(8)} ${`${links}`.padEnd(6)} ${page.padEnd(39)} ${title}`.trimEnd()
+  const sorted = [...pages].sort(([a], [b]) => (a < b ? -1 : 1))
+  console.log(row('STATUS', 'LINKS', 'PAGE', 'TITLE'))
+  for (const [url, {status, links, title}] of sorted) console.log(row(status, links.size, path(url), title))
+  const broken = sorted.filter(([, {status}]) => typeof status === 'string' || status >= 400)
+  console.log(`\n${pages.size} pages, ${broken.length} broken`)
+  for (const [url] of broken)
+    for (const [from, {links}] of sorted) if (links.has(url)) console.log(`${path(from)} links to ${path(url)}`)
+  return broken.length
+}
 
-const path = (url: string): string => url.slice(start.origin.length)
-const row = (status: number | string, links: number | string, page: string, title: string): string =>
-  `${`${status}`.padEnd(8)} ${`${links}`.padEnd(6)} ${page.padEnd(39)} ${title}`.trimEnd()
-const sorted = [...pages].sort(([a], [b]) => (a < b ? -1 : 1))
-console.log(row('STATUS', 'LINKS', 'PAGE', 'TITLE'))
-for (const [url, {status, links, title}] of sorted) console.log(row(status, links.size, path(url), title))
-const broken = sorted.filter(([, {status}]) => typeof status === 'string' || status >= 400)
-console.log(`\n${pages.size} pages, ${broken.length} broken`)
-for (const [url] of broken)
-  for (const [from, {links}] of sorted) if (links.has(url)) console.log(`${path(from)} links to ${path(url)}`)
-if (broken.length > 0) process.exitCode = 1
+if (process.argv[1] === import.meta.filename) {
+  const {start, ...options} = readArguments(help, {limit: '8', timeout: '10000'}, ({limit, timeout}, positionals) => {
+    const [url = ''] = positionals
+    if (positionals.length !== 1 || !/^https?:/.test(url) || !URL.canParse(url))
+      throw new Error(`Expected one URL; got '${positionals.join("', '")}'`)
+    return {start: new URL(url), limit: readCount('limit', limit), timeout: readCount('timeout', timeout)}
+  })
+  start.hash = ''
+  await untilEnded(async (signal) => {
+    if (report(start, await crawl(start, {...options, signal})) > 0) process.exitCode = 1
+  })
+}

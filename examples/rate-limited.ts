@@ -11,9 +11,9 @@ interface RateLimitedOptions<Yields extends boolean> extends RunnerOptions<Yield
 export class RateLimitedRunner<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields> {
   readonly #limiter: RateLimitedOptions<Yields>['limiter']
 
-  constructor(source: Source<T>, options: RateLimitedOptions<Yields>) {
+  constructor(source: Source<T>, {limiter, ...options}: RateLimitedOptions<Yields>) {
     super(source, options)
-    this.#limiter = options.limiter
+    this.#limiter = limiter
   }
 
   protected override async ready(): Promise<void> {

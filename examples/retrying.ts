@@ -10,9 +10,12 @@ type Retrying = Omit<Options, 'signal' | 'onFailedAttempt'>
 export class RetryingRunner<T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields, RetryEvents> {
   readonly #retrying: Retrying | undefined
 
-  constructor(source: Source<T>, options: RunnerOptions<Yields> & {readonly retrying?: Retrying} = {}) {
+  constructor(
+    source: Source<T>,
+    {retrying, ...options}: RunnerOptions<Yields> & {readonly retrying?: Retrying | undefined} = {},
+  ) {
     super(source, options)
-    this.#retrying = options.retrying
+    this.#retrying = retrying
   }
 
   protected override execute(task: Task<T>, context: TaskContext): T | PromiseLike<T> {

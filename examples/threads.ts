@@ -1,7 +1,8 @@
-/** Counts the primes below four million on all cores: run it with `npx tsx examples/threads.ts [THREADS]`. */
+/** Counts the primes below four million on all cores: run it with `npx tsx examples/threads.ts [--threads N]`. */
 import {availableParallelism} from 'node:os'
 import {ConcurrentRunner, type RunnerOptions, type TaskContext} from 'aio-tasks'
 import {Piscina} from 'piscina'
+import {checkPositionals, readArguments, readCount, untilEnded} from './program.js'
 
 type Inputs<I> = Iterable<I> | AsyncIterable<I>
 
@@ -35,14 +36,28 @@ function* ranges(size: number, end: number) {
   for (let from = 0; from < end; from += size) yield {from, to: from + size}
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const threads = Number(process.argv[2] ?? availableParallelism())
-  const module = new URL('count-primes.js', import.meta.url).href
-  const runner = new ThreadRunner<{from: number; to: number}, number>(ranges(100_000, 4e6), {module, threads})
-  let most = 0
-  runner.on('start', () => (most = Math.max(most, runner.stats.running)))
+const help = `Usage: npx tsx examples/threads.ts [--threads N]
 
-  let primes = 0
-  for await (const count of runner) primes += count
-  console.log(`${primes} primes in ${runner.stats.succeeded} ranges, at most ${most} under way for ${threads} threads`)
+Counts the primes below four million, with N threads (default: ${availableParallelism()}, one for each core).
+Exit status: 0 done, 2 wrong arguments, 130 or 143 interrupted.
+`
+
+if (process.argv[1] === import.meta.filename) {
+  const threads = readArguments(help, {threads: `${availableParallelism()}`}, (values, positionals) => {
+    checkPositionals(positionals, 0, 'options alone')
+    return readCount('threads', values.threads)
+  })
+  const module = new URL('count-primes.js', import.meta.url).href
+  await untilEnded(async (signal) => {
+    const options = {module, threads, signal}
+    await using runner = new ThreadRunner<{from: number; to: number}, number>(ranges(100_000, 4e6), options)
+    let most = 0
+    runner.on('start', () => (most = Math.max(most, runner.stats.running)))
+
+    let primes = 0
+    for await (const count of runner) primes += count
+    console.log(
+      `${primes} primes in ${runner.stats.succeeded} ranges, at most ${most} under way for ${threads} threads`,
+    )
+  })
 }

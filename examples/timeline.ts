@@ -7,11 +7,12 @@
  * Writes `timeline.svg`, to look at in a browser, and `timeline.json`, to open in https://ui.perfetto.dev.
  */
 import {createHash} from 'node:crypto'
+import {statSync} from 'node:fs'
 import {readdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {parseArgs} from 'node:util'
 import {ConcurrentRunner, type Task, type TaskContext} from 'aio-tasks'
+import {checkPositionals, readArguments, readCount, untilEnded} from './program.js'
 import {Recorder} from './timeline/recorder.js'
 import {toSvg} from './timeline/svg.js'
 import {toTrace} from './timeline/trace.js'
@@ -54,29 +55,44 @@ async function* demo(count: number) {
   }
 }
 
-const {values, positionals} = parseArgs({
-  allowPositionals: true,
-  options: {
-    limit: {type: 'string', default: '4'},
-    tasks: {type: 'string', default: '40'},
-    out: {type: 'string', default: 'timeline'},
+const help = `Usage: npx tsx examples/timeline.ts [FOLDER] [--limit 4] [--tasks 40] [--out timeline]
+
+Draws a run as timeline.svg and timeline.json: checksums of the files below FOLDER or, without one, so many tasks that
+sleep, fail and are tried again, while the limit changes. Ended early, it writes nothing.
+Exit status: 0 done, 2 wrong arguments, 130 or 143 interrupted.
+`
+
+const {folder, out, limit, tasks} = readArguments(
+  help,
+  {limit: '4', tasks: '40', out: 'timeline'},
+  (values, positionals) => {
+    checkPositionals(positionals, 1, 'one FOLDER')
+    const [top] = positionals
+    if (top !== undefined && !statSync(top, {throwIfNoEntry: false})?.isDirectory())
+      throw new Error(`FOLDER must be an existing folder; got '${top}'`)
+    return {
+      folder: top,
+      out: values.out,
+      limit: readCount('limit', values.limit),
+      tasks: readCount('tasks', values.tasks),
+    }
   },
+)
+
+await untilEnded(async (signal) => {
+  const source = folder === undefined ? demo(tasks) : checksums(folder)
+  const runner = new RetryingRunner<unknown>(source, {limit, yieldExceptions: true, signal})
+  const recorder = new Recorder(runner)
+  runner.on('again', (context, ms) => recorder.waits(context, ms))
+  if (folder === undefined)
+    runner.on('start', ({index}) => {
+      if (index === Math.round(tasks * 0.35)) runner.limit = limit + 2
+      if (index === Math.round(tasks * 0.85)) runner.limit = Math.max(1, limit - 1)
+    })
+  const {started, failed} = await runner.run()
+
+  const title = folder === undefined ? 'What a runner does' : `Checksums of ${folder}`
+  await writeFile(`${out}.svg`, toSvg(title, recorder.timeline))
+  await writeFile(`${out}.json`, toTrace(recorder.timeline))
+  console.log(`${started} tasks, ${failed} failed: ${out}.svg, ${out}.json`)
 })
-const [folder] = positionals
-const [limit, tasks] = [Number(values.limit), Number(values.tasks)]
-
-const source = folder === undefined ? demo(tasks) : checksums(folder)
-const runner = new RetryingRunner<unknown>(source, {limit, yieldExceptions: true})
-const recorder = new Recorder(runner)
-runner.on('again', (context, ms) => recorder.waits(context, ms))
-if (folder === undefined)
-  runner.on('start', ({index}) => {
-    if (index === Math.round(tasks * 0.35)) runner.limit = limit + 2
-    if (index === Math.round(tasks * 0.85)) runner.limit = Math.max(1, limit - 1)
-  })
-const {started, failed} = await runner.run()
-
-const title = folder === undefined ? 'What a runner does' : `Checksums of ${folder}`
-await writeFile(`${values.out}.svg`, toSvg(title, recorder.timeline))
-await writeFile(`${values.out}.json`, toTrace(recorder.timeline))
-console.log(`${started} tasks, ${failed} failed: ${values.out}.svg, ${values.out}.json`)

@@ -1,5 +1,6 @@
 /** What can be read: checks it, and gets an iterator of it that can be closed. */
 import {describe} from './errors.js'
+import {warn} from './platform/runtime.js'
 import {handleRejection} from './task.js'
 import type {Items} from './types.js'
 
@@ -107,6 +108,17 @@ export function unopenedIterator<I>(source: Items<I> | undefined): AnyIterator<I
 export function handleRejections(source: unknown): void {
   if (Array.isArray(source)) for (let index = 0; index < source.length; index++) handleRejection(source[index])
   else if (isSet(source)) for (const item of source) handleRejection(item)
+}
+
+let hasWarned = false
+
+/** Warns, once a process, of an array of more promises than a limit: all of them run already. */
+export function warnOfPromises(source: unknown, limit: number): void {
+  if (hasWarned || limit < 1 || !Array.isArray(source) || source.length <= limit) return
+  const {length} = source.filter((item) => item instanceof Promise)
+  if (length <= limit) return
+  hasWarned = true
+  warn(`The source has ${length} promises, which run already: a limit of ${limit} cannot hold. Give functions instead.`)
 }
 
 /** Throws a `TypeError` unless `source` is something that can be read. */

@@ -260,7 +260,10 @@ export class Lifecycle {
     tell?.()
     this.#host.halt(outcome)
     this.#closeSource(outcome.reason)
-    if (this.#source === 'closed') this.#surface()
+    if (this.#source === 'closed') {
+      this.#hasSurfaced = false // a consumer that has not heard of a graceful end hears of this one
+      this.#surface()
+    }
     this.leave()
   }
 
@@ -274,6 +277,7 @@ export class Lifecycle {
     if (this.#state < State.Finishing) return
     if (this.#pending > 0) {
       clearTimeout(this.#deadline?.timer)
+      if (this.#state === State.Finishing) this.#surface() // the consumer does not wait for them either
       this.#over?.resolve(this.#host.stats)
       return
     }

@@ -87,6 +87,7 @@ const synonyms: Readonly<Record<string, string>> = {
 
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
+  checkPrototype()
   checkObject('options', options)
   checkNames(options, runnerOptions)
   const governor = checkGovernor(options.governor)
@@ -128,6 +129,12 @@ function resolveRetry(retry: RetryOptions): RetryPolicy {
 export function checkDelay(delay: number): number {
   const expected = `a number of milliseconds from 0 to ${longestDelay}`
   return checkNumber('retry.delay', delay, expected, (ms) => ms >= 0 && ms <= longestDelay)
+}
+
+/** With a `then` there, no promise of an object would ever settle. */
+function checkPrototype(): void {
+  if ('then' in Object.prototype)
+    throw new TypeError('Object.prototype has a property then: a promise of an object may never settle')
 }
 
 /** The deadline of a `stop`, in milliseconds, or `undefined` for none. */

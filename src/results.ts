@@ -34,6 +34,8 @@ export class Results<R> {
   #waiting = 0
   #isHeld = false
   #hasEnded = false
+  /** The consumer has heard that nothing more will come: an error would come too late. */
+  #hasToldEnd = false
   #failure: {readonly error: unknown} | undefined
 
   constructor(isOrdered: boolean, highWaterMark: number) {
@@ -68,6 +70,7 @@ export class Results<R> {
       if (result !== empty) return Promise.resolve({value: result, done: false})
       if (this.#hasEnded) {
         const failure = this.#takeFailure()
+        this.#hasToldEnd = true
         return failure === undefined ? Promise.resolve({value: undefined, done: true}) : Promise.reject(failure.error)
       }
     }
@@ -114,7 +117,7 @@ export class Results<R> {
   /** Nothing more will come. What is ready is still handed over, then `failure`, if there is one. */
   end(failure?: {readonly error: unknown}): void {
     this.#hasEnded = true
-    this.#failure = failure
+    this.#failure = this.#hasToldEnd ? undefined : failure
     this.#serve()
     this.#collected = undefined // the array is the consumer's alone
   }
@@ -178,6 +181,7 @@ export class Results<R> {
     if (!this.#hasEnded) return
     for (; this.#waiting > 0; this.#waiting--) {
       const failure = this.#takeFailure()
+      this.#hasToldEnd = true
       const waiter = this.#waiters?.shift()
       if (failure === undefined) waiter?.resolve({value: undefined, done: true})
       else waiter?.reject(failure.error)

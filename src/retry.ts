@@ -3,6 +3,7 @@
 import type {Context} from './context.js'
 import {Fifo} from './fifo.js'
 import {checkDelay, type RetryPolicy} from './options.js'
+import type {QueuedTask} from './task.js'
 import type {RetryFailure} from './types.js'
 
 /** So many tasks may wait by default, if the limit is lower. */
@@ -27,6 +28,18 @@ export interface WaitingRetry {
   readonly dueAt: number
   /** Whether the failed attempt, which has timed out, still runs. */
   isRunning: boolean
+  /** Takes back the listener on the signal of a push, if it has one. */
+  stopListening: (() => void) | undefined
+}
+
+/** An attempt that has failed, before it is decided whether the task is tried again. */
+export interface FailedAttempt {
+  readonly item: unknown
+  readonly queued: QueuedTask | undefined
+  readonly context: Context
+  /** What the task fails with; what a function of `retry` has thrown takes its place. */
+  error: unknown
+  readonly hasTimedOut: boolean
 }
 
 /** How long a failed task waits for its next attempt, in milliseconds; `undefined` if the failure is final. */
@@ -38,12 +51,17 @@ export function delayOf({attempts, when, delay, budget}: RetryPolicy, failure: R
   return budget === undefined || budget.take() ? ms : undefined
 }
 
-/** The tasks that wait for their next attempt, by due time; one timer serves them. */
+/**
+ * The tasks that wait for their next attempt, by due time; one timer serves them. A task whose attempt has timed out, and
+ * still runs when its wait is over, is dismissed.
+ */
 export class Retries {
   readonly #onDue: () => void
   /** By due time, the latest first. */
   #waiting: WaitingRetry[] = []
   readonly #due = new Fifo<WaitingRetry>()
+  /** Those whose wait has been ended, and that have not been told yet, by their place in the source. */
+  #dismissed: WaitingRetry[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The due time that the timer is for. What the timer says counts, even if the clock says less. */
   #timerDue = Infinity
@@ -54,7 +72,7 @@ export class Retries {
 
   /** Tasks that wait, due or not. */
   get size(): number {
-    return this.#waiting.length + this.#due.size
+    return this.#waiting.length + this.#due.size + this.#dismissed.length
   }
 
   add(retry: WaitingRetry): void {
@@ -83,26 +101,35 @@ export class Retries {
     this.#due.unshift(retry)
   }
 
-  /** Takes out all tasks that fit. */
-  take(fits: (retry: WaitingRetry) => boolean): WaitingRetry[] {
-    const taken: WaitingRetry[] = []
+  /** Ends the waits of all tasks that fit: `nextDismissed` gives them. */
+  dismiss(fits: (context: Context) => boolean): void {
+    if (this.#due.size + this.#waiting.length === 0) return
     for (let left = this.#due.size; left > 0; left--) {
       const retry = this.#due.shift()
       if (retry === undefined) continue
-      if (fits(retry)) taken.push(retry)
+      if (fits(retry.context)) this.#dismissed.push(retry)
       else this.#due.push(retry)
     }
     this.#waiting = this.#waiting.filter((retry) => {
-      const isTaken = fits(retry)
-      if (isTaken) taken.push(retry)
-      return !isTaken
+      const isDismissed = fits(retry.context)
+      if (isDismissed) this.#dismissed.push(retry)
+      return !isDismissed
     })
+    this.#sortDismissed()
     this.#arm()
-    return taken
+  }
+
+  /** Takes a task whose wait has been ended, the first in the source first. */
+  nextDismissed(): WaitingRetry | undefined {
+    return this.#dismissed.pop()
   }
 
   has(fits: (retry: WaitingRetry) => boolean): boolean {
-    return this.#waiting.some(fits) || [...this.#due].some(fits)
+    return this.#waiting.some(fits) || this.#dismissed.some(fits) || [...this.#due].some(fits)
+  }
+
+  #sortDismissed(): void {
+    this.#dismissed.sort((a, b) => b.context.index - a.context.index)
   }
 
   #arm(): void {
@@ -120,8 +147,10 @@ export class Retries {
     this.#timerDue = Infinity
     for (let next = this.#waiting.at(-1); next !== undefined && next.dueAt <= now; next = this.#waiting.at(-1)) {
       this.#waiting.pop()
-      this.#due.push(next)
+      if (next.isRunning) this.#dismissed.push(next)
+      else this.#due.push(next)
     }
+    this.#sortDismissed()
     this.#arm()
     this.#onDue()
   }

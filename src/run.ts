@@ -1,4 +1,5 @@
 /** One run: starts tasks while it may, hears how they settle, and hands their results over. */
+import {Candidate} from './admission.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
@@ -7,8 +8,9 @@ import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
 import {highWaterMarkFor, type ResolvedOptions} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
+import {onAbort} from './platform/shared-listener.js'
 import {Results} from './results.js'
-import {delayOf, leastWaiting, Retries, type WaitingRetry} from './retry.js'
+import {delayOf, type FailedAttempt, leastWaiting, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
@@ -50,14 +52,6 @@ export interface RunHost<T> {
  * once free their slots first: else a high limit would fill the memory with tasks that have finished.
  */
 const mostStrides = 7
-
-/** An attempt that waits for its permit. */
-interface Candidate {
-  readonly item: unknown
-  readonly context: Context
-  /** The task's last failure, if it is tried again. */
-  readonly retry: WaitingRetry | undefined
-}
 
 const noListeners: Audience = {
   start: undefined,
@@ -128,14 +122,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** Something has changed while user code was called, so that `#fill` must look again. */
   #hasChanged = false
 
-  constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>) {
+  /** @param givenLimit The limit that the caller has given, if one was given. */
+  constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>, givenLimit?: number) {
     const {limit, highWaterMark, ordered, retry} = options
     this.#host = host
     this.#options = options
-    this.#reader = new SourceReader(source, this)
+    this.#reader = new SourceReader(source, this, givenLimit)
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
-    if (retry !== undefined) this.#retries = new Retries(() => this.#look())
+    if (retry !== undefined) this.#retries = new Retries(() => this.#retriesDue())
   }
 
   // Consuming
@@ -253,7 +248,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#isStopped = true
     this.#lifecycle.enter()
     this.#lifecycle.stop(timeout)
-    this.#endRetries(() => true)
+    this.#endRetries(() => true, new DOMException('The run was stopped', 'AbortError'))
     this.#lifecycle.leave()
   }
 
@@ -302,7 +297,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       failed: this.#failed,
       running: this.#slots.taken,
       waiting: this.#results.size,
-      retrying: this.#retries?.size ?? 0,
+      retrying: (this.#retries?.size ?? 0) + (this.#candidate?.retry === undefined ? 0 : 1),
     }
   }
 
@@ -432,13 +427,14 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (typeof item !== 'function' && this.#isInvalid(item)) return
     const context = new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
     if (this.#options.governor === undefined) this.#launch(item, context, undefined)
-    else this.#admit({item, context, retry: undefined})
+    else this.#admit(new Candidate(item, context, undefined))
   }
 
   /** Makes an attempt, the first one or a later one. */
   #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
     if (permit !== undefined) slot.permit = permit
+    if (this.#retries !== undefined) this.#enterAttempt(slot, item)
     if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
@@ -476,14 +472,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {outcome} = this.#lifecycle
     if (outcome !== undefined) {
       // A listener of `start` has ended the run.
+      this.#releasePermit(slot, {status: 'unused'})
       this.#dispose(item)
       throw outcome.reason
     }
     if (this.#reader.isQueue) slot.queued = item as QueuedTask
-    if (this.#retries !== undefined) {
-      slot.item = item
-      this.#options.retry?.budget?.enter?.()
-    }
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
@@ -528,81 +521,100 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #admit(candidate: Candidate): void {
     const {governor} = this.#options
     if (governor === undefined) return
-    const lifecycle = this.#lifecycle
-    const {context} = candidate
+    this.#candidate = candidate // also while the governor is called: that may end the run
     try {
-      const answer = governor.acquire({
-        context,
-        get signal() {
-          return lifecycle.signal
-        },
-      })
-      if (isThenable(answer)) {
-        this.#candidate = candidate
-        this.#update()
-        // A task of a queue stays in the queue, for others to see, until its permit is there.
-        if (this.#reader.isQueue && candidate.retry === undefined) this.#dispose(candidate.item)
-        whenSettled(
-          answer,
-          (permit) => this.#permitted(candidate, permit),
-          (cause) => this.#refused(candidate, cause),
-        )
-      } else this.#use(candidate, answer)
+      const answer = governor.acquire(candidate.request)
+      if (isThenable(answer)) this.#awaitPermit(candidate, answer)
+      else this.#permitted(candidate, answer)
     } catch (cause) {
-      this.#failCandidate(candidate, cause)
+      this.#refused(candidate, cause)
     }
   }
 
-  #permitted(candidate: Candidate, permit: Permit): void {
-    if (this.#candidate !== candidate) return this.#releaseUnused(permit) // the run has ended
-    this.#candidate = undefined
+  #awaitPermit(candidate: Candidate, answer: PromiseLike<Permit>): void {
     this.#update()
-    if (!this.#isStillNext(candidate)) this.#releaseUnused(permit)
-    else this.#use(candidate, permit)
-    this.#look()
+    if (this.#candidate === candidate && candidate.retry === undefined) {
+      // A task of a queue stays in the queue, for others to see, until its permit is there.
+      if (this.#reader.isQueue) this.#layBack(candidate)
+      else handleRejection(candidate.item) // a promise may reject before its permit is there
+    }
+    whenSettled(
+      answer,
+      (permit) => this.#permitted(candidate, permit),
+      (cause) => this.#refused(candidate, cause),
+    )
   }
 
   /** A permit is there. It is used at once, or given back. */
-  #use(candidate: Candidate, permit: Permit): void {
-    const {item, context, retry} = candidate
-    const isFree = this.#slots.hasFree && !this.#isPaused
-    if (isFree && (retry === undefined ? this.#lifecycle.isOpen : !this.#isStopped))
-      return this.#launch(item, context, permit)
-    this.#releaseUnused(permit)
-    this.#putBack(candidate)
+  #permitted(candidate: Candidate, permit: Permit): void {
+    if (this.#candidate !== candidate) return this.#tell(permit, {status: 'unused'}) // the wait was given up
+    this.#candidate = undefined
+    this.#update()
+    if (!this.#isInHand(candidate)) this.#tell(permit, {status: 'unused'})
+    else if (this.#slots.hasFree && !this.#isPaused) {
+      candidate.retry?.stopListening?.()
+      this.#launch(candidate.item, candidate.request.context, permit)
+    } else {
+      this.#putBack(candidate)
+      this.#tell(permit, {status: 'unused'})
+    }
+    this.#look()
   }
 
   /** The governor has thrown, or its promise has rejected: the task fails for good. */
   #refused(candidate: Candidate, cause: unknown): void {
-    if (this.#candidate !== candidate) return // it was told to stop waiting
+    if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#update()
-    if (this.#isStillNext(candidate)) this.#failCandidate(candidate, cause)
+    if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
     this.#look()
   }
 
-  #failCandidate({item, context, retry}: Candidate, cause: unknown): void {
-    if (retry === undefined) this.#enterTask(context)
-    this.#failForGood(item, context, cause)
+  #failCandidate({item, request, retry}: Candidate, cause: unknown): void {
+    const {context} = request
+    if (retry !== undefined) {
+      retry.stopListening?.()
+      this.#tellBudget('give')
+      return this.#failForGood(item, context, cause)
+    }
+    this.#enterTask(context)
+    if (this.#reader.isQueue) (item as QueuedTask).refuse(cause)
+    this.#taskFailed(context, cause)
+    if (!this.#reader.isQueue) this.#dispose(item)
+    this.#settled()
   }
 
-  /** Whether a task of a queue still comes first there. It is taken out then; else the governor is asked for another one. */
-  #isStillNext({item, retry}: Candidate): boolean {
-    if (!this.#reader.isQueue || retry !== undefined) return true
+  /** Whether the task is still there. One that stayed in its queue is taken out, if it still comes first there. */
+  #isInHand(candidate: Candidate): boolean {
+    if (candidate.isInHand) return true
     const next = this.#reader.pull()
-    if (next === item) return true
-    if (next !== nothing) this.#dispose(next)
+    if (next === candidate.item) return true
+    if (next !== nothing) this.#dispose(next) // the governor is asked anew for this one
     return false
   }
 
-  #putBack({item, retry}: Candidate): void {
-    if (retry !== undefined) this.#retries?.putBack(retry)
-    else if (this.#reader.isQueue) this.#dispose(item)
+  #putBack(candidate: Candidate): void {
+    const {item, retry} = candidate
+    if (retry !== undefined) {
+      this.#retries?.putBack(retry)
+      this.#update()
+    } else if (this.#reader.isQueue) this.#layBack(candidate)
     else this.#reader.putBack(item)
   }
 
-  #releaseUnused(permit: Permit): void {
-    this.#tell(permit, {status: 'unused'})
+  /** Puts a task back into its queue. */
+  #layBack(candidate: Candidate): void {
+    candidate.isInHand = false
+    this.#dispose(candidate.item)
+  }
+
+  /** Waits no longer for a permit. Returns the attempt that it was for. */
+  #dropCandidate(reason: unknown): Candidate | undefined {
+    const candidate = this.#candidate
+    this.#candidate = undefined
+    this.#update()
+    candidate?.request.giveUp(reason)
+    return candidate
   }
 
   #releasePermit(slot: Slot, outcome: PermitOutcome): void {
@@ -626,70 +638,120 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
       const isBlocked = this.#isPaused || this.#isResting || this.#isStopped || this.#candidate !== undefined
       if (isBlocked || !this.#slots.hasFree) return
+      if (--this.#unitsLeft < 0 && this.#mustYield()) return this.#yield()
       retries.shift()
       this.#update()
-      const {item, context, isRunning} = retry
-      if (isRunning)
-        this.#endRetry(retry) // the attempt before it has timed out, and has not settled yet
+      const {item, context} = retry
+      const next = new Context(context.index, context.item, context.attempt + 1)
+      if (this.#options.governor !== undefined) this.#admit(new Candidate(item, next, retry))
       else {
-        const next = new Context(context.index, context.item, context.attempt + 1)
-        if (this.#options.governor === undefined) this.#launch(item, next, undefined)
-        else this.#admit({item, context: next, retry})
+        retry.stopListening?.()
+        this.#launch(item, next, undefined)
       }
     }
   }
 
-  /** Has a task whose attempt has failed wait for its next one. Returns `false` if its failure is final. */
-  #tryAgain(slot: Slot, context: Context, error: unknown): boolean {
+  /** Some waits are over. Those tasks fail whose last attempt has timed out and still runs. */
+  #retriesDue(): void {
+    this.#endDismissed()
+    this.#look()
+  }
+
+  /**
+   * Has a task whose attempt has failed wait for its next one. Returns `false` if its failure is final.
+   *
+   * @param running The slot of the attempt, if that has timed out and still runs.
+   */
+  #tryAgain(failed: FailedAttempt, running: Slot | undefined): boolean {
     const policy = this.#options.retry
-    if (policy === undefined || this.#retries === undefined || !this.#isRepeatable(slot, context, error)) return false
-    const {index, attempt} = context
-    const delay = delayOf(policy, {error, attempt, context})
+    if (policy === undefined || this.#retries === undefined || !this.#isRepeatable(failed)) return false
+    const {item, queued, context, error} = failed
+    const {attempt} = context
+    let delay: number | undefined
+    try {
+      delay = delayOf(policy, {error, attempt, context})
+    } catch (cause) {
+      failed.error = cause
+    }
     if (delay === undefined) return false
-    if (this.#isStopped || !this.#delivers(index)) {
-      policy.budget?.give() // one of those functions has ended the run
+    if (!this.#isRepeatable(failed)) {
+      this.#tellBudget('give') // one of those functions has ended the run
       return false
     }
     const retry: WaitingRetry = {
-      item: slot.item,
+      item,
       context,
       error,
       dueAt: performance.now() + delay,
-      isRunning: slot.isLate,
+      isRunning: running !== undefined,
+      stopListening: undefined,
     }
-    if (slot.isLate) slot.retry = retry
+    if (running !== undefined) running.retry = retry
     this.#retries.add(retry)
     this.#update()
+    // A push that is given up waits no longer. After a timeout the signal has aborted already.
+    if (queued?.hasSignal && !failed.hasTimedOut)
+      retry.stopListening = onAbort(context.signal, () => this.#endRetries((given) => given === context, error))
     this.#host.emit('retry', context, {error, attempt, delay})
     return true
   }
 
   /** A promise cannot be run again; a task that was told to give up is not. */
-  #isRepeatable({item}: Slot, {index, aborted}: Context, error: unknown): boolean {
-    const isAborted = aborted !== undefined && aborted.reason !== error
-    return (typeof item === 'function' || this.#hasItems) && !this.#isStopped && !isAborted && this.#delivers(index)
+  #isRepeatable({item, queued, context, hasTimedOut}: FailedAttempt): boolean {
+    const isFunction = queued?.isRepeatable ?? (typeof item === 'function' || this.#hasItems)
+    const isAborted = context.aborted !== undefined && !hasTimedOut
+    return isFunction && !isAborted && !this.#isStopped && this.#delivers(context.index)
   }
 
   /** Ends the waits of tasks that fit: each fails with its last error. */
-  #endRetries(fits: (context: Context) => boolean): void {
+  #endRetries(fits: (context: Context) => boolean, reason: unknown): void {
     if (this.#retries === undefined) return
-    const candidate = this.#candidate
-    if (candidate?.retry !== undefined && fits(candidate.context)) {
-      this.#candidate = undefined
-      this.#update()
-      this.#endRetry(candidate.retry)
+    const retry = this.#candidate?.retry
+    if (retry !== undefined && fits(retry.context)) {
+      this.#dropCandidate(reason)
+      this.#retries.putBack(retry)
     }
-    for (const retry of this.#retries.take(({context}) => fits(context))) this.#endRetry(retry)
+    this.#retries.dismiss(fits)
+    this.#update()
+    this.#endDismissed()
+  }
+
+  #endDismissed(): void {
+    const retries = this.#retries
+    for (let retry = retries?.nextDismissed(); retry !== undefined; retry = retries?.nextDismissed())
+      this.#endRetry(retry)
   }
 
   #endRetry(retry: WaitingRetry): void {
     const {item, context, error, isRunning} = retry
-    this.#options.retry?.budget?.give()
+    retry.stopListening?.()
+    this.#update()
+    this.#tellBudget('give')
     if (!isRunning) return this.#failForGood(item, context, error)
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
     if (this.#reader.isQueue) (item as QueuedTask).rejected(error)
     this.#taskFailed(context, error)
+    if (this.#failure !== undefined) this.#failInOrder()
     this.#lifecycle.toldEarly()
+  }
+
+  #enterAttempt(slot: Slot, item: unknown): void {
+    slot.item = item
+    this.#tellBudget('enter')
+  }
+
+  #leaveAttempt(slot: Slot): void {
+    this.#tellBudget('leave')
+    if ((slot.context?.attempt ?? 1) > 1) this.#tellBudget('give')
+    slot.item = undefined
+  }
+
+  #tellBudget(what: 'enter' | 'leave' | 'give'): void {
+    try {
+      this.#options.retry?.budget?.[what]?.()
+    } catch (error) {
+      reportUncaught(error)
+    }
   }
 
   /** A task that does not run fails. */
@@ -755,11 +817,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   // Told by slots
 
   fulfilled(slot: Slot, value: unknown): void {
-    const {context, queued} = slot
+    const {context, queued, permit} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
-    if (slot.permit !== undefined) this.#releasePermit(slot, {status: 'ok', value})
     this.#release(slot)
+    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#succeeded++
     if (this.#delivers(context.index)) this.#results.put(value as Awaited<T>, context.index)
     if (queued !== undefined) {
@@ -775,36 +837,30 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   rejected(slot: Slot, reason: unknown): void {
-    const {context, queued} = slot
+    const {context, queued, item, permit} = slot
     if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     if (slot.trace !== undefined) traceError(slot.trace, reason)
-    if (slot.permit !== undefined)
-      this.#releasePermit(slot, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
-    const isTriedAgain = this.#retries !== undefined && this.#tryAgain(slot, context, reason)
     this.#release(slot)
-    if (isTriedAgain) return this.#fill()
+    if (permit !== undefined)
+      this.#tell(permit, context.aborted === undefined ? {status: 'failed', error: reason} : {status: 'aborted'})
+    const failed: FailedAttempt = {item, queued, context, error: reason, hasTimedOut: false}
+    if (this.#tryAgain(failed, undefined)) return this.#fill()
+    const {error} = failed
     if (queued !== undefined) {
-      queued.rejected(reason)
+      queued.rejected(error)
       queued.released()
     }
-    this.#taskFailed(context, reason)
+    this.#taskFailed(context, error)
     this.#settled()
   }
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
     if (slot.trace !== undefined) endTrace(slot)
-    slot.queued = undefined
-    if (this.#retries !== undefined) this.#releaseAttempt(slot)
+    slot.queued = slot.permit = undefined
+    if (this.#retries !== undefined) this.#leaveAttempt(slot)
     this.#slots.release(slot)
-  }
-
-  #releaseAttempt(slot: Slot): void {
-    const {budget} = this.#options.retry ?? {}
-    budget?.leave?.()
-    if ((slot.context?.attempt ?? 1) > 1) budget?.give()
-    slot.item = undefined
   }
 
   #settled(): void {
@@ -839,37 +895,45 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   #timedOut(slot: Slot, timeout: number): void {
-    const {context, queued} = slot
+    const {context, queued, item} = slot
     if (context === undefined || slot.isLate) return
-    const reason = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
     const isReleased = this.#options.releaseOnTimeout
-    slot.hasTimedOut = true
-    slot.isLate = !isReleased
-    if (slot.trace !== undefined) endTrace(slot, reason)
-    context.abort(reason)
-    const isTriedAgain = this.#tryAgain(slot, context, reason)
-    if (!isTriedAgain) this.#failEarly(slot, reason)
+    const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
+    const hasTimedOut = context.aborted === undefined // else it was told to give up before
+    const failed: FailedAttempt = {item, queued, context, error, hasTimedOut}
+    slot.isLate = true // whatever the attempt still does is heard no more
+    slot.hasTimedOut = hasTimedOut
+    if (slot.trace !== undefined) endTrace(slot, error)
+    context.abort(error)
     if (isReleased) {
-      slot.isLate = true // whatever it still does is heard no more
-      this.#releasePermit(slot, {status: 'failed', error: reason})
-      if (this.#retries !== undefined) this.#releaseAttempt(slot)
+      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+      if (this.#retries !== undefined) this.#leaveAttempt(slot)
       this.#slots.abandon(slot)
-      if (!isTriedAgain) {
+    }
+    const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
+    if (!isTriedAgain) {
+      this.#toldEarly(slot, context, failed.error)
+      if (isReleased) {
         queued?.released()
         this.#lifecycle.leave()
-      }
-    } else if (!isTriedAgain) this.#lifecycle.toldEarly()
+      } else this.#lifecycle.toldEarly()
+    }
     this.#look() // an error that was yielded may have let other results through
   }
 
-  /** Tells that a task has failed which still runs. */
+  /** Gives up a task that still runs. */
   #failEarly(slot: Slot, reason: unknown): void {
-    const {context, queued} = slot
+    const {context} = slot
     if (context === undefined) return
     slot.line?.remove(slot)
     if (slot.trace !== undefined) endTrace(slot, reason)
     slot.isLate = true // its outcome is this one, whatever it still does
     context.abort(reason)
+    this.#toldEarly(slot, context, reason)
+  }
+
+  /** Tells that a task has failed which still runs. */
+  #toldEarly({queued}: Slot, context: Context, reason: unknown): void {
     queued?.rejected(reason)
     this.#taskFailed(context, reason)
     if (this.#failure !== undefined) this.#failInOrder()
@@ -893,6 +957,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The source is exhausted, or has failed. */
   #sourceEnded(): void {
     if (this.#hasSourceEnded || !this.#lifecycle.isOpen) return
+    if (this.#candidate !== undefined && this.#candidate.retry === undefined) return // its last item is yet to start
     this.#hasSourceEnded = true
     const {failure} = this.#reader
     if (failure !== undefined) {
@@ -919,14 +984,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (kind !== 'failed') this.#results.clear()
     for (const {context} of this.#slots.open()) context?.abort(reason)
     this.#deadlines?.hold(this.#lifecycle.isAwaited)
-    this.#endRetries(() => true)
+    this.#endRetries(() => true, reason)
   }
 
   closeSource(onClosed: () => void): void {
-    const candidate = this.#candidate
-    if (candidate !== undefined && candidate.retry === undefined) {
-      this.#candidate = undefined
-      if (!this.#reader.isQueue) this.#reader.putBack(candidate.item) // closing disposes of it
+    if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
+      const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
+      const candidate = this.#dropCandidate(reason)
+      // Closing the source disposes of what was put back.
+      if (candidate?.isInHand) this.#putBack(candidate)
     }
     this.#update()
     this.#reader.close(onClosed)
@@ -1012,7 +1078,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#failure = error
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
-    this.#endRetries(({index}) => index > error.index)
+    this.#endRetries(({index}) => index > error.index, error)
     this.#lifecycle.stop(undefined, error)
     this.#failInOrder()
     this.#lifecycle.leave()
@@ -1027,7 +1093,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #isFirst({index}: ConcurrentError): boolean {
     const isBefore = ({context}: {readonly context: Context | undefined}): boolean =>
       context !== undefined && context.index < index
-    if (this.#retries?.has(isBefore) || (this.#candidate?.retry && isBefore(this.#candidate))) return false
+    if (this.#retries?.has(isBefore) || (this.#candidate?.retry && isBefore(this.#candidate.retry))) return false
     return !this.#slots.open().some(isBefore)
   }
 

@@ -74,7 +74,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   constructor(source: Source<T>, options?: RunnerOptions<Yields>) {
     const resolved = resolveOptions(options)
     this.#yieldsExceptions = resolved.yieldExceptions
-    this.#run = new Run<T>(source, resolved, this.#host())
+    this.#run = new Run<T>(source, resolved, this.#host(), options?.limit)
   }
 
   /**
@@ -573,9 +573,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```ts
    * import {once} from 'node:events'
    *
-   * const drained = once(runner, 'drain')
-   * await runner.run()
-   * const [stats] = await drained
+   * const [, [stats]] = await Promise.all([runner.run(), once(runner, 'drain')]) // both reject if the run fails
    * ```
    */
   prependListener<E extends keyof RunnerEvents<T>>(

@@ -11,6 +11,7 @@ import {
   isCollectionIterator,
   openIterator,
   unopenedIterator,
+  warnOfPromises,
 } from './iterable.js'
 import {type Mapping, mappingOf} from './mapped.js'
 import {handleRejection, isThenable, type QueuedTask, whenSettled} from './task.js'
@@ -40,6 +41,7 @@ export interface DirectIterator {
 
 export class SourceReader {
   readonly #host: SourceHost
+  readonly #limit: number
   #state: 'unopened' | 'open' | 'over' = 'unopened'
   /** Why the source is over, where it failed. */
   #failure: {readonly cause: unknown} | undefined
@@ -65,11 +67,14 @@ export class SourceReader {
   /** Items that were pulled and could not start. */
   #putBack: Fifo<unknown> | undefined
 
-  constructor(source: Items<unknown>, host: SourceHost) {
+  /** @param limit The limit that the caller has given, if one was given. */
+  constructor(source: Items<unknown>, host: SourceHost, limit: number = Infinity) {
     checkSource('source', source)
     handleRejections(source)
+    warnOfPromises(source, limit)
     this.#source = source
     this.#host = host
+    this.#limit = limit
   }
 
   /** Whether the source is an async one. Known once opened, as are the next two. */
@@ -112,6 +117,7 @@ export class SourceReader {
         source = source(signal())
         checkIterable('what the source function returns', source, 'an iterable or an async iterable')
         handleRejections(source)
+        warnOfPromises(source, this.#limit)
       }
       this.#mapping = mappingOf(source)
       if (this.#mapping !== undefined) source = this.#mapping.items

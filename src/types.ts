@@ -525,7 +525,10 @@ export interface Budget {
   give(): void
   /** Called when an attempt starts to run, first attempts and retries alike. */
   enter?(): void
-  /** Called when an attempt that was entered does not run any more; before the `take` for its retry. */
+  /**
+   * Called when an attempt that was entered does not run any more: before the `take` for its retry, unless it has timed
+   * out and runs on.
+   */
   leave?(): void
 }
 

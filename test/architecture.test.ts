@@ -77,7 +77,8 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   'slots.ts': ['run.ts', 'deadlines.ts'],
   'results.ts': ['run.ts'],
   'deadlines.ts': ['run.ts'],
-  'retry.ts': ['run.ts'],
+  'retry.ts': ['admission.ts', 'run.ts'],
+  'admission.ts': ['run.ts'],
   'emitter.ts': ['run.ts', 'runner.ts'],
 }
 
@@ -92,7 +93,8 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'types.ts': ['errors.ts'],
   'results.ts': ['fifo.ts'],
-  'retry.ts': ['context.ts', 'fifo.ts', 'options.ts', 'types.ts'],
+  'retry.ts': ['context.ts', 'fifo.ts', 'options.ts', 'task.ts', 'types.ts'],
+  'admission.ts': ['context.ts', 'retry.ts', 'types.ts'],
   'slots.ts': ['context.ts', 'task.ts', 'types.ts'],
   'deadlines.ts': ['event-loop.ts', 'platform/runtime.ts', 'slots.ts'],
   'event-loop.ts': ['platform/runtime.ts'],
@@ -100,7 +102,7 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'source.ts': ['errors.ts', 'fifo.ts', 'iterable.ts', 'mapped.ts', 'task.ts', 'types.ts'],
   'queue/priority-queue.ts': ['fifo.ts'],
   'platform/runtime.ts': [],
-  'platform/shared-listener.ts': [],
+  'platform/shared-listener.ts': ['platform/runtime.ts'],
 }
 
 for (const [name, allowed] of Object.entries(leaves))

@@ -70,7 +70,7 @@ class Hand {
   }
 
   async #take(max: number): Promise<void> {
-    while (this.jobs.length < max && !this.#closing.signal.aborted) {
+    while (this.#engine.take && this.jobs.length < max && !this.#closing.signal.aborted) {
       const wanted = max - this.jobs.length
       const jobs = await this.#engine.take(wanted, this.#closing.signal)
       if (jobs.length > wanted) this.#error ??= new Error(`${jobs.length} jobs came, of ${wanted} that were asked for`)

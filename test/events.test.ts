@@ -408,7 +408,7 @@ test('off() without a listener removes all of the event, and removeAllListeners(
   const runner = concurrent([a])
   record(runner)
   runner.off('result')
-  t.deepEqual(runner.eventNames(), ['start', 'error', 'drain'])
+  t.deepEqual(runner.eventNames(), ['start', 'retry', 'error', 'drain'])
   runner.removeAllListeners()
   t.deepEqual(runner.eventNames(), [])
 })

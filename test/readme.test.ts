@@ -1,34 +1,35 @@
 /**
- * The README's TypeScript snippets are programs: they compile, run, end by themselves, and print what their
- * comments `// → line` say. Where there is no such comment, what they print is not compared.
+ * The TypeScript snippets of the README and of the other pages are programs: they compile, run, end by themselves, and
+ * print what their comments `// → line` say. Where there is no such comment, what they print is not compared.
  */
-import {readFile} from 'node:fs/promises'
+import {existsSync} from 'node:fs'
+import {readdir, readFile} from 'node:fs/promises'
 import {availableParallelism} from 'node:os'
-import {join} from 'node:path'
+import {dirname, join} from 'node:path'
 import test from 'ava'
 import {ConcurrentRunner} from '../src/index.js'
 import {
   compile,
+  documentSnippets,
+  documents,
   type Ended,
-  needsRedis,
-  notesSnippets,
+  needsServer,
   problemOf,
-  readmeSnippets,
   removeFolder,
   root,
   runSnippet,
   snippetFolder,
 } from './helpers/snippets.js'
 
-test('every TypeScript snippet of the README and of the notes in the package compiles on its own, runs, ends and prints what it says', async (t) => {
-  const snippets = [...(await readmeSnippets()), ...(await notesSnippets())]
+test('every TypeScript snippet of every page compiles on its own, runs, ends and prints what it says', async (t) => {
+  const snippets = (await Promise.all(documents.map(documentSnippets))).flat()
   t.true(snippets.length > 3)
   const folder = await snippetFolder(snippets)
   t.teardown(() => removeFolder(folder))
   t.is(await compile(folder), '')
   const check = async (snippet: (typeof snippets)[number]): Promise<string | undefined> =>
     problemOf(snippet, await runSnippet(folder, snippet))
-  const alone = snippets.filter((snippet) => !needsRedis(snippet))
+  const alone = snippets.filter((snippet) => !needsServer(snippet))
   const problems = await ConcurrentRunner.map(alone, check, {limit: availableParallelism()}).toArray()
   t.is(problems.length, alone.length)
   t.deepEqual(
@@ -37,10 +38,68 @@ test('every TypeScript snippet of the README and of the notes in the package com
   )
 })
 
-test('the first snippet of the README is the quickstart example', async (t) => {
-  const quickstart = await readFile(join(root, 'examples/quickstart.ts'), 'utf8')
-  const [first] = await readmeSnippets()
-  t.true(quickstart.includes(first?.code ?? 'no snippet'))
+/** What is in a page under which name: as GitHub makes anchors of headings. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+
+test('every link of every page to another file, or to a heading, leads somewhere', async (t) => {
+  const dead: string[] = []
+  for (const document of documents) {
+    const text = await readFile(join(root, document), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const [path = '', anchor] = target.split('#')
+      const file = path === '' ? document : join(dirname(document), path)
+      const isThere = existsSync(join(root, file))
+      if (isThere && anchor === undefined) continue
+      if (!isThere || !anchorsOf(await readFile(join(root, file), 'utf8')).includes(anchor ?? ''))
+        dead.push(`${document}: ${target}`)
+    }
+  }
+  t.deepEqual(dead, [])
+})
+
+test('every method that the map of the sources names is there', async (t) => {
+  const names = (await readdir(join(root, 'src'), {recursive: true})).filter((name) => name.endsWith('.ts'))
+  const sources = (await Promise.all(names.map((name) => readFile(join(root, 'src', name), 'utf8')))).join('\n')
+  const text = await readFile(join(root, 'src/README.md'), 'utf8')
+  const methods = [...text.matchAll(/`(?:\w+\.)?(#?\w+)\(\)`/g)].map(([, name = '']) => name)
+  t.true(methods.length > 20)
+  t.deepEqual(
+    methods.filter(
+      (name) => !new RegExp(`^(?: {2}(?:async |protected )?|export function )${name}[(<]`, 'm').test(sources),
+    ),
+    [],
+  )
+})
+
+test('every file that the page about the tests names is there', async (t) => {
+  const text = await readFile(join(root, 'test/README.md'), 'utf8')
+  const names = [...text.matchAll(/`([\w./-]+\.ts)`/g)].map(([, name = '']) => name)
+  t.true(names.length > 20)
+  t.deepEqual(
+    names.filter((name) => !existsSync(join(root, 'test', name))),
+    [],
+  )
+})
+
+test('the README is at most 350 lines long, and its first snippet is ten lines of JavaScript that print what it says', async (t) => {
+  const text = await readFile(join(root, 'README.md'), 'utf8')
+  t.true(text.split('\n').length <= 351)
+  const [first] = await documentSnippets('README.md')
+  const [, printed] = /^```ts\n.*?^```\n.*?^```\n(.*?)^```$/ms.exec(text) ?? []
+  t.truthy(printed)
+  t.true((first?.code.trim().split('\n').length ?? 0) <= 10)
+  const snippet = {place: 'README.md:1', code: first?.code ?? ''}
+  const folder = await snippetFolder([snippet])
+  t.teardown(() => removeFolder(folder))
+  const {stdout, status} = await runSnippet(folder, snippet)
+  t.deepEqual({stdout, status}, {stdout: printed, status: 0})
 })
 
 // The check itself

@@ -398,9 +398,19 @@ const keepsSourceSignal = test.macro(async (t, end: (runner: ConcurrentRunner<nu
 test('the signal of a function does not abort when the source is exhausted', keepsSourceSignal, (runner) =>
   runner.run(),
 )
-test('the signal of a function does not abort at stop()', keepsSourceSignal, async (runner) => {
+test('the signal of a function aborts at stop(), so that a source that waits can be woken', async (t) => {
+  let given: AbortSignal | undefined
+  const runner = concurrent<number>(
+    function* (signal) {
+      given = signal
+      for (;;) yield one
+    },
+    {limit: 1},
+  )
   await runner.next()
-  return runner.stop()
+  t.is(given?.aborted, false)
+  await runner.stop()
+  t.true(given?.aborted)
 })
 
 test('a source that waits can be told by its signal to stop waiting', async (t) => {

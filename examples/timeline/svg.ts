@@ -1,4 +1,4 @@
-/** A timeline as a picture: a lane for each slot, a bar for each task. It needs nothing else, and is light or dark as its reader is. */
+/** A timeline as a picture: a lane for each slot, a bar for each task. It needs nothing else, and looks the same everywhere. */
 import type {Bar, Timeline} from './recorder.js'
 
 const width = 960
@@ -8,19 +8,27 @@ const laneHeight = 24
 const laneGap = 6
 const rowHeight = 18
 
-const style = `
-    svg {--paper: #ffffff; --edge: #d1d9e0; --ink: #1f2328; --faint: #59636e; --track: #f0f3f6; --grid: #dde3e9;
-      --good: #2f74b5; --bad: #c2414b; --wait: #9cc3e6; --bad-wait: #e9a5aa; --mark: #8250df}
-    @media (prefers-color-scheme: dark) {
-      svg {--paper: #0d1117; --edge: #30363d; --ink: #e6edf3; --faint: #9198a1; --track: #1a2029; --grid: #2a313a;
-        --good: #3577b4; --bad: #c0454f; --wait: #1f4a73; --bad-wait: #74333a; --mark: #ab7df8}
-    }
-    text {font: 12px system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif; fill: var(--faint); font-variant-numeric: tabular-nums}
-    .paper {fill: var(--paper); stroke: var(--edge)} .title {font-size: 15px; font-weight: 600; fill: var(--ink)}
-    .track {fill: var(--track)} .grid {stroke: var(--grid)} .end {text-anchor: end} .middle {text-anchor: middle}
-    .good {fill: var(--good)} .bad {fill: var(--bad)} .wait {fill: var(--wait)} .bad-wait {fill: var(--bad-wait)}
-    .mark {stroke: var(--mark); stroke-dasharray: 3 3} .limit {fill: var(--mark); font-weight: 600}
-    .name {font-size: 11px; fill: #ffffff; text-anchor: middle; pointer-events: none}`
+/** Plain colours, as attributes: not every viewer knows style sheets. The paper is part of the picture, on any ground. */
+const colours = {
+  paper: '#ffffff',
+  track: '#f0f3f6',
+  grid: '#dde3e9',
+  good: '#2f74b5',
+  bad: '#c2414b',
+  retried: '#b26a00',
+  wait: '#9cc3e6',
+  'bad-wait': '#e9a5aa',
+  mark: '#8250df',
+} as const
+const [ink, faint, edge] = ['#1f2328', '#59636e', '#d1d9e0']
+/** What texts look like, by their kind. */
+const fonts: Readonly<Record<string, string>> = {
+  title: `fill="${ink}" font-size="15" font-weight="600"`,
+  'limit middle': `fill="${colours.mark}" font-weight="600" text-anchor="middle"`,
+  name: 'fill="#ffffff" font-size="11" text-anchor="middle" pointer-events="none"',
+  middle: 'text-anchor="middle"',
+  end: 'text-anchor="end"',
+}
 
 export function toSvg(title: string, timeline: Timeline): string {
   const {bars, limits, end} = timeline
@@ -33,10 +41,11 @@ export function toSvg(title: string, timeline: Timeline): string {
   const y = (lane: number): number => top + lane * (laneHeight + laneGap)
   const bottom = y(lanes) - laneGap + 8
   const failed = bars.filter(({error}) => error !== undefined).length
-  const summary = `${bars.length} tasks, ${failed} failed, in ${Math.round(end)} ms`
+  const tasks = new Set(bars.map(({index}) => index)).size
+  const summary = `${tasks} tasks, ${failed} failed, in ${Math.round(end)} ms`
 
   const drawn = [
-    `<rect class="paper" x="0.5" y="0.5" width="${width - 1}" height="${bottom + 41}" rx="8"/>`,
+    `<rect x="0.5" y="0.5" width="${width - 1}" height="${bottom + 41}" rx="8" fill="${colours.paper}" stroke="${edge}"/>`,
     text(24, 32, title, 'title'),
     text(24, 53, summary),
     ...legend(bars),
@@ -56,26 +65,26 @@ export function toSvg(title: string, timeline: Timeline): string {
   ]
   const height = bottom + 42
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(`${title}: ${summary}`)}">
-  <style>${style}
-  </style>
+  <g font-family="system-ui, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif" font-size="12" fill="${faint}">
   ${drawn.join('\n  ')}
+  </g>
 </svg>
 `
 }
 
 /** A bar with its waits, its number where there is room, and its story for who points at it. */
 function drawBar(
-  {index, lane, start, end: settled, error, waits}: Bar,
+  {index, attempt, isRetried, lane, start, end: settled, error, waits}: Bar,
   x: (ms: number) => number,
   y: number,
   last: number,
 ): string {
   const end = settled ?? last
-  const kind = error ? 'bad' : 'good'
+  const kind = error ? 'bad' : isRetried ? 'retried' : 'good'
   const at = x(start)
   const wide = Math.max(x(end) - at - 1, 0.75) // a line of paper between one bar and the next
-  const name = error ? `${index} ✕` : `${index}`
-  const story = `task ${index}: ${round(start)} to ${round(end)} ms${error ? `, ${error.message}` : ''}`
+  const name = `${index}${attempt > 1 ? `.${attempt}` : ''}${error ? ' ✕' : isRetried ? ' ↻' : ''}`
+  const story = `task ${index}${attempt > 1 ? `, attempt ${attempt}` : ''}: ${round(start)} to ${round(end)} ms${error ? `, ${error.message}` : ''}`
   const pauses = waits.map((wait) => {
     const from = x(wait.start)
     const to = Math.min(x(wait.end), at + wide)
@@ -114,10 +123,15 @@ function inRows(labels: ReadonlyArray<{readonly x: number; readonly text: string
 
 /** What the colours mean, of those that there are; from the right edge to the left. */
 function legend(bars: readonly Bar[]): string[] {
-  const has = {wait: bars.some(({waits}) => waits.length > 0), bad: bars.some(({error}) => error !== undefined)}
+  const has = {
+    wait: bars.some(({waits}) => waits.length > 0),
+    bad: bars.some(({error}) => error !== undefined),
+    retried: bars.some(({isRetried}) => isRetried),
+  }
   const entries = [
     ['track', 'free slot', 54],
     ...(has.wait ? [['wait', 'waits to retry', 80] as const] : []),
+    ...(has.retried ? [['retried', 'tried again', 64] as const] : []),
     ...(has.bad ? [['bad', 'failed', 38] as const] : []),
     ['good', 'succeeded', 64],
   ] as const
@@ -140,16 +154,20 @@ const named = (limit: number): string => (Number.isFinite(limit) ? `limit ${limi
 const range = (count: number): number[] => Array.from({length: count}, (_, index) => index)
 const round = (value: number): number => Math.round(value * 100) / 100
 
-function rect(kind: string, x: number, y: number, wide: number, high: number = laneHeight, radius = 3): string {
-  return `<rect class="${kind}" x="${round(x)}" y="${y}" width="${round(wide)}" height="${high}" rx="${radius}"/>`
+type Kind = keyof typeof colours
+
+function rect(kind: Kind, x: number, y: number, wide: number, high: number = laneHeight, radius = 3): string {
+  return `<rect class="${kind}" x="${round(x)}" y="${y}" width="${round(wide)}" height="${high}" rx="${radius}" fill="${colours[kind]}"/>`
 }
 
-function line(kind: string, x: number, from: number, to: number): string {
-  return `<line class="${kind}" x1="${round(x)}" x2="${round(x)}" y1="${from}" y2="${to}"/>`
+function line(kind: Kind, x: number, from: number, to: number): string {
+  const dashes = kind === 'mark' ? ' stroke-dasharray="3 3"' : ''
+  return `<line x1="${round(x)}" x2="${round(x)}" y1="${from}" y2="${to}" stroke="${colours[kind]}"${dashes}/>`
 }
 
 function text(x: number, y: number, content: string, kind = ''): string {
-  return `<text${kind && ` class="${kind}"`} x="${round(x)}" y="${y}">${escape(content)}</text>`
+  const look = fonts[kind] ?? ''
+  return `<text x="${round(x)}" y="${y}"${look && ` ${look}`}>${escape(content)}</text>`
 }
 
 function escape(content: string): string {

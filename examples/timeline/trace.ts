@@ -13,16 +13,16 @@ export function toTrace({bars, limits, end}: Timeline): string {
     tid: lane + 1,
     args: {name: `slot ${lane + 1}`},
   }))
-  const tasks = bars.map(({index, lane, start, end: settled = end, error}) => ({
+  const tasks = bars.map(({index, attempt, isRetried, lane, start, end: settled = end, error}) => ({
     name: `task ${index}`,
-    cat: error ? 'failed' : 'succeeded',
+    cat: error ? 'failed' : isRetried ? 'tried again' : 'succeeded',
     ph: 'X',
     pid,
     tid: lane + 1,
     ts: micros(start),
     dur: micros(settled) - micros(start),
     ...(error && {cname: 'terrible'}),
-    args: {index, ...(error && {error: error.message})},
+    args: {index, attempt, ...(error && {error: error.message})},
   }))
   const waits = bars.flatMap(({index, lane, end: settled = end, waits: pauses}) =>
     pauses.map((wait) => ({

@@ -2,7 +2,14 @@
 import type {RemoteOptions, WorkerTasks as RemoteWorkerTasks} from 'aio-tasks/remote'
 import type {ConnectionOptions, Job, JobsOptions, Telemetry, Worker, WorkerOptions} from 'bullmq'
 
-/** Where both sides find each other. */
+/**
+ * Where both sides find each other.
+ *
+ * @example
+ * ```ts
+ * const location: QueueLocation = {connection: {host: 'localhost', port: 6379}}
+ * ```
+ */
 export interface QueueLocation {
   /**
    * How to reach Redis, as BullMQ takes it: `{host, port, …}`, a URL, or a client of ioredis. A client stays open.
@@ -25,12 +32,24 @@ export interface QueueLocation {
   readonly onError?: ((error: Error) => void) | undefined
 }
 
-/** BullMQ's options of a job, without those that give it another identity than its own. */
+/**
+ * BullMQ's options of a job, without those that give it another identity than its own.
+ *
+ * @example
+ * ```ts
+ * const jobOptions: RemoteJobOptions = {attempts: 3, priority: 1}
+ * ```
+ */
 export type RemoteJobOptions = Omit<JobsOptions, 'jobId' | 'deduplication' | 'repeat' | 'parent'>
 
 /**
  * How jobs are handed to workers. For BullMQ, `jobId` must give no integer and no `:`. Results must be kept for longer
  * than two checks take.
+ *
+ * @example
+ * ```ts
+ * const options: RemoteTasksOptions<string> = {queue: 'pages', connection, jobOptions: {attempts: 3}}
+ * ```
  */
 export interface RemoteTasksOptions<D> extends QueueLocation, RemoteOptions<D> {
   /** The queue's name. No `:` in it. */
@@ -46,10 +65,24 @@ export interface RemoteTasksOptions<D> extends QueueLocation, RemoteOptions<D> {
   readonly telemetry?: Telemetry | undefined
 }
 
-/** BullMQ's options of a worker, without those that the source itself gives. */
+/**
+ * BullMQ's options of a worker, without those that the source itself gives.
+ *
+ * @example
+ * ```ts
+ * const workerOptions: RemoteWorkerOptions = {lockDuration: 5000}
+ * ```
+ */
 export type RemoteWorkerOptions = Omit<WorkerOptions, 'connection' | 'concurrency' | 'prefix' | 'autorun'>
 
-/** How jobs are taken. How many at once is the runner's limit. */
+/**
+ * How jobs are taken. How many at once is the runner's limit.
+ *
+ * @example
+ * ```ts
+ * const options: WorkerTasksOptions = {connection, workerOptions: {lockDuration: 5000}}
+ * ```
+ */
 export interface WorkerTasksOptions extends QueueLocation {
   /** Ends the source gracefully when it aborts: no more jobs, and the run is over when those taken are done. */
   readonly signal?: AbortSignal | undefined
@@ -68,10 +101,23 @@ export interface WorkerTasksOptions extends QueueLocation {
  * @returns The job's result, which must be JSON; `undefined` becomes `null`. A handler that has moved its job and
  * throws BullMQ's `DelayedError`, `WaitingError`, `WaitingChildrenError` or `RateLimitError` has not failed: its task
  * gives `undefined`, and the job comes again.
+ *
+ * @example
+ * ```ts
+ * const handler: JobHandler<string, number> = async ({data}, signal) => (await load(data, {signal})).length
+ * ```
  */
 export type JobHandler<D, R> = (job: Job<D, R>, signal: AbortSignal) => R | PromiseLike<R>
 
-/** A source of tasks, each of which runs one job. */
+/**
+ * A source of tasks, each of which runs one job.
+ *
+ * @example
+ * ```ts
+ * const jobs: WorkerTasks<string, string> = workerTasks('pages', ({data}) => load(data), {connection})
+ * await new ConcurrentRunner(jobs, {limit: 20, yieldExceptions: true}).run()
+ * ```
+ */
 export interface WorkerTasks<D, R> extends RemoteWorkerTasks<R | undefined> {
   /** BullMQ's worker, for its events and figures. Made when first read, or at the first `next()`. */
   readonly worker: Worker<D, R>

@@ -17,7 +17,8 @@ const lockErrors =
 class SourceWorker<D, R> extends Worker<D, R> {
   /** The jobs that it has handed over, and that are not over, by id: the latest of each. */
   readonly taken: Map<string, BullMQJob<D, R>> = new Map()
-  readonly #takenOf = new WeakMap<Job<D, R>, BullMQJob<D, R>>()
+  /** All of them. */
+  readonly #takenOf = new Map<Job<D, R>, BullMQJob<D, R>>()
   #isPausedByUser = false
   #isHalted = false
   #isEnded = false
@@ -114,6 +115,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
       if (!isLost) throw error
       return none()
     } finally {
+      this.#takenOf.delete(job)
       if (taken && this.taken.get(taken.id) === taken) this.taken.delete(taken.id)
     }
   }
@@ -154,11 +156,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
     this.#open()
   }
 
-  /** Jobs are delivered, as many as are to be held. */
-  take(_max: number, signal: AbortSignal): Promise<never[]> {
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve([]), {once: true}))
-  }
-
+  /** BullMQ's worker delivers jobs by itself, as many at once as this says. */
   hold(count: number): void {
     const worker = this.#open()
     if (count === 0) {

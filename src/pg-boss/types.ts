@@ -2,7 +2,14 @@
 import type {RemoteOptions, TakenJob, WorkerOptions} from 'aio-tasks/remote'
 import type {Job, JobInsert, PgBoss, QueueOptions} from 'pg-boss'
 
-/** Where both sides find each other. */
+/**
+ * Where both sides find each other.
+ *
+ * @example
+ * ```ts
+ * const location: QueueLocation = {boss: await new PgBoss('postgres://localhost/jobs').start()}
+ * ```
+ */
 export interface QueueLocation {
   /**
    * An instance of pg-boss that has been started. It is the user's: it is not stopped here, and its `error` event needs
@@ -30,24 +37,52 @@ export interface QueueLocation {
   readonly notify?: boolean | undefined
 }
 
-/** pg-boss's options of a job, without its identity and its data. */
+/**
+ * pg-boss's options of a job, without its identity and its data.
+ *
+ * @example
+ * ```ts
+ * const jobOptions: RemoteJobOptions = {retryLimit: 3, priority: 1}
+ * ```
+ */
 export type RemoteJobOptions = Omit<JobInsert, 'id' | 'data' | 'singletonKey' | 'singletonSeconds'>
 
 /**
  * How jobs are handed to workers. pg-boss has UUIDs for ids: what `jobId` gives, or the name of a run and the place of a
  * job, becomes one by SHA-256, unless it is one.
+ *
+ * @example
+ * ```ts
+ * const boss = await new PgBoss('postgres://localhost/jobs').start()
+ * const options: RemoteTasksOptions<string> = {queue: 'pages', boss, jobOptions: {retryLimit: 3}}
+ * ```
  */
 export interface RemoteTasksOptions<D> extends QueueLocation, RemoteOptions<D> {
-  /** The queue's name. */
+  /** The name of the queue that the jobs go to. */
   readonly queue: string
   /** pg-boss's own, for all jobs or for each: priority, retries, start time and so on. */
   readonly jobOptions?: RemoteJobOptions | ((data: D, index: number) => RemoteJobOptions) | undefined
 }
 
-/** How jobs are taken. How many at once is the runner's limit. */
+/**
+ * How jobs are taken. How many at once is the runner's limit.
+ *
+ * @example
+ * ```ts
+ * const boss = await new PgBoss('postgres://localhost/jobs').start()
+ * const options: WorkerTasksOptions = {boss, pollInterval: 500}
+ * ```
+ */
 export interface WorkerTasksOptions extends QueueLocation, WorkerOptions {}
 
-/** A job of pg-boss, as a handler gets it. */
+/**
+ * A job of pg-boss, as a handler gets it.
+ *
+ * @example
+ * ```ts
+ * const handler = ({data}: PgBossJob<string>, signal: AbortSignal): Promise<string> => load(data, {signal})
+ * ```
+ */
 export interface PgBossJob<D> extends TakenJob<D> {
   /** pg-boss's own: `job.retryCount`, `job.expireInSeconds` and so on. */
   readonly job: Job<D>

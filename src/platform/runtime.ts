@@ -19,6 +19,7 @@ interface Runtime {
   readonly navigator?: {readonly hardwareConcurrency?: number}
   readonly process?: {
     readonly versions?: {readonly node?: string}
+    emitWarning?(message: string, name: string): void
     getBuiltinModule?(id: 'node:os'): {availableParallelism?(): number} | undefined
     getBuiltinModule?(id: 'node:async_hooks'): AsyncHooks | undefined
     getBuiltinModule?(id: 'node:diagnostics_channel'): DiagnosticsChannel | undefined
@@ -26,6 +27,7 @@ interface Runtime {
   }
   readonly setImmediate?: (callback: () => void) => unknown
   readonly reportError?: (error: unknown) => void
+  readonly console?: {warn(message: string): void}
 }
 
 const runtime: Runtime = globalThis
@@ -135,4 +137,10 @@ export function reportUncaught(error: unknown): void {
     queueMicrotask(() => {
       throw error
     })
+}
+
+/** Warns the user: by Node's warnings, which can be listened to and silenced, or in the console. */
+export function warn(message: string): void {
+  if (runtime.process?.emitWarning) runtime.process.emitWarning(message, 'ConcurrentWarning')
+  else runtime.console?.warn(`ConcurrentWarning: ${message}`)
 }

@@ -1,4 +1,5 @@
 /** Shares one `abort` listener on a signal among all runs and pushes that wait for it. */
+import {reportUncaught} from './runtime.js'
 
 interface Shared {
   readonly callbacks: Set<() => void>
@@ -36,5 +37,9 @@ function share(signal: AbortSignal): Shared {
 function unshare(signal: AbortSignal, shared: Shared): void {
   if (sharedListeners.get(signal) !== shared) return // shared anew since
   sharedListeners.delete(signal)
-  signal.removeEventListener('abort', shared.listener)
+  try {
+    signal.removeEventListener('abort', shared.listener)
+  } catch (error) {
+    reportUncaught(error) // no AbortSignal of the platform; whoever waited for it goes on
+  }
 }

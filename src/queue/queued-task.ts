@@ -161,8 +161,20 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   // For the runner that took it
 
   call(context: Context, call: Call): unknown {
-    const isFirst = this.state === 'taken' && this.#attached.host.called(this)
-    return isFirst || this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
+    if (this.state === 'taken') this.#attached.host.called(this)
+    return this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
+  }
+
+  refuse(reason: unknown): void {
+    this.#attached.host.withdrawn(this, reason)
+  }
+
+  get isRepeatable(): boolean {
+    return this.state === 'called' && typeof this.#task === 'function'
+  }
+
+  get hasSignal(): boolean {
+    return this.#attached.signal !== undefined
   }
 
   toFunction(): (context: TaskContext) => unknown {
@@ -195,7 +207,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     const attached = this.#attached
     if (attached.isShared) return runInEmptyScope(call, this.#task, context)
     if (context instanceof Context && (attached.signal !== undefined || context instanceof LinkedContext)) {
-      ;(attached.contexts ??= new Set()).add(context)
+      const contexts = (attached.contexts ??= new Set())
+      for (const other of contexts) if (other.attempt < context.attempt) forget(contexts, other)
+      contexts.add(context)
       if (attached.signal?.aborted) context.abort(attached.signal.reason)
     }
     return attached.scope === undefined
@@ -282,6 +296,12 @@ let lastSettle: (outcome: unknown) => void = tasks.ignore
  */
 function noteSettle(resolve: (outcome: unknown) => void): void {
   lastSettle = resolve
+}
+
+/** An earlier attempt is over. */
+function forget(contexts: Set<Context>, context: Context): void {
+  contexts.delete(context)
+  if (context instanceof LinkedContext) context.unlink()
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

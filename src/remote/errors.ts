@@ -1,11 +1,23 @@
 /** How a job's failure is told: to the producer, to the worker, and to the runs of both. */
 
-/** What is known of a job that failed: the fields of {@link RemoteJobError}, where they are explained. */
+/**
+ * What is known of a job that failed.
+ *
+ * @example
+ * ```ts
+ * const summary = ({jobId, failedReason}: RemoteJobErrorDetails): string => `${jobId}: ${failedReason}`
+ * ```
+ */
 export interface RemoteJobErrorDetails {
+  /** The job's id: what `jobId` gave, or a random UUID. */
   readonly jobId: string
+  /** What the job was handed in with. */
   readonly data: unknown
+  /** The message of what the handler threw last, or why the engine has given the job up. */
   readonly failedReason: string
+  /** The stack of the last attempt, as its worker saw it; `undefined` if there is none. */
   readonly remoteStack: string | undefined
+  /** How many attempts have been made; `undefined` if the job is not kept any more. */
   readonly attemptsMade: number | undefined
 }
 
@@ -20,6 +32,7 @@ export interface RemoteJobErrorDetails {
  * ```
  */
 export class RemoteJobError extends Error {
+  /** The name of the class, as for built-in errors. */
   override name = 'RemoteJobError'
   /** The job's id: what `jobId` gave, or a random UUID. */
   readonly jobId: string
@@ -32,6 +45,7 @@ export class RemoteJobError extends Error {
   /** How many attempts have been made; `undefined` if the job is not kept any more. */
   readonly attemptsMade: number | undefined
 
+  /** For engines: the library makes the ones that tasks fail with. */
   constructor({jobId, data, failedReason, remoteStack, attemptsMade}: RemoteJobErrorDetails) {
     super(`Job ${jobId} failed: ${failedReason}`)
     this.jobId = jobId
@@ -55,8 +69,9 @@ export class RemoteJobError extends Error {
  * ```
  */
 export class LostJobError extends Error {
+  /** The name of the class, as for built-in errors. */
   override name = 'LostJobError'
-  /** The job's id. */
+  /** The id of the job that was lost. */
   readonly jobId: string
 
   /** @param jobId The job's id. */
@@ -78,5 +93,6 @@ export class LostJobError extends Error {
  * ```
  */
 export class EngineError extends Error {
+  /** The name of the class, as for built-in errors. */
   override name = 'EngineError'
 }

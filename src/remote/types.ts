@@ -64,7 +64,9 @@ export interface ProducerEngine<D> {
 
 /** A job that a worker has taken. Exactly one of `done`, `failed` and `back` is called, once it is accepted. */
 export interface TakenJob<D = unknown> {
+  /** The job's id, as its producer gave it. */
   readonly id: string
+  /** What the job was handed in with. */
   readonly data: D
   /** Hands the result in. Rejects with a `LostJobError` if the job is not this worker's any more. */
   done(result: unknown): Promise<void>
@@ -80,6 +82,7 @@ export interface TakenJob<D = unknown> {
 
 /** Tells a source that the handler of a job should give up. */
 export interface Interruption {
+  /** The id of the job that is interrupted. */
   readonly id: string
   /** What the handler's signal aborts with. */
   readonly reason: unknown
@@ -101,9 +104,10 @@ export interface WorkerHost<T extends TakenJob> {
 export interface WorkerEngine<T extends TakenJob = TakenJob> {
   /**
    * Takes 1 to `max` jobs, waiting until there is one. When the signal aborts, it resolves soon, with none or with
-   * those it has taken. Never called again before it has settled.
+   * those it has taken. Never called again before it has settled. An engine that delivers jobs by itself, as many as
+   * `hold` says, has none.
    */
-  take(max: number, signal: AbortSignal): Promise<readonly T[]>
+  take?(max: number, signal: AbortSignal): Promise<readonly T[]>
   /**
    * Told, at the end of a turn of the event loop, when it has changed: how many jobs this worker should hold in all,
    * those that run and those that it would start at once. For an engine that takes jobs ahead.
@@ -123,8 +127,11 @@ export interface WorkerEngine<T extends TakenJob = TakenJob> {
 
 /** What a producer hears of its jobs. */
 export type RemoteProgress<D> = {
+  /** The job's id: what `jobId` gave, or a random UUID. */
   readonly jobId: string
+  /** What the job was handed in with. */
   readonly data: D
+  /** The job's place among all that were handed in. */
   readonly index: number
 } & (
   | {readonly state: 'handed in' | 'started' | 'completed'}
@@ -139,7 +146,9 @@ export interface RemoteStats {
   readonly handedIn: number
   /** A worker has begun with them, as far as the engine tells; at the latest when they are finished. */
   readonly started: number
+  /** They are done, and their results are known. */
   readonly completed: number
+  /** They have failed, and are not tried again. */
   readonly failed: number
 }
 

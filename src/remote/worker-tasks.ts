@@ -56,7 +56,8 @@ export function workerTasks<T extends TakenJob, R = unknown>(
   handler: TakenJobHandler<T, R>,
   options: WorkerOptions = {},
 ): WorkerTasks<R> {
-  checkMethods('engine', engine, ['take'])
+  checkObject('engine', engine)
+  if (engine.hold === undefined) checkMethods('engine', engine, ['take'])
   checkFunction('handler', handler)
   checkObject('options', options)
   const {signal, onError} = options
@@ -241,6 +242,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     if (!isPulling) this.#capacity = this.#withRunner // the runner has room for no more
     const wanted = isPulling ? Math.max(this.#pulls.length, this.#capacity - this.#withRunner) : 0
     this.#hold(this.#withRunner + wanted)
+    if (this.#engine.take === undefined) return
     if (wanted === 0) this.#taking?.abort()
     else if (this.#taken === undefined) this.#taken = this.#take(wanted)
   }
@@ -269,7 +271,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   async #takeJobs(count: number, signal: AbortSignal): Promise<readonly T[]> {
     for (let attempt = 0; ; attempt++)
       try {
-        return await this.#engine.take(count, signal)
+        return (await this.#engine.take?.(count, signal)) ?? []
       } catch (error) {
         if (!this.isTransient(error)) throw error
         if (attempt === 0) this.report(error) // and not again until it works

@@ -1,9 +1,9 @@
-/** The README's two snippets for more than one machine do what they say, on a Redis of this file's own. */
+/** The two snippets of `src/remote/README.md` do what they say, on a Redis of this file's own. */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {text} from 'node:stream/consumers'
 import test from 'ava'
-import {fileOf, needsRedis, readmeSnippets, removeFolder, type Snippet, snippetFolder} from '../helpers/snippets.js'
+import {documentSnippets, fileOf, needsRedis, removeFolder, type Snippet, snippetFolder} from '../helpers/snippets.js'
 import {useRedis} from './helpers/redis.js'
 
 const redis = useRedis()
@@ -17,7 +17,7 @@ function runnable({place, code}: Snippet): Snippet {
 }
 
 test('the producer prints each thumbnail that the worker makes, and SIGTERM ends the worker', async (t) => {
-  const snippets = (await readmeSnippets()).filter(needsRedis).map(runnable)
+  const snippets = (await documentSnippets('src/remote/README.md')).filter(needsRedis).map(runnable)
   t.is(snippets.length, 2)
   const folder = await snippetFolder(snippets)
   t.teardown(() => removeFolder(folder))

@@ -1,12 +1,24 @@
 import {execFileSync, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync} from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import {createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
+import {files as checksumsOf} from '../../examples/checksums.js'
+import {ConcurrentRunner} from '../../src/index.js'
 import {command, type Ended, ended, start} from './child.js'
 
 const exists = (file: string): boolean => spawnSync(file, ['--version']).error === undefined
@@ -44,6 +56,10 @@ function expected(folder: string, top: string): string[] {
 }
 
 const linesOf = (output: string): string[] => output.split('\n').slice(0, -1).sort()
+/** The summary, which is the last line on stderr. */
+const summary = /^\d+ files, \d+\.\d MB in \d+\.\d s(, \d+ could not be read)?$/
+/** What stderr tells before the summary. */
+const toldBefore = (stderr: string): string[] => stderr.split('\n').filter((line) => line !== '' && !summary.test(line))
 const numbered = (count: number, name = 'file'): Record<string, string> =>
   Object.fromEntries(Array.from({length: count}, (_, index) => [`${name}${index}`, `content ${index}`]))
 
@@ -72,7 +88,7 @@ const strange = {
 compared('names and contents of every kind come out as sha256sum writes them, byte for byte', async (t) => {
   const folder = folderOf(t, strange)
   const {status, stdout, stderr} = await checksums(folder, ['.'])
-  t.is(stderr, '')
+  t.regex(stderr, new RegExp(`^${Object.keys(strange).length} files, 0\\.3 MB in \\d+\\.\\d s\n$`))
   t.is(status, 0)
   t.deepEqual(linesOf(stdout), expected(folder, '.'))
   t.is(linesOf(stdout).length, Object.keys(strange).length)
@@ -87,14 +103,14 @@ compared('sha256sum --check accepts the output where the user stands', async (t)
 })
 
 const givenAs = ava.macro(async (t, given: string, printed: string) => {
-  const folder = folderOf(t, {'sub/inner/file': '', 'node_modules/inner/file': ''})
+  const folder = folderOf(t, {'sub/inner/file': '', 'src/inner/file': ''})
   const {stdout} = await checksums(folder, given === '' ? [] : [given])
   t.is(stdout.slice(64), `  ${printed}\n`)
 })
 test('a path is printed as its folder was given', givenAs, 'sub', 'sub/inner/file')
 test('a folder given with a slash gets no second one', givenAs, './sub/', './sub/inner/file')
 test('a folder above is printed as one above', givenAs, 'sub/..//sub', 'sub/..//sub/inner/file')
-test('without a folder it is node_modules', givenAs, '', 'node_modules/inner/file')
+test('without a folder it is src', givenAs, '', 'src/inner/file')
 
 compared('only regular files count: links, sockets and pipes are passed by', async (t) => {
   const folder = folderOf(t, {'real/file': 'a'})
@@ -113,13 +129,16 @@ compared('only regular files count: links, sockets and pipes are passed by', asy
   t.teardown(() => server.close())
 
   const {status, stdout, stderr} = await checksums(folder, ['.'])
-  t.is(stderr, '')
+  t.deepEqual(toldBefore(stderr), [])
   t.is(status, 0)
   t.deepEqual(linesOf(stdout), expected(folder, '.'))
 })
 
-test('an empty folder gives no output', async (t) => {
-  t.deepEqual(await checksums(folderOf(t), ['.']), {status: 0, stdout: '', stderr: ''})
+test('an empty folder gives a summary alone', async (t) => {
+  const {status, stdout, stderr} = await checksums(folderOf(t), ['.'])
+  t.is(status, 0)
+  t.is(stdout, '')
+  t.regex(stderr, /^0 files, 0\.0 MB in /)
 })
 
 // What cannot be read
@@ -130,7 +149,8 @@ test('what cannot be read is reported at the end, and everything else is done', 
   const {status, stdout, stderr} = await checksums(folder, ['.', '--limit', '1'], meddle)
   t.is(status, 1)
   t.is(linesOf(stdout).length, 10)
-  t.deepEqual(linesOf(stderr), [
+  t.regex(stderr, /^10 files, .*, 4 could not be read$/m)
+  t.deepEqual(toldBefore(stderr).sort(), [
     './a\\n\xFF.gone: ENOENT: no such file or directory',
     './b.fifo: no longer a file',
     './c.link: ELOOP: too many symbolic links encountered',
@@ -143,7 +163,7 @@ test('what cannot be read is reported at the end, and everything else is done', 
 
 const opensAtMost = ava.macro(async (t, limit: number) => {
   const {stdout, stderr} = await checksums(folderOf(t, numbered(50)), ['.', '--limit', `${limit}`], meddle)
-  t.is(stderr, `opened: 50, open: 0, at most: ${limit}\n`)
+  t.deepEqual(toldBefore(stderr), [`opened: 50, open: 0, at most: ${limit}`])
   t.is(linesOf(stdout).length, 50)
 })
 test('with a limit of 1 one file is open at once', opensAtMost, 1)
@@ -203,6 +223,63 @@ test('a reader that has seen enough ends it quietly', async (t) => {
   t.is(status, 0)
 })
 
+// The source, ended in the middle
+
+/** Files below `folder` that this process has open. */
+const openBelow = (folder: string): string[] =>
+  readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`)
+      return path.startsWith(folder) ? [path] : []
+    } catch {
+      return [] // the one that read the folder itself
+    }
+  })
+const seesOpenFiles = existsSync('/proc/self/fd') ? test : test.skip
+
+/** Checksums of files that take for ever beside small ones; ended in some way, when all slots are taken. */
+const endedBy = ava.macro(
+  async (t, end: (runner: ConcurrentRunner<string>, folder: string) => Promise<unknown>, message?: string) => {
+    const folder = folderOf(t, {...numbered(5), endless: '', 'sub/endless': '', 'sub/deeper/endless': ''})
+    for (const name of ['endless', 'sub/endless', 'sub/deeper/endless']) truncateSync(join(folder, name), 2 ** 40)
+    const runner = new ConcurrentRunner(checksumsOf(folder), {limit: 4})
+    const error: unknown = await end(runner, folder).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    t.is(error instanceof Error ? error.message.replace(folder, '') : undefined, message)
+    const {started, succeeded, failed, running} = await runner.drained
+    t.is(started, succeeded + failed)
+    t.is(running, 0)
+    t.deepEqual(openBelow(folder), [])
+  },
+)
+const leaveAtFirst = async (runner: ConcurrentRunner<string>, folder: string): Promise<void> => {
+  for await (const line of runner) if (line !== '' && openBelow(folder).length > 0) return
+  throw new Error('no file was open')
+}
+seesOpenFiles('a loop that is left in the middle leaves no file open', endedBy, leaveAtFirst)
+seesOpenFiles(
+  'abort() in the middle leaves no file open',
+  endedBy,
+  (runner: ConcurrentRunner<string>) => {
+    runner.on('start', ({index}) => index === 4 && runner.abort(new Error('enough')))
+    return runner.run()
+  },
+  'enough',
+)
+seesOpenFiles(
+  'a file that cannot be read leaves no other file open',
+  endedBy,
+  (runner: ConcurrentRunner<string>, folder: string) => {
+    runner.on('start', ({index}) => {
+      if (index === 4) rmSync(join(folder, 'sub'), {recursive: true})
+    })
+    return runner.run()
+  },
+  'Task 6 failed: Error: /sub/: ENOENT: no such file or directory',
+)
+
 // Arguments
 
 const refuses = ava.macro(async (t, args: string[], message: RegExp) => {
@@ -210,16 +287,22 @@ const refuses = ava.macro(async (t, args: string[], message: RegExp) => {
   t.is(status, 2)
   t.is(stdout, '')
   t.regex(Buffer.from(stderr, 'latin1').toString(), message)
-  t.regex(stderr, /^Usage: npm start -- \[FOLDER\] \[--limit N\]$/m)
+  t.regex(stderr, /^[^\n]+ \(--help tells more\)\n$/, 'in one line')
 })
 test('an unknown option is named', refuses, ['--depth', '3'], /^Unknown option '--depth'/)
-test('a limit of 0 is refused', refuses, ['--limit', '0'], /^--limit must be an integer ≥ 1; got '0'\n/)
-test('a negative limit is refused', refuses, ['--limit=-1'], /^--limit must be an integer ≥ 1; got '-1'\n/)
-test('a limit that is no number is refused', refuses, ['--limit', 'many'], /^--limit must be .*; got 'many'\n/)
-test('a limit without a number is refused', refuses, ['--limit'], /^Option '--limit <value>' argument missing\n/)
-test('two folders are refused', refuses, ['a', 'b'], /^Expected one FOLDER; got 'a', 'b'\n/)
-test('a missing folder is named', refuses, ['nope'], /^FOLDER must be an existing folder; got 'nope'\n/)
-test('a file is no folder', refuses, ['file'], /^FOLDER must be an existing folder; got 'file'\n/)
+test('a limit of 0 is refused', refuses, ['--limit', '0'], /^--limit must be an integer ≥ 1; got '0' \(/)
+test('a negative limit is refused', refuses, ['--limit=-1'], /^--limit must be an integer ≥ 1; got '-1' \(/)
+test('a limit that is no number is refused', refuses, ['--limit', 'many'], /^--limit must be .*; got 'many' \(/)
+test('a limit without a number is refused', refuses, ['--limit'], /^Option '--limit <value>' argument missing \(/)
+test(
+  'a limit that looks like an option is refused',
+  refuses,
+  ['--limit', '-1'],
+  /^Option '--limit' argument is ambiguous \(/,
+)
+test('two folders are refused', refuses, ['a', 'b'], /^Expected one FOLDER; got 'a', 'b' \(/)
+test('a missing folder is named', refuses, ['nope'], /^FOLDER must be an existing folder; got 'nope' \(/)
+test('a file is no folder', refuses, ['file'], /^FOLDER must be an existing folder; got 'file' \(/)
 
 test('--help says what it does', async (t) => {
   const {status, stdout, stderr} = await checksums(folderOf(t), ['--help'])
@@ -232,24 +315,83 @@ test('--help says what it does', async (t) => {
 
 const onTerminal = hasScript ? test : test.skip
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ')
+const escapeCode = '\x1B'
+const [rows, columns] = [12, 80]
 
-onTerminal('on a terminal a bar shows how far it is, while a file takes the output', async (t) => {
-  const folder = folderOf(t, {'sub/one': '', 'sub/two': '', 'sub/three': ''})
-  const line = `${quoted([...command('checksums'), 'sub'])} > '${folder}/output'`
-  const {status, stdout} = await ended(start(['script', '-qec', line, '/dev/null'], folder))
+/** What a terminal gets from a command line; the shell says how large the terminal is. */
+const shown = async (folder: string, line: string): Promise<Ended> =>
+  ended(start(['script', '-qec', `stty rows ${rows} cols ${columns}; ${line}`, '/dev/null'], folder))
+
+/** What the bar's row shows one after the other. The cursor is saved, moved to the last row, and restored. */
+const barsOf = (output: string): string[] =>
+  [...output.matchAll(new RegExp(`\\x1B7\\x1B\\[${rows};1H\\x1B\\[2K([^\\x1B]*)\\x1B8`, 'g'))].map(
+    ([, bar = '']) => bar,
+  )
+
+/** The terminal's output without what draws the bar: what scrolls above it. */
+const resultsOf = (output: string): string[] =>
+  output
+    .replaceAll(new RegExp(`${escapeCode}7.*?${escapeCode}8(${escapeCode}\\[1A)?`, 'gs'), '')
+    .split('\r\n')
+    .filter(Boolean)
+
+/** The last row is taken out of what scrolls, and given back and emptied at the end. */
+function isTidy(t: ExecutionContext, output: string): void {
+  t.true(output.includes(`\x1B[1;${rows - 1}r`), 'the last row is taken')
+  t.regex(output, new RegExp(`\\x1B7\\x1B\\[r\\x1B\\[${rows};1H\\x1B\\[2K\\x1B8`), 'the last row is given back, empty')
+  t.notRegex(output.slice(output.lastIndexOf('\x1B[r')), /%|files done/)
+}
+
+onTerminal('results scroll above a bar, which is gone when the summary comes', async (t) => {
+  const folder = folderOf(t, numbered(20))
+  const {status, stdout} = await shown(folder, quoted([...command('checksums'), '.']))
   t.is(status, 0)
-  t.regex(stdout, /progress \[=+\] 100% .* 3\/3/)
-  t.notRegex(stdout, /sub\/one/)
-  t.is(linesOf(execFileSync('cat', [join(folder, 'output')], {encoding: 'utf8'})).length, 3)
+  isTidy(t, stdout)
+  const lines = resultsOf(stdout)
+  t.regex(lines.pop() ?? '', /^20 files, /)
+  t.is(lines.length, 20)
+  for (const line of lines) t.regex(line, /^[0-9a-f]{64} {2}\.\/file\d+$/)
 })
 
-onTerminal('on a terminal that shows both, the bar makes way for each line', async (t) => {
+onTerminal('there is no percentage before the total is known, and the total never changes', async (t) => {
+  const folder = folderOf(t, {...numbered(20), endless: '', ...much})
+  truncateSync(join(folder, 'endless'), 1e9)
+  const {stdout} = await shown(
+    folder,
+    `${quoted([...command('checksums'), '.'])} > '${folder}.out'; rm '${folder}.out'`,
+  )
+  isTidy(t, stdout)
+  const bars = barsOf(stdout).filter(Boolean)
+  t.true(bars.length > 1)
+  for (const bar of bars)
+    t.regex(bar, /^\d+ files done, still counting$|^\[=*-*\] +\d+% \d+\/2021, \d+ files\/s(, \d+ s left)?$/)
+  t.regex(bars.at(-1) ?? '', / 100% 2021\/2021, /)
+})
+
+onTerminal('the bar stays below the results of sha256sum --check', async (t) => {
   const folder = folderOf(t, numbered(20))
-  const {status, stdout} = await ended(
-    start(['script', '-qec', quoted([...command('checksums'), '.']), '/dev/null'], folder),
+  const {status, stdout} = await shown(
+    folder,
+    `${quoted([...command('checksums'), '.'])} | (cd '${folder}'; sha256sum --check)`,
   )
   t.is(status, 0)
-  t.regex(stdout, /progress \[/)
-  for (const name of Object.keys(numbered(20)))
-    t.regex(stdout, new RegExp(`(^|\\n|\\r|\\x1B\\[K)[0-9a-f]{64} {2}\\./${name}\\r\\n`))
+  isTidy(t, stdout)
+  const lines = resultsOf(stdout)
+  t.is(lines.filter((line) => /^\d+ files, /.test(line)).length, 1)
+  t.deepEqual(
+    lines.filter((line) => /^\.\/file\d+: OK$/.test(line)).sort(),
+    Object.keys(numbered(20))
+      .map((name) => `./${name}: OK`)
+      .sort(),
+  )
+  t.is(lines.length, 21)
+})
+
+onTerminal('Ctrl-C takes the bar away', async (t) => {
+  const folder = folderOf(t, {endless: ''})
+  truncateSync(join(folder, 'endless'), 2 ** 40)
+  const line = `${quoted([...command('checksums'), '.'])} & pid=$!; sleep 1.5; kill -INT $pid; wait $pid`
+  const {status, stdout} = await shown(folder, line)
+  t.is(status, 130)
+  isTidy(t, stdout)
 })

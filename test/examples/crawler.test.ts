@@ -7,6 +7,7 @@ import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
+import {crawl as crawlSite} from '../../examples/crawler.js'
 import {command, type Ended, ended, start} from './child.js'
 
 /** One after the other: each starts a process. */
@@ -168,10 +169,80 @@ const refuses = ava.macro(async (t, args: string[], message: RegExp) => {
   t.is(status, 2)
   t.is(stdout, '')
   t.regex(Buffer.from(stderr, 'latin1').toString(), message)
-  t.regex(stderr, /^Usage: /m)
+  t.regex(stderr, /^[^\n]+ \(--help tells more\)\n$/, 'in one line')
 })
-test('without a URL it says how it is used', refuses, [], /^Expected one URL; got ''\n/)
-test('what is no URL is refused', refuses, ['example.com'], /^Expected one URL; got 'example\.com'\n/)
+test('without a URL it says what it expects', refuses, [], /^Expected one URL; got '' \(/)
+test('what is no URL is refused', refuses, ['example.com'], /^Expected one URL; got 'example\.com' \(/)
 test('two URLs are refused', refuses, ['http://a/', 'http://b/'], /^Expected one URL; got 'http:\/\/a\/', /)
-test('a limit of 0 is refused', refuses, ['http://a/', '--limit', '0'], /^--limit must be an integer ≥ 1; got '0'\n/)
+test('a limit of 0 is refused', refuses, ['http://a/', '--limit', '0'], /^--limit must be an integer ≥ 1; got '0' \(/)
 test('an unknown option is named', refuses, ['http://a/', '--depth', '1'], /^Unknown option '--depth'/)
+
+test('--help says how it is used', async (t) => {
+  const {status, stdout} = await ended(start([...command('crawler'), '--help']))
+  t.is(status, 0)
+  t.regex(stdout, /^Usage: npx tsx examples\/crawler\.ts URL /)
+})
+
+// Ending early
+
+/** A site of pages that never come, and how many of its requests are open. */
+async function stuckSite(t: ExecutionContext): Promise<{url: URL; open: () => number; asked: Promise<unknown>}> {
+  let open = 0
+  const server = createServer((request, response) => {
+    if (request.url === '/') {
+      response.writeHead(200, {'content-type': 'text/html'}).end(page('Home', 'a', 'b', 'c', 'd'))
+      return
+    }
+    open++
+    response.on('close', () => open--)
+    if (open === 3) server.emit('stuck')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const {port} = server.address() as AddressInfo
+  return {url: new URL(`http://127.0.0.1:${port}/`), open: () => open, asked: once(server, 'stuck')}
+}
+
+/** Waits for the server to notice what the crawler has closed. */
+async function allClosed(open: () => number): Promise<void> {
+  while (open() > 0) await sleep(5)
+}
+
+test('abort() in the middle of a crawl closes its requests, and its reason comes out', async (t) => {
+  const {url, open, asked} = await stuckSite(t)
+  const controller = new AbortController()
+  const crawled = crawlSite(url, {limit: 3, timeout: 60_000, signal: controller.signal})
+  await asked
+  const reason = new Error('enough')
+  controller.abort(reason)
+  t.is(await t.throwsAsync(crawled), reason)
+  await allClosed(open)
+  t.is(open(), 0)
+})
+
+test('Ctrl-C in the middle of a crawl closes its requests, and prints no half table', async (t) => {
+  const {url, open, asked} = await stuckSite(t)
+  const child = start([...command('crawler'), url.href, '--limit', '3'])
+  const closed = ended(child)
+  await asked
+  child.kill('SIGINT')
+  t.deepEqual(await closed, {status: 130, stdout: '', stderr: ''})
+  await allClosed(open)
+  t.is(open(), 0)
+})
+
+test('a reader that has seen enough of the table ends it quietly', async (t) => {
+  const names = Array.from({length: 50}, (_, index) => `${'long'.repeat(30)}${index}`)
+  const site = await siteOf(t, {'index.html': page('Home', ...names)})
+  const child = start([...command('crawler'), site.url, '--limit', '50'])
+  child.stdout.destroy()
+  const closed = once(child, 'exit')
+  let told = ''
+  for await (const chunk of child.stderr) told += String(chunk)
+  t.is(told, '')
+  const [status] = (await closed) as [number]
+  t.true(status === 0 || status === 1, 'quiet, whether or not all was written')
+})

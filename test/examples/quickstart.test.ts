@@ -1,22 +1,54 @@
+import {once} from 'node:events'
 import test from 'ava'
 import {command, ended, start} from './child.js'
 
 const numbers = Array.from({length: 10}, (_, index) => index + 1)
 
-test('the quickstart prints each start and each result, and never runs more than three', async (t) => {
+test('the quickstart prints each start with how many run, never more than three, and each result', async (t) => {
   const {status, stdout, stderr} = await ended(start(command('quickstart')))
   t.is(stderr, '')
   t.is(status, 0)
   const lines = stdout.trimEnd().split('\n')
   t.deepEqual(
     lines.filter((line) => line.startsWith('task')),
-    numbers.map((number) => `task ${number} starts`),
+    numbers.map((number) => `task ${number} starts, now ${Math.min(number, 3)} of 3 run`),
   )
   t.deepEqual(
     lines.filter((line) => line.startsWith('result')).sort(),
     numbers.map((number) => `result ${number}`).sort(),
   )
   t.is(lines.length, 20)
-  t.deepEqual(lines.slice(0, 3), ['task 1 starts', 'task 2 starts', 'task 3 starts'])
   t.regex(lines[4] ?? '', /^result [123]$/, 'the fourth starts when one of the first three is done')
+})
+
+test('Ctrl-C ends the quickstart at once', async (t) => {
+  const child = start(command('quickstart'))
+  await once(child.stdout, 'readable')
+  child.kill('SIGINT')
+  const {stdout, stderr} = await ended(child)
+  t.is(child.signalCode, 'SIGINT')
+  t.is(stderr, '')
+  t.true(stdout.endsWith('\n'))
+})
+
+test('a reader that has seen enough ends the quickstart quietly', async (t) => {
+  const child = start(command('quickstart'))
+  await once(child.stdout, 'readable')
+  child.stdout.destroy()
+  const closed = once(child, 'exit')
+  let told = ''
+  for await (const chunk of child.stderr) told += String(chunk)
+  t.is(told, '')
+  t.deepEqual(await closed, [0, null])
+})
+
+test('--help of the quickstart says what it does, and an argument is refused in one line', async (t) => {
+  const help = await ended(start([...command('quickstart'), '--help']))
+  t.is(help.status, 0)
+  t.regex(help.stdout, /^Usage: .*\n\nRuns ten tasks, at most three at once\.\n$/)
+  t.deepEqual(await ended(start([...command('quickstart'), '5'])), {
+    status: 2,
+    stdout: '',
+    stderr: "Expected no arguments; got '5' (--help tells more)\n",
+  })
 })

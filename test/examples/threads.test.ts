@@ -1,3 +1,5 @@
+import {once} from 'node:events'
+import {setTimeout as sleep} from 'node:timers/promises'
 import test from 'ava'
 import {ThreadRunner} from '../../examples/threads.js'
 import {caught} from '../helpers/index.js'
@@ -8,7 +10,7 @@ const boom = new Error('boom')
 const endless = {from: 0, to: Infinity}
 
 test('the example counts all primes, and pulls one range more than it has threads', async (t) => {
-  const {status, stdout, stderr} = await ended(start([...command('threads'), '2']))
+  const {status, stdout, stderr} = await ended(start([...command('threads'), '--threads', '2']))
   t.is(stderr, '')
   t.is(status, 0)
   t.is(stdout, '283146 primes in 40 ranges, at most 3 under way for 2 threads\n')
@@ -34,4 +36,38 @@ test('an abort ends jobs that would never end, at a thread and waiting for one',
 test('a job that takes too long is ended', async (t) => {
   const runner = new ThreadRunner([endless], {module, threads: 1, timeout: 1})
   t.like(await caught(runner.run()), {cause: {name: 'TimeoutError'}})
+})
+
+test('a loop that is left ends the jobs that would never end', async (t) => {
+  const runner = new ThreadRunner([{from: 0, to: 10}, endless, endless], {module, threads: 2})
+  for await (const primes of runner) {
+    t.is(primes, 4)
+    break
+  }
+  const {running, failed} = await runner.drained
+  t.deepEqual({running, failed}, {running: 0, failed: 2})
+})
+
+test('a job that fails ends those that would never end', async (t) => {
+  const runner = new ThreadRunner([endless, undefined, endless], {module, threads: 2})
+  t.like(await caught(runner.run()), {index: 1})
+  t.is(runner.stats.running, 0)
+})
+
+test('Ctrl-C ends the example with its threads, without a wrong sum', async (t) => {
+  const child = start([...command('threads'), '--threads', '1'])
+  const closed = ended(child)
+  await Promise.race([sleep(500), once(child, 'exit')]) // in the midst of a second's work, or before it: both must hold
+  child.kill('SIGINT')
+  const {status, stdout, stderr} = await closed
+  t.true(status === 130 || child.signalCode === 'SIGINT')
+  t.is(stdout, '')
+  t.is(stderr, '')
+})
+
+test('--help says how to use the example, and a wrong number of threads is refused in one line', async (t) => {
+  t.regex((await ended(start([...command('threads'), '-h']))).stdout, /^Usage: .* \[--threads N\]\n/)
+  const {status, stderr} = await ended(start([...command('threads'), '--threads', '0']))
+  t.is(status, 2)
+  t.is(Buffer.from(stderr, 'latin1').toString(), "--threads must be an integer ≥ 1; got '0' (--help tells more)\n")
 })

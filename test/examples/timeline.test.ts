@@ -1,11 +1,12 @@
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {EventEmitter} from 'node:events'
+import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import ava, {type ExecutionContext} from 'ava'
-import {type Bar, Recorder, type Timeline} from '../../examples/timeline/recorder.js'
+import {type Bar, type Observed, Recorder, type Timeline} from '../../examples/timeline/recorder.js'
 import {toSvg} from '../../examples/timeline/svg.js'
 import {toTrace} from '../../examples/timeline/trace.js'
-import {ConcurrentRunner} from '../../src/index.js'
+import {ConcurrentRunner, type TaskContext} from '../../src/index.js'
 import {manuals, thunks, turn} from '../helpers/index.js'
 import {command, ended, start} from './child.js'
 
@@ -150,13 +151,69 @@ test('an error of the source is no bar, and a run without tasks is a picture too
   t.regex(toSvg('nothing', recorder.timeline), /^<svg [^]*0 tasks, 0 failed[^]*<\/svg>\n$/)
 })
 
+/** A runner by hand: its events are told by the test. */
+class ByHand extends EventEmitter implements Observed {
+  limit = 2
+  running: TaskContext[] = []
+}
+
+const contextOf = (index: number, attempt = 1): TaskContext => ({
+  index,
+  attempt,
+  item: undefined,
+  signal: new AbortController().signal,
+})
+
+test('a task that is tried again has a bar for each attempt, and none while it waits', (t) => {
+  let now = 0
+  const runner = new ByHand()
+  const recorder = new Recorder(runner, () => now)
+  runner.emit('start', contextOf(0))
+  now = 10
+  runner.emit('retry', contextOf(0), {error: new Error('busy'), attempt: 1, delay: 20})
+  runner.emit('start', contextOf(1))
+  now = 35
+  runner.running = [contextOf(0, 2), contextOf(1)]
+  runner.emit('start', contextOf(2)) // by now the second attempt has begun, when its delay was over
+  now = 50
+  runner.emit('result', 'a', contextOf(0, 2))
+  const {bars} = recorder.timeline
+  t.deepEqual(
+    bars.map(({index, attempt, isRetried, lane, start: from, end}) => [index, attempt, isRetried, lane, from, end]),
+    [
+      [0, 1, true, 0, 0, 10],
+      [1, 1, false, 0, 10, undefined],
+      [0, 2, false, 1, 30, 50],
+      [2, 1, false, 2, 35, undefined],
+    ],
+  )
+  const svg = toSvg('again', recorder.timeline)
+  t.true(svg.includes('>0 ↻</text>') && svg.includes('>0.2</text>') && svg.includes('>tried again</text>'))
+  t.true(svg.includes('3 tasks, 0 failed'))
+})
+
 // What is drawn
+
+test('the picture has plain colours alone, so that every viewer shows them', (t) => {
+  const svg = toSvg('plain', timeline)
+  t.notRegex(svg, /var\(|<style|prefers-color-scheme/)
+  for (const [rect] of svg.matchAll(/<rect [^>]*>/g)) t.regex(rect, / fill="#[0-9a-f]{6}"/)
+})
 
 const timeline: Timeline = {
   bars: [
-    {index: 0, lane: 0, start: 0, end: 400, error: undefined, waits: [{start: 100, end: 900}]},
-    {index: 1, lane: 0, start: 400, end: 1000, error: undefined, waits: []},
-    {index: 2, lane: 1, start: 10, end: 11, error: undefined, waits: []},
+    {
+      index: 0,
+      attempt: 1,
+      isRetried: false,
+      lane: 0,
+      start: 0,
+      end: 400,
+      error: undefined,
+      waits: [{start: 100, end: 900}],
+    },
+    {index: 1, attempt: 1, isRetried: false, lane: 0, start: 400, end: 1000, error: undefined, waits: []},
+    {index: 2, attempt: 1, isRetried: false, lane: 1, start: 10, end: 11, error: undefined, waits: []},
   ],
   limits: [
     {at: 0, limit: 2},
@@ -183,6 +240,23 @@ test('bars of one lane do not overlap, and a wait does not reach beyond its bar'
 
 test('labels of limits that changed at almost the same time stand one above the other', (t) => {
   const svg = toSvg('labels', timeline)
-  const rows = ['limit 2', 'limit 1', 'no limit'].map((label) => new RegExp(`y="(\\d+)">${label}<`).exec(svg)?.[1])
+  const rows = ['limit 2', 'limit 1', 'no limit'].map((label) => new RegExp(`y="(\\d+)"[^>]*>${label}<`).exec(svg)?.[1])
   t.deepEqual(rows, ['84', '84', '102'])
+})
+
+test('Ctrl-C in the middle writes no picture', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  const child = start([...command('timeline'), '--tasks', '100000', '--out', join(folder, 'drawn')])
+  const closed = ended(child)
+  setTimeout(() => child.kill('SIGINT'), 1500)
+  t.deepEqual(await closed, {status: 130, stdout: '', stderr: ''})
+  t.deepEqual(readdirSync(folder), [])
+})
+
+test('a wrong argument of the timeline is told in one line, and --help says how it is used', async (t) => {
+  const {status, stderr} = await ended(start([...command('timeline'), 'no-such-folder']))
+  t.is(status, 2)
+  t.is(stderr, "FOLDER must be an existing folder; got 'no-such-folder' (--help tells more)\n")
+  t.regex((await ended(start([...command('timeline'), '--help']))).stdout, /^Usage: /)
 })

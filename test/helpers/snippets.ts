@@ -1,6 +1,6 @@
 /** The code that the documentation shows: the README's snippets and the examples of doc comments. */
 import {execFile} from 'node:child_process'
-import {mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile} from 'node:fs/promises'
+import {copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
@@ -57,18 +57,31 @@ declare global {
 }
 `
 
-/** The README's snippets, each a program of its own. */
-export async function readmeSnippets(): Promise<Snippet[]> {
-  return blocks('README.md', await readFile(join(root, 'README.md'), 'utf8'))
-}
+/** The pages for people, and the notes for coding assistants that the package holds. */
+export const documents: readonly string[] = [
+  'README.md',
+  'examples/README.md',
+  'src/README.md',
+  'src/remote/README.md',
+  'test/README.md',
+  'test/bench/README.md',
+  '.github/AGENTS.md',
+  '.github/CONTRIBUTING.md',
+  '.github/RELEASE.md',
+  'CHANGELOG.md',
+]
 
-/** The snippets of the notes for coding assistants that the package holds. */
-export async function notesSnippets(): Promise<Snippet[]> {
-  return blocks('AGENTS.md', await readFile(join(root, '.github/AGENTS.md'), 'utf8'))
+/** The snippets of a page, each a program of its own. */
+export async function documentSnippets(document: string): Promise<Snippet[]> {
+  return blocks(document.replace('.github/', ''), await readFile(join(root, document), 'utf8'))
 }
 
 /** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
+
+/** Whether a snippet needs a Redis or a PostgreSQL. */
+export const needsServer = (snippet: Snippet): boolean =>
+  needsRedis(snippet) || snippet.code.includes("from 'aio-tasks/pg-boss'")
 
 /**
  * The examples of doc comments in `src`, made programs by importing everything that the library exports, and those of
@@ -83,6 +96,9 @@ export async function docExamples(): Promise<Snippet[]> {
   const own = `import {${[...values, ...typed.map((name) => `type ${name}`)].join(', ')}} from 'aio-tasks'; `
 
   const sources = 'EngineError, LostJobError, RemoteJobError, remoteTasks, workerTasks'
+  const shared = ['QueueLocation', 'RemoteJobOptions', 'RemoteTasksOptions', 'WorkerTasksOptions']
+    .map((name) => `type ${name}`)
+    .join(', ')
   const policies = await readFile(join(root, 'src/governors/index.ts'), 'utf8')
   const names = [...policies.matchAll(/^export (type )?\{(.+)\} from/gm)].flatMap(([, type = '', list = '']) =>
     list
@@ -92,9 +108,9 @@ export async function docExamples(): Promise<Snippet[]> {
   )
   const heads: Readonly<Record<string, string>> = {
     governors: `import {${names.join(', ')}} from 'aio-tasks/governors'; `,
-    remote: `import {Batch, ${sources}} from 'aio-tasks/remote'; `,
-    bullmq: `import {${sources}} from 'aio-tasks/bullmq'; `,
-    'pg-boss': `import {${sources}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
+    remote: `import {Batch, ${sources}, type RemoteJobErrorDetails} from 'aio-tasks/remote'; `,
+    bullmq: `import {${sources}, ${shared}, type JobHandler, type RemoteWorkerOptions, type WorkerTasks} from 'aio-tasks/bullmq'; `,
+    'pg-boss': `import {${sources}, ${shared}, type PgBossJob} from 'aio-tasks/pg-boss'; import {PgBoss} from 'pg-boss'; `,
   }
 
   const all = await readdir(join(root, 'src'), {recursive: true})
@@ -167,8 +183,24 @@ export async function compile(folder: string): Promise<string> {
 
 /** Runs a program of the folder to its end, where what it fetches is answered locally. */
 export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
-  const standIn = new URL('fetch.ts', import.meta.url).href
+  const standIn = new URL('fetch.js', import.meta.url).href
   return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
+}
+
+/** Runs examples of the core one after the other, each runner of theirs ended in the given way; what was printed. */
+export async function runExamples(folder: string, examples: readonly Snippet[], ending: string): Promise<Ended> {
+  const program = join(folder, 'run-examples.ts')
+  await copyFile(new URL('run-examples.ts', import.meta.url), program)
+  return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder)
+}
+
+/** An example that gives what it makes to whoever imports it. */
+export function exporting({place, code}: Snippet): Snippet {
+  const given = {items: 'items', source: 'source', tasks: 'tasks as source', named: 'named as made'}
+  const exported = Object.entries(given)
+    .filter(([name]) => new RegExp(`(?:^|; )(?:const|async function\\*) ${name}\\b`, 'm').test(code))
+    .map(([, text]) => text)
+  return {place, code: `${code}\nexport {${exported.join(', ')}}`}
 }
 
 /**

@@ -198,6 +198,8 @@ export class Model {
 
   #end(outcome: Outcome): void {
     this.outcome = outcome
+    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before.
+    if (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')) this.isCollected = true
     this.onEnding()
   }
 

@@ -6,7 +6,7 @@ import {entries} from '../../.config/entries.js'
 import type {Check} from './project.js'
 
 /** Classes inside the core, exported by no entry, that `aio-tasks/bullmq` has a copy of. */
-const copies = new Set(['Context', 'Fifo'])
+const copies = new Set<string>()
 
 export const classes: Check = ({folder}) => {
   const owners = new Map<string, string>()

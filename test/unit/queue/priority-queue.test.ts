@@ -5,6 +5,7 @@ import {PriorityQueue, type Waiting} from '../../../src/queue/priority-queue.js'
 class Item implements Waiting {
   sequence = 0
   isWaiting = true
+  next: this | undefined
   readonly priority: number
   readonly name: string
 
@@ -264,6 +265,7 @@ function namesOf(items: Iterable<Item>): string[] {
 
 /** Counts how often it is asked whether it waits, and for its number. */
 class Counted implements Waiting {
+  next: this | undefined
   static looks = 0
   #sequence = 0
   readonly priority: number

@@ -1,0 +1,101 @@
+/** Consumers of one run together: nothing is lost or out of order, and a consumer that comes too late is told. */
+import test from 'ava'
+import {ConcurrentRunner, concurrent, type Task} from '../src/index.js'
+import {caught, consume, manuals, thunks, turn} from './helpers/index.js'
+
+const numbers = (count: number): Array<Task<number>> => Array.from({length: count}, (_, index) => () => index)
+
+for (const ordered of [false, true]) {
+  const how = ordered ? 'with ordered' : 'without ordered'
+
+  test(`next() that waits when run() comes gets its results, in order, ${how}`, async (t) => {
+    const tasks = manuals(5)
+    const runner = concurrent(thunks(tasks), {ordered})
+    const waiting = [runner.next(), runner.next(), runner.next()]
+    const run = runner.run()
+    for (const [index, task] of tasks.entries()) {
+      task.resolve(String(index))
+      await turn(1)
+    }
+    t.deepEqual(
+      (await Promise.all(waiting)).map(({value}) => value),
+      ['0', '1', '2'],
+    )
+    t.is((await run).succeeded, 5)
+  })
+
+  test(`next() behind run() gets the results that come then, each once and in order, ${how}`, async (t) => {
+    const tasks = manuals(4)
+    const runner = concurrent(thunks(tasks), {ordered})
+    const run = runner.run()
+    tasks[0].resolve('0')
+    await turn(1)
+    const waiting = [runner.next(), runner.next()]
+    for (const [index, task] of tasks.entries()) task.resolve(String(index))
+    t.deepEqual(
+      (await Promise.all(waiting)).map(({value}) => value),
+      ['1', '2'],
+    )
+    await run
+    t.deepEqual(await runner.next(), {done: true, value: undefined})
+  })
+
+  test(`next() and toArray() share the results, none twice and none lost, ${how}`, async (t) => {
+    const runner = concurrent(numbers(20), {ordered, limit: 3})
+    const first = runner.next()
+    const rest = runner.toArray()
+    const all = [(await first).value, ...(await rest)]
+    t.deepEqual(all, [...numbers(20).keys()])
+  })
+}
+
+test('run() again gives the same promise', async (t) => {
+  const runner = concurrent(numbers(3))
+  const run = runner.run()
+  t.is(runner.run(), run)
+  await run
+  t.is(runner.run(), run)
+})
+
+const tooLate = {name: 'InvalidStateError'}
+type Runner = ConcurrentRunner<number>
+const consumers: Record<string, (runner: Runner) => Promise<unknown>> = {
+  'run()': (runner) => runner.run(),
+  'toArray()': (runner) => runner.toArray(),
+  'a loop': async (runner) => {
+    const {values, raised} = await consume(runner)
+    if (raised !== undefined) throw raised
+    return values
+  },
+}
+for (const [first, consumeFirst] of Object.entries(consumers))
+  for (const [second, consumeSecond] of Object.entries(consumers)) {
+    if (first === second && first !== 'toArray()') continue
+    test(`${second} over a run that ${first} has consumed says that it comes too late`, async (t) => {
+      const runner = concurrent(numbers(3))
+      await consumeFirst(runner)
+      const error = await caught(consumeSecond(runner))
+      t.like(error, tooLate)
+      t.regex((error as Error).message, /comes too late/)
+    })
+  }
+
+test('a loop over a run that a loop has consumed is empty', async (t) => {
+  const runner = concurrent(numbers(3))
+  t.deepEqual((await consume(runner)).values, [0, 1, 2])
+  t.deepEqual(await consume(runner), {values: []})
+})
+
+test('a second toArray() during the first one is told so too', async (t) => {
+  const runner = concurrent(numbers(3))
+  const first = runner.toArray()
+  t.like(await caught(runner.toArray()), tooLate)
+  t.deepEqual(await first, [0, 1, 2])
+})
+
+test('results that wait when a run has drained go to the first consumer that comes', async (t) => {
+  const runner = concurrent(numbers(3), {limit: 3})
+  await runner.next()
+  await runner.drained
+  t.deepEqual(await runner.toArray(), [1, 2])
+})

@@ -1,0 +1,180 @@
+/** AsyncLocalStorage: everything of a run happens in the context in which the run was started, whoever drives it later. */
+import {AsyncLocalStorage} from 'node:async_hooks'
+import test from 'ava'
+import {
+  ConcurrentRunner,
+  concurrent,
+  type RunnerOptions,
+  type Source,
+  type Task,
+  type TaskContext,
+  type TaskFunction,
+} from '../src/index.js'
+import {runScript, turn} from './helpers/index.js'
+
+const als = new AsyncLocalStorage<string>()
+/** From Node 24 on; Bun and Deno tell of such a version too. */
+const isEnterWithContained = Number.parseInt(process.versions.node, 10) >= 24
+
+class Noting extends ConcurrentRunner<number> {
+  readonly #seen: Set<string | undefined>
+
+  constructor(source: Source<number>, options: RunnerOptions<false>, seen: Set<string | undefined>) {
+    super(source, options)
+    this.#seen = seen
+  }
+
+  protected override async ready(): Promise<void> {
+    this.#seen.add(als.getStore())
+    await turn(1)
+    this.#seen.add(als.getStore())
+  }
+
+  protected override execute(task: Task<number>, context: TaskContext): number | PromiseLike<number> {
+    this.#seen.add(als.getStore())
+    return super.execute(task, context)
+  }
+}
+
+type Make = (source: (count: number) => Source<number>, seen: Set<string | undefined>) => ConcurrentRunner<number>
+
+const count = 8
+const kinds: Record<string, Make> = {
+  'a plain source': (source) => concurrent<number>(source(count), {limit: 1, highWaterMark: 0}),
+  'an ordered run': (source) => concurrent<number>(source(count), {limit: 1, highWaterMark: 1, ordered: true}),
+  'tasks with a timeout': (source) => concurrent<number>(source(count), {limit: 1, highWaterMark: 1, timeout: 60_000}),
+  'a subclass with hooks': (source, seen) => new Noting(source(count), {limit: 1, highWaterMark: 1}, seen),
+}
+
+for (const [kind, make] of Object.entries(kinds))
+  for (const isAsync of [false, true])
+    test(`tasks, hooks and the ${isAsync ? 'async ' : ''}source see the context of the start in ${kind}, whoever calls next(), resume() or sets the limit`, async (t) => {
+      const seen = new Set<string | undefined>()
+      const task: TaskFunction<number> = async () => {
+        seen.add(als.getStore())
+        await turn(1)
+        seen.add(als.getStore())
+        return 1
+      }
+      const source = (many: number): Source<number> =>
+        isAsync
+          ? (async function* () {
+              for (let index = 0; index < many; index++) {
+                seen.add(als.getStore())
+                await turn(1)
+                seen.add(als.getStore())
+                yield task
+              }
+            })()
+          : (function* () {
+              for (let index = 0; index < many; index++) {
+                seen.add(als.getStore())
+                yield task
+              }
+            })()
+      const runner = make(source, seen)
+      await als.run('start', () => runner.next())
+      als.run('pause', () => runner.pause())
+      const paused = als.run('next while paused', () => runner.next())
+      await turn()
+      als.run('resume', () => runner.resume())
+      await paused
+      als.run('limit', () => {
+        runner.limit = 2
+      })
+      await als.run('next', () => runner.next())
+      const rest = await als.run('run', () => runner.run())
+      t.is(rest.started, count)
+      t.deepEqual([...seen], ['start'])
+    })
+
+test('tasks and mappers see the context of run() and of toArray()', async (t) => {
+  const seen: unknown[] = []
+  const note = (): void => void seen.push(als.getStore())
+  await als.run('run', () => concurrent([note, async () => note()]).run())
+  await als.run('toArray', () => ConcurrentRunner.map([1, 2], note).toArray())
+  t.deepEqual(seen, ['run', 'run', 'toArray', 'toArray'])
+})
+
+test('a run that starts outside of any context shows its tasks none', async (t) => {
+  const seen: unknown[] = []
+  const note: TaskFunction<void> = async () => void seen.push(als.getStore())
+  const runner = concurrent([note, note, note], {limit: 1, highWaterMark: 0})
+  await runner.next()
+  await als.run('request', () => runner.next())
+  await als.run('request', () => runner.run())
+  t.deepEqual(seen, [undefined, undefined, undefined])
+})
+
+test('what a task sets by run() no other task sees', async (t) => {
+  const seen: unknown[] = []
+  const task: TaskFunction<void> = ({index}) => {
+    seen.push(als.getStore())
+    return als.run(`task ${index}`, () => turn(1))
+  }
+  await als.run('start', () => concurrent([task, task, task], {limit: 1}).run())
+  t.deepEqual(seen, ['start', 'start', 'start'])
+})
+
+const contained = isEnterWithContained ? test : test.skip
+for (const isMapped of [false, true])
+  contained(
+    `what ${isMapped ? 'a mapper' : 'a task'} sets by enterWith() no other sees, from Node 24 on`,
+    async (t) => {
+      const seen: unknown[] = []
+      const task = async (): Promise<void> => {
+        seen.push(als.getStore())
+        als.enterWith('leak')
+        await turn(1)
+      }
+      await als.run('start', () =>
+        isMapped
+          ? ConcurrentRunner.map([1, 2, 3], task, {limit: 1}).run()
+          : concurrent([task, task, task], {limit: 1}).run(),
+      )
+      t.deepEqual(seen, ['start', 'start', 'start'])
+      t.is(als.getStore(), undefined)
+    },
+  )
+
+const drivers: Record<string, string> = {
+  'called resume()': 'runner.pause(); als.run(store, () => runner.resume())',
+  'set the limit': 'als.run(store, () => { runner.limit = 3 })',
+  'called next()': 'void als.run(store, () => runner.next())',
+  'added a listener': `als.run(store, () => runner.on('result', () => {}))`,
+}
+for (const [what, drive] of Object.entries(drivers))
+  test(`a run keeps nothing of the context of a request that ${what}`, async (t) => {
+    const {lines, errors} = await runScript(
+      (src) => `
+      import {AsyncLocalStorage} from 'node:async_hooks'
+      import {setFlagsFromString} from 'node:v8'
+      import {runInNewContext} from 'node:vm'
+      import {ConcurrentRunner, concurrent} from '${src}'
+      setFlagsFromString('--expose-gc')
+      const gc = runInNewContext('gc')
+      const als = new AsyncLocalStorage()
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const finish = []
+      const task = () => new Promise((resolve) => finish.push(resolve))
+      const source = function* () { for (;;) yield task }
+      const runner = concurrent(source, {limit: 2})
+      const first = runner.next()
+      await turn()
+      const weak = (() => {
+        const store = {big: new Array(1000).fill(0)}
+        ${drive}
+        return new WeakRef(store)
+      })()
+      for (const resolve of finish.splice(0)) resolve() // tasks go on, and others start
+      for (let count = 0; count < 5; count++) {
+        await turn()
+        for (const resolve of finish.splice(0, 1)) resolve()
+        gc()
+      }
+      console.log(weak.deref() === undefined, runner.state !== 'drained')
+      process.exit()
+    `,
+    )
+    t.deepEqual([lines, errors], [['true true'], ''])
+  })

@@ -1,0 +1,468 @@
+/** What the sources promise on any engine, tried with one that does as it is told. */
+import {setTimeout as sleep} from 'node:timers/promises'
+import {ConcurrentError, ConcurrentIteratorError, ConcurrentRunner} from 'aio-tasks'
+import {
+  Batch,
+  EngineError,
+  LostJobError,
+  type NewJob,
+  type News,
+  type Outcome,
+  type ProducerEngine,
+  type RemoteProgress,
+  remoteTasks,
+  type TakenJob,
+  type WorkerEngine,
+  type WorkerHost,
+  workerTasks,
+} from 'aio-tasks/remote'
+import test from 'ava'
+import {MemoryQueue} from '../../examples/engine.js'
+
+const busy = Object.assign(new Error('busy'), {code: 'BUSY'})
+const isTransient = (error: unknown): boolean => (error as {code?: string}).code === 'BUSY'
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(5)
+}
+
+/** A worker's engine whose jobs come and end as a test tells. */
+class HandMade implements WorkerEngine {
+  readonly calls: string[] = []
+  readonly wanted: number[] = []
+  readonly holds: number[] = []
+  /** Errors that calls reject with, by their names, one each. */
+  readonly errors = new Map<string, unknown[]>()
+  touchEvery = 10
+  host: WorkerHost<TakenJob> | undefined
+  #resolve: ((jobs: TakenJob[]) => void) | undefined
+  readonly #jobs: TakenJob[] = []
+
+  readonly isTransient = isTransient
+
+  listen(host: WorkerHost<TakenJob>): void {
+    this.host = host
+  }
+
+  hold(count: number): void {
+    this.holds.push(count)
+  }
+
+  async take(max: number, signal: AbortSignal): Promise<TakenJob[]> {
+    this.wanted.push(max)
+    this.#throw('take')
+    if (this.#jobs.length > 0) return this.#jobs.splice(0, max)
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      signal.addEventListener('abort', () => resolve([]))
+    })
+  }
+
+  stop(): void {
+    this.calls.push('stop')
+  }
+
+  async close(): Promise<void> {
+    this.calls.push('close')
+    this.#throw('close')
+  }
+
+  job(id: string): TakenJob {
+    const call = async (name: string): Promise<void> => {
+      if (name !== 'touch') this.calls.push(`${name} ${id}`)
+      this.#throw(name)
+    }
+    return {
+      id,
+      data: id,
+      done: () => call('done'),
+      failed: ({message}) => call(`failed ${message}`),
+      back: () => call('back'),
+      touch: () => call('touch'),
+    }
+  }
+
+  /** Gives a job to the `take` that waits, or to the next one. */
+  give(id: string): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    if (resolve) resolve([this.job(id)])
+    else this.#jobs.push(this.job(id))
+  }
+
+  #throw(name: string): void {
+    const error = this.errors.get(name)?.shift()
+    if (error !== undefined) throw error
+  }
+}
+
+test('a worker asks for as many jobs as its runner has shown to start', async (t) => {
+  const engine = new HandMade()
+  const ends: Array<() => void> = []
+  const source = workerTasks(engine, () => new Promise<void>((resolve) => ends.push(resolve)))
+  const runner = new ConcurrentRunner(source, {limit: 3})
+  const running = runner.run()
+  for (const id of ['a', 'b', 'c']) {
+    await until(() => engine.wanted.length === ['a', 'b', 'c'].indexOf(id) + 1)
+    engine.give(id)
+  }
+  await until(() => ends.length === 3)
+  t.deepEqual(engine.wanted, [1, 1, 1], 'one more each time, as nobody knows the limit')
+  for (const end of ends.splice(0)) end()
+  await until(() => engine.wanted.length === 4)
+  t.is(engine.wanted[3], 3, 'then all at once')
+  t.is(engine.holds.at(-1), 3)
+  await runner.stop()
+  await running
+})
+
+test('what the runner does not start within a second goes back, and the task runs another job when it is called', async (t) => {
+  const engine = new HandMade()
+  const source = workerTasks(engine, ({id}) => id)
+  const pulled = source.next()
+  engine.give('a')
+  const {value: task} = await pulled
+  engine.host?.deliver([engine.job('b')])
+  await until(() => engine.calls.length === 2)
+  t.deepEqual(engine.calls, ['back a', 'back b'])
+  const context = {index: 0, signal: new AbortController().signal, item: undefined, attempt: 1}
+  const result = task?.(context)
+  engine.host?.deliver([engine.job('c')])
+  t.is(await result, 'c')
+  t.deepEqual(engine.calls, ['back a', 'back b', 'done c'])
+  await source.return?.()
+  t.deepEqual(engine.calls.slice(3), ['stop', 'close'])
+})
+
+test('a task whose job went back, called when the source is closed, says so', async (t) => {
+  const engine = new HandMade()
+  const source = workerTasks(engine, ({id}) => id)
+  const pulls = [source.next(), source.next()]
+  engine.host?.deliver([engine.job('a'), engine.job('b')])
+  const [first, second] = await Promise.all(pulls)
+  await until(() => engine.calls.length === 2)
+  const disposable = second?.value as unknown as AsyncDisposable | undefined
+  await disposable?.[Symbol.asyncDispose]()
+  await source.return?.()
+  const context = {index: 0, signal: new AbortController().signal, item: undefined, attempt: 1}
+  for (const {value: task} of [first, second].filter((each) => each !== undefined))
+    await t.throwsAsync(async () => task?.(context), {any: true, message: /has been given back$/})
+})
+
+test('an engine that is busy is asked again, and says so once', async (t) => {
+  const engine = new HandMade()
+  const errors: Error[] = []
+  engine.errors.set('take', [busy, busy]).set('done', [busy, busy])
+  const source = workerTasks(engine, ({id}) => id, {onError: (error) => errors.push(error)})
+  const runner = new ConcurrentRunner(source)
+  const next = runner.next()
+  engine.give('a')
+  t.deepEqual(await next, {done: false, value: 'a'})
+  await runner.stop()
+  t.deepEqual(errors, [busy, busy])
+  t.deepEqual(engine.calls, ['done a', 'done a', 'done a', 'stop', 'close'])
+})
+
+test('an engine that fails for good ends the run', async (t) => {
+  const engine = new HandMade()
+  engine.errors.set('take', [new EngineError('no entry')])
+  const error = await t.throwsAsync(new ConcurrentRunner(workerTasks(engine, () => 1)).run(), {
+    instanceOf: ConcurrentIteratorError,
+  })
+  t.true(error?.cause instanceof EngineError)
+  t.deepEqual(engine.calls, ['stop', 'close'])
+})
+
+test('an engine that ends, with and without an error, ends the run', async (t) => {
+  const [first, second] = [new HandMade(), new HandMade()]
+  const ends = new ConcurrentRunner(workerTasks(first, () => 1)).run()
+  const fails = new ConcurrentRunner(workerTasks(second, () => 1)).run()
+  await until(() => first.host !== undefined && second.host !== undefined)
+  first.host?.end()
+  second.host?.end(new EngineError('gone'))
+  t.like(await ends, {started: 0})
+  await t.throwsAsync(fails, {instanceOf: ConcurrentIteratorError, message: /gone/})
+})
+
+test('an error that comes while the runner does not pull is told at its next pull', async (t) => {
+  const engine = new HandMade()
+  const source = workerTasks(engine, () => 1)
+  const first = source.next()
+  engine.give('a')
+  const {value: task} = await first
+  engine.host?.end(new EngineError('gone'))
+  await t.throwsAsync(source.next(), {message: 'gone'})
+  t.is(await task?.({index: 0, signal: new AbortController().signal, item: undefined, attempt: 1}), 1)
+  t.true((await source.next()).done)
+})
+
+for (const [title, lose] of [
+  [
+    'the engine says so',
+    (engine: HandMade) => engine.host?.interrupt({id: 'a', reason: new LostJobError('a'), isLost: true}),
+  ],
+  ['a sign of life is refused', (engine: HandMade) => void engine.errors.set('touch', [new LostJobError('a')])],
+  ['the same job comes once more', (engine: HandMade) => engine.host?.deliver([engine.job('a')])],
+] as const)
+  test(`a job that is lost tells its handler, and fails its task: ${title}`, async (t) => {
+    const engine = new HandMade()
+    let reason: unknown
+    const source = workerTasks(engine, (_job, signal) => {
+      setImmediate(() => lose(engine))
+      return new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject((reason = signal.reason)))
+      })
+    })
+    const runner = new ConcurrentRunner(source, {yieldExceptions: true, limit: 1})
+    const next = runner.next()
+    engine.give('a')
+    const {value} = await next
+    t.true(value instanceof ConcurrentError && value.cause instanceof LostJobError)
+    t.true(reason instanceof LostJobError)
+    t.false(engine.calls.some((call) => call.startsWith('failed')))
+    await runner.return()
+    await runner.drained
+  })
+
+test('a job whose outcome is refused as lost fails its task', async (t) => {
+  const engine = new HandMade()
+  engine.errors.set('done', [new LostJobError('a')])
+  const runner = new ConcurrentRunner(
+    workerTasks(engine, () => 1),
+    {yieldExceptions: true},
+  )
+  const next = runner.next()
+  engine.give('a')
+  t.true(((await next).value as ConcurrentError).cause instanceof LostJobError)
+  await runner.stop()
+})
+
+test('a handler that is cancelled by its engine decides itself what becomes of its job', async (t) => {
+  const engine = new HandMade()
+  const source = workerTasks(engine, (_job, signal) => {
+    engine.host?.interrupt({id: 'a', reason: 'enough', isLost: false})
+    return `cancelled: ${signal.reason}`
+  })
+  const runner = new ConcurrentRunner(source)
+  const next = runner.next()
+  engine.give('a')
+  t.is((await next).value, 'cancelled: enough')
+  await runner.stop()
+  t.deepEqual(engine.calls, ['done a', 'stop', 'close'])
+})
+
+test('errors of signs of life and of closing are reported', async (t) => {
+  const engine = new HandMade()
+  const errors: string[] = []
+  engine.errors.set('touch', [busy, new Error('cannot touch')]).set('close', [new Error('cannot close')])
+  const source = workerTasks(engine, () => sleep(50), {onError: ({message}) => errors.push(message)})
+  const runner = new ConcurrentRunner(source)
+  const next = runner.next()
+  engine.give('a')
+  await next
+  await runner.stop()
+  t.deepEqual(errors, ['cannot touch', 'cannot close'])
+})
+
+test('a signal that has aborted takes no job, and one that aborts later ends the run', async (t) => {
+  const engine = new HandMade()
+  t.like(await new ConcurrentRunner(workerTasks(engine, () => 1, {signal: AbortSignal.abort()})).run(), {started: 0})
+  t.deepEqual(engine.wanted, [])
+  const controller = new AbortController()
+  const running = new ConcurrentRunner(workerTasks(new HandMade(), () => 1, {signal: controller.signal})).run()
+  await sleep(5)
+  controller.abort()
+  t.like(await running, {started: 0})
+})
+
+// The producer
+
+/** A producer's engine that keeps nothing but what a test tells it. */
+class Told implements ProducerEngine<number> {
+  readonly added: Array<NewJob<number>> = []
+  readonly removed: string[] = []
+  addErrors: unknown[] = []
+  lookErrors: unknown[] = []
+  hear: (news: News) => void = () => {}
+  readonly known = new Map<string, Outcome>()
+  readonly isTransient = isTransient
+
+  listen(hear: (news: News) => void): void {
+    this.hear = hear
+  }
+
+  async add(jobs: ReadonlyArray<NewJob<number>>): Promise<void> {
+    const error = this.addErrors.shift()
+    if (error !== undefined) throw error
+    this.added.push(...jobs)
+  }
+
+  async outcomes(ids: readonly string[]): Promise<Outcome[]> {
+    const error = this.lookErrors.shift()
+    if (error !== undefined) throw error
+    return ids.map((id) => this.known.get(id) ?? {id, status: 'missing'})
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    this.removed.push(...ids)
+  }
+}
+
+const jobId = (data: number): string => `job-${data}`
+
+test('jobs that are handed in in one turn go to the engine in one call, and again while it is busy', async (t) => {
+  const engine = new Told()
+  const errors: unknown[] = []
+  engine.addErrors = [busy, busy]
+  const tasks = remoteTasks<number>([1, 2, 3], engine, {jobId, onError: (error) => errors.push(error)})
+  const results = new ConcurrentRunner(tasks, {ordered: true}).toArray()
+  await until(() => engine.added.length === 3)
+  t.deepEqual(errors, [busy], 'it says so once')
+  for (const id of ['job-1', 'job-2', 'job-3']) engine.hear({id, status: 'completed', result: id})
+  t.deepEqual(await results, ['job-1', 'job-2', 'job-3'])
+})
+
+test('the one job of a call that the engine refuses fails, and the others do not', async (t) => {
+  const engine = new Told()
+  engine.addErrors = [new TypeError('one is wrong'), undefined, new TypeError('it is this one')]
+  const tasks = remoteTasks<number>([1, 2, 3], engine, {jobId})
+  const runner = new ConcurrentRunner(tasks, {ordered: true, yieldExceptions: true})
+  const results = runner.toArray()
+  await until(() => engine.added.length === 2)
+  for (const {id} of engine.added) engine.hear({id, status: 'completed', result: id})
+  t.deepEqual(
+    (await results).map((result) => (result instanceof ConcurrentError ? String(result.cause) : result)),
+    ['job-1', 'TypeError: it is this one', 'job-3'],
+  )
+})
+
+test('a job that two looks do not find is handed in again', async (t) => {
+  const engine = new Told()
+  const tasks = remoteTasks<number>([1], engine, {jobId, checkInterval: 10})
+  const results = new ConcurrentRunner(tasks).toArray()
+  await until(() => engine.added.length === 2)
+  engine.known.set('job-1', {id: 'job-1', status: 'completed', result: 'found'})
+  t.deepEqual(await results, ['found'])
+  t.is(tasks.stats.handedIn, 1)
+})
+
+test('progress is told in order, and a failure with what a look adds to the news', async (t) => {
+  const engine = new Told()
+  const heard: Array<RemoteProgress<number>> = []
+  const tasks = remoteTasks<number>([1], engine, {run: 'r', onProgress: (progress) => heard.push(progress)})
+  const results = new ConcurrentRunner(tasks, {yieldExceptions: true}).toArray()
+  await until(() => engine.added.length === 1)
+  await sleep(1)
+  const id = 'r-0'
+  engine.hear({id: 'unknown', status: 'active'})
+  engine.hear({id, status: 'active'})
+  engine.hear({id, status: 'active'})
+  engine.hear({id, status: 'progress', progress: 50})
+  engine.hear({id, status: 'log', line: 'half'})
+  engine.known.set(id, {id, status: 'failed', reason: 'no', stack: 'its stack', attempts: 3})
+  engine.hear({id, status: 'failed', reason: 'no'})
+  const [failure] = await results
+  t.like(failure instanceof ConcurrentError ? failure.cause : undefined, {
+    failedReason: 'no',
+    remoteStack: 'its stack',
+    attemptsMade: 3,
+    data: 1,
+  })
+  t.deepEqual(
+    heard.map(({state}) => state),
+    ['handed in', 'started', 'progress', 'log', 'failed'],
+  )
+})
+
+test('looks that fail are reported, and one that says that nothing can work ends the run', async (t) => {
+  const engine = new Told()
+  const errors: string[] = []
+  engine.lookErrors = [new Error('no answer'), new EngineError('no entry')]
+  const tasks = remoteTasks<number>([1, 2], engine, {checkInterval: 10, onError: ({message}) => errors.push(message)})
+  const runner = new ConcurrentRunner(tasks, {limit: 1, yieldExceptions: true})
+  await t.throwsAsync(runner.run(), {instanceOf: ConcurrentIteratorError, message: /no entry/})
+  t.deepEqual(errors, ['no answer'])
+  t.is(runner.state, 'drained')
+})
+
+test('an engine that can do nothing fails the pull that waits, and closes the jobs', async (t) => {
+  const engine = new Told()
+  engine.addErrors = [new EngineError('no entry')]
+  let isClosed = false
+  async function* jobs(): AsyncGenerator<number> {
+    try {
+      yield 1
+      await until(() => engine.addErrors.length === 0)
+      yield 2
+    } finally {
+      isClosed = true
+    }
+  }
+  const runner = new ConcurrentRunner(remoteTasks<number>(jobs(), engine), {yieldExceptions: true})
+  await t.throwsAsync(runner.run(), {instanceOf: ConcurrentIteratorError, message: /no entry/})
+  await until(() => isClosed)
+  t.pass()
+})
+
+test('a job that is withdrawn is removed by the engine, and one of two tasks that leave keeps it', async (t) => {
+  const engine = new Told()
+  const tasks = remoteTasks<number>([1, 1], engine, {jobId})
+  const [first, second] = [await tasks.next(), await tasks.next()]
+  const controllers = [new AbortController(), new AbortController()] as const
+  const calls = [first, second].map(({value: task}, index) =>
+    t.throwsAsync(async () => task?.({index, signal: controllers[index === 0 ? 0 : 1].signal, item: undefined, attempt: 1}), {any: true}),
+  )
+  await until(() => engine.added.length === 1)
+  controllers[0].abort()
+  await calls[0]
+  t.deepEqual(engine.removed, [])
+  controllers[1].abort()
+  await Promise.all(calls)
+  t.deepEqual(engine.removed, ['job-1'])
+  await tasks.return?.()
+})
+
+test('the options are checked before anything happens', (t) => {
+  const engine = new Told()
+  const cases: ReadonlyArray<readonly [() => unknown, string]> = [
+    [() => remoteTasks([1], {} as never), 'engine.add must be a function; got undefined'],
+    [() => remoteTasks(5 as never, engine), 'jobs must be an iterable or an async iterable; got 5'],
+    [() => remoteTasks([1], engine, {jobId: 5 as never}), 'jobId must be a function; got 5'],
+    [() => remoteTasks([1], engine, {run: ''}), 'run must be a string that is not empty; got ""'],
+    [() => remoteTasks([1], engine, {checkInterval: 0}), /^checkInterval must be a number of milliseconds > 0/.source],
+    [() => workerTasks({}, () => 1), 'engine.take must be a function; got undefined'],
+    [() => workerTasks(new HandMade(), 5 as never), 'handler must be a function; got 5'],
+    [
+      () => workerTasks(new HandMade(), () => 1, {signal: {} as never}),
+      'signal must be an AbortSignal; got an object of class Object',
+    ],
+  ]
+  for (const [call, message] of cases) t.regex(t.throws(call)?.message ?? '', new RegExp(message.replaceAll('"', '"')))
+})
+
+test('a batch takes what a turn adds, rejects all of it or none, and settles', async (t) => {
+  const calls: Array<readonly number[]> = []
+  const batch = new Batch<number>(async (numbers) => {
+    calls.push(numbers)
+    if (numbers.includes(3)) throw new Error('not three')
+  })
+  await Promise.all([batch.add(1), batch.add(2)])
+  await t.throwsAsync(Promise.all([batch.add(3), batch.add(4)]), {message: 'not three'})
+  const last = batch.add(5)
+  await batch.settled()
+  await last
+  t.deepEqual(calls, [[1, 2], [3, 4], [5]])
+})
+
+test('the example runs its jobs', async (t) => {
+  const queue = new MemoryQueue()
+  const worker = new ConcurrentRunner(
+    workerTasks(queue.worker<number>(), ({data}) => data ** 2),
+    {limit: 3},
+  )
+  const working = worker.run()
+  const squares = remoteTasks<number, number>([1, 2, 3], queue.producer())
+  t.deepEqual(await new ConcurrentRunner(squares, {ordered: true}).toArray(), [1, 4, 9])
+  await worker.stop()
+  await working
+})

@@ -1,0 +1,153 @@
+/** Tasks of a queue that are tried again: a push settles with the last attempt. */
+import {AsyncLocalStorage} from 'node:async_hooks'
+import test from 'ava'
+import {TaskQueue} from '../../src/index.js'
+import {VirtualClock} from '../governors/virtual-clock.js'
+import {caught, isSettled, manual, record, turn} from '../helpers/index.js'
+import {flaky, second} from './flaky.js'
+
+let clock: VirtualClock
+test.beforeEach(() => {
+  clock = VirtualClock.install()
+})
+test.afterEach.always(() => VirtualClock.uninstall())
+
+const {serial} = test
+
+async function pass(ms: number): Promise<void> {
+  await turn()
+  await clock.advance(ms)
+}
+
+serial('a push settles with the last attempt of its task', async (t) => {
+  const queue = new TaskQueue()
+  queue.run({retry: second})
+  const good = queue.push(flaky(2))
+  const bad = caught(queue.push(flaky(9)))
+  await pass(1999)
+  t.false(await isSettled(good))
+  t.false(await isSettled(bad))
+  await pass(1)
+  t.is(await good, 0)
+  t.is(String(await bad), 'Error: 1.3')
+})
+
+serial(
+  'a task that waits for its next attempt counts as running: the queue is not idle, and closes afterwards',
+  async (t) => {
+    const queue = new TaskQueue()
+    const runner = queue.run({retry: second})
+    void queue.push(flaky(1))
+    await turn()
+    const idle = queue.onIdle()
+    queue.closeWhenIdle()
+    t.deepEqual([queue.size, queue.running, runner.stats.running, runner.stats.retrying], [0, 1, 0, 1])
+    t.false(await isSettled(idle))
+    await pass(1000)
+    await idle
+    await turn()
+    t.deepEqual([queue.size, queue.running], [0, 0])
+    t.is(runner.state, 'drained')
+  },
+)
+
+serial('a pushed promise is not tried again', async (t) => {
+  const queue = new TaskQueue()
+  const log = record(queue.run({retry: second}))
+  t.is(await caught(queue.push(Promise.reject('late'))), 'late')
+  t.deepEqual(log, ['start 0', 'error 0 late'])
+})
+
+serial(
+  'what push({item}) had in hand is there in each attempt, and each runs in the async context of the push',
+  async (t) => {
+    const storage = new AsyncLocalStorage<string>()
+    const queue = new TaskQueue()
+    queue.run({retry: second})
+    const seen: unknown[] = []
+    const pushed = storage.run('push', () =>
+      queue.push(
+        ({item, attempt}) => {
+          seen.push([item, attempt, storage.getStore()])
+          if (attempt < 3) throw 'again'
+        },
+        {item: 'thing'},
+      ),
+    )
+    await pass(2000)
+    await pushed
+    t.deepEqual(seen, [
+      ['thing', 1, 'push'],
+      ['thing', 2, 'push'],
+      ['thing', 3, 'push'],
+    ])
+  },
+)
+
+serial('a push whose signal aborts while its task waits ends the wait at once, with the last error', async (t) => {
+  const queue = new TaskQueue()
+  const runner = queue.run({retry: second})
+  const controller = new AbortController()
+  const pushed = caught(queue.push(flaky(9), {signal: controller.signal}))
+  await turn()
+  t.is(runner.stats.retrying, 1)
+  controller.abort()
+  t.is(String(await pushed), 'Error: 0.1')
+  t.deepEqual([runner.stats.retrying, queue.running, clock.timers], [0, 0, 0])
+})
+
+serial('a task whose push was given up while it ran is not tried again', async (t) => {
+  const queue = new TaskQueue()
+  const log = record(queue.run({retry: second}))
+  const controller = new AbortController()
+  const pushed = caught(
+    queue.push(
+      ({signal}) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      {
+        signal: controller.signal,
+      },
+    ),
+  )
+  await turn()
+  controller.abort('enough')
+  t.is(await pushed, 'enough')
+  t.deepEqual(log, ['start 0', 'error 0 enough'])
+})
+
+serial('a task that is cleared by a start listener is not tried again', async (t) => {
+  const queue = new TaskQueue()
+  const runner = queue.run({retry: second})
+  const log = record(runner)
+  runner.on('start', () => queue.clear('cleared'))
+  t.is(await caught(queue.push(flaky(0))), 'cleared')
+  await pass(5000)
+  t.deepEqual(log, ['start 0', 'error 0 cleared'])
+})
+
+serial('when the runner stops, a push whose task waits rejects with the last error', async (t) => {
+  const queue = new TaskQueue()
+  const runner = queue.run({retry: second})
+  const pushed = caught(queue.push(flaky(9)))
+  await turn()
+  await runner.stop()
+  t.is(String(await pushed), 'Error: 0.1')
+  t.deepEqual([queue.size, queue.running], [0, 0])
+})
+
+serial(
+  'a timed-out attempt whose failure is final at the end of the backoff rejects its push, and is running until it settles',
+  async (t) => {
+    const queue = new TaskQueue()
+    queue.run({limit: 1, retry: {delay: 100}})
+    const stuck = manual()
+    const pushed = caught(queue.push(stuck.thunk, {timeout: 20}))
+    await pass(119)
+    t.false(await isSettled(pushed))
+    await pass(1)
+    t.regex(String(await pushed), /TimeoutError/)
+    t.is(queue.running, 1)
+    stuck.resolve('')
+    await turn()
+    t.is(queue.running, 0)
+  },
+)
