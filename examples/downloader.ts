@@ -21,10 +21,9 @@ const {args, options} = readCommandLine(usage, 2, {limit: 20, each: 2, rate: 50}
 const [list = '', folder = ''] = args
 mkdirSync(folder, {recursive: true})
 const resume = join(folder, 'left.txt')
-const urls = readFileSync(existsSync(resume) ? resume : list, 'utf8')
-  .split('\n')
-  .filter((line) => URL.canParse(line))
-const left = new Set(urls)
+const lines = readFileSync(existsSync(resume) ? resume : list, 'utf8').split('\n')
+const left = new Set(lines.filter((line) => URL.canParse(line)))
+const total = left.size
 const hosts = new Map<string, Host>()
 
 class Host {
@@ -54,7 +53,7 @@ async function download(url: string, {signal}: TaskContext): Promise<void> {
   left.delete(url)
 }
 
-const runner = ConcurrentRunner.map(urls, download, {
+const runner = ConcurrentRunner.map([...left], download, {
   limit: options.limit,
   governor: {acquire: (request) => hostOf(request?.context?.item).governor.acquire(request)},
   retry: {when: ({error}) => [429, 500, 502, 503, 504, undefined].includes((error as {status?: number}).status)},
@@ -64,7 +63,7 @@ process.once('SIGINT', () => void runner.return().then(() => (process.exitCode =
 
 const failures: string[] = []
 const bar = new SingleBar({format: '{bar} {value}/{total}, {eta_formatted} left'}) // draws on a terminal alone
-bar.start(urls.length, 0)
+bar.start(total, 0)
 for await (const outcome of runner) {
   bar.increment()
   if (outcome instanceof ConcurrentError) failures.push(`${String(outcome.item)}: ${outcome.message}`)
@@ -75,4 +74,4 @@ for (const failure of failures) console.error(failure)
 if (failures.length > 0) process.exitCode = 1
 if (left.size > 0) writeFileSync(resume, [...left].join('\n'))
 else rmSync(resume, {force: true})
-console.log(`${urls.length - left.size} downloaded, ${left.size} left`)
+console.log(`${total - left.size} downloaded, ${left.size} left`)
