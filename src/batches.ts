@@ -72,16 +72,12 @@ export class Batches<R> implements AsyncIterableIterator<R[], undefined> {
 
   /** Fills a batch until it is full or its time is over. What ends the run meanwhile comes at the next call. */
   async #wait(batch: R[]): Promise<void> {
-    let isOver = false
     let timer: ReturnType<typeof setTimeout> | undefined
     const timedOut = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => {
-        isOver = true
-        resolve(undefined)
-      }, this.#maxWait)
+      timer = setTimeout(resolve, this.#maxWait, undefined)
     })
     try {
-      while (batch.length < this.#max && !isOver) {
+      while (batch.length < this.#max) {
         batch.push(...this.#source.takeReady(this.#max - batch.length))
         if (batch.length === this.#max) return
         this.#pending = this.#source.next()

@@ -190,7 +190,9 @@ test('a deadline of stop() that is awaited ends a process whose tasks never sett
     (src) => `
     import {concurrent} from '${src}'
     const runner = concurrent([() => new Promise(() => {})], {timeout: 2 ** 31 - 1})
+    const started = new Promise((resolve) => runner.once('start', resolve))
     const run = runner.run().catch((error) => console.log(error.message))
+    await started
     await runner.stop({timeout: 1})
     await run
     console.log('over')

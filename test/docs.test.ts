@@ -62,7 +62,9 @@ function exportsOf(declarations: string): string[] {
 
 /** Whether an entry exports a name that it has from another entry, which documents it. */
 function isOfAnother(name: string, declarations: string): boolean {
-  const imports = [...declarations.matchAll(/^(?:import|export)(?: type)? \{([^}]*)\} from ['"]aio-tasks(?:\/\w+)?['"]/gm)]
+  const imports = [
+    ...declarations.matchAll(/^(?:import|export)(?: type)? \{([^}]*)\} from ['"]aio-tasks(?:\/\w+)?['"]/gm),
+  ]
   const names = imports.flatMap(([, list = '']) => list.split(',').map((one) => one.trim()))
   return names.some((one) => one === name || one === `type ${name}` || one.endsWith(` as ${name}`))
 }

@@ -410,7 +410,10 @@ test('a job that is withdrawn is removed by the engine, and one of two tasks tha
   const [first, second] = [await tasks.next(), await tasks.next()]
   const controllers = [new AbortController(), new AbortController()] as const
   const calls = [first, second].map(({value: task}, index) =>
-    t.throwsAsync(async () => task?.({index, signal: controllers[index === 0 ? 0 : 1].signal, item: undefined, attempt: 1}), {any: true}),
+    t.throwsAsync(
+      async () => task?.({index, signal: controllers[index === 0 ? 0 : 1].signal, item: undefined, attempt: 1}),
+      {any: true},
+    ),
   )
   await until(() => engine.added.length === 1)
   controllers[0].abort()

@@ -12,8 +12,8 @@ import {postgresFolder} from '../engines/postgres.js'
 import {Random} from '../helpers/random.js'
 import {type Ground, PostgresGround, RedisGround} from './grounds.js'
 import {buildPrograms} from './program.js'
-import {type Outcome, Round} from './round.js'
-import {type Row, rows} from './rows.js'
+import {type Outcome, Round, type Row} from './round.js'
+import {rows} from './rows.js'
 
 const {values} = parseArgs({
   options: {

@@ -4,7 +4,6 @@ import type {Random} from '../helpers/random.js'
 import {type Ground, proxyBefore} from './grounds.js'
 import {Program} from './program.js'
 import type {Settings} from './programs/settings.js'
-import type {Row} from './rows.js'
 
 /** Milliseconds after which a round that has not ended is a hang. */
 const patience = 90_000
@@ -17,6 +16,20 @@ export interface Outcome {
   readonly reruns: number
   /** What did not hold. */
   readonly problems: readonly string[]
+}
+
+/** One kind of fault. */
+export interface Row {
+  readonly name: string
+  /** What is done, and when the run may go on undisturbed. */
+  strike(round: Round): Promise<void>
+  /** The run goes over a proxy. */
+  readonly hasProxy?: true
+  /** One of the jobs blocks its worker. */
+  readonly hasBlockingJob?: true
+  /** The run does not end with all results: what must hold instead. */
+  readonly isAborted?: true
+  readonly only?: 'bullmq'
 }
 
 export class Round {

@@ -1,19 +1,6 @@
 /** The faults: what is done to a run once a part of its results is there. */
 import {setTimeout as sleep} from 'node:timers/promises'
-import type {Round} from './round.js'
-
-export interface Row {
-  readonly name: string
-  /** What is done, and when the run may go on undisturbed. */
-  strike(round: Round): Promise<void>
-  /** The run goes over a proxy. */
-  readonly hasProxy?: true
-  /** One of the jobs blocks its worker. */
-  readonly hasBlockingJob?: true
-  /** The run does not end with all results: what must hold instead. */
-  readonly isAborted?: true
-  readonly only?: 'bullmq'
-}
+import type {Row} from './round.js'
 
 export const rows: readonly Row[] = [
   {

@@ -137,7 +137,7 @@ class Check {
   readonly #scenario: Policies
   readonly #world: World
   readonly #runner: ConcurrentRunner<unknown, boolean>
-  readonly #queue = new TaskQueue<unknown>()
+  readonly #queue = new TaskQueue()
   readonly #known = new Map<number, Known>()
   readonly #counts = new Map<Place, number>()
   readonly #permits = new Map<TaskContext, Held>()
@@ -228,7 +228,9 @@ class Check {
     for (const plan of tasks) yield this.#task(plan)
   }
 
-  async *#async(tasks: ReadonlyArray<(context: TaskContext) => unknown>): AsyncGenerator<(context: TaskContext) => unknown> {
+  async *#async(
+    tasks: ReadonlyArray<(context: TaskContext) => unknown>,
+  ): AsyncGenerator<(context: TaskContext) => unknown> {
     for (const task of tasks) {
       await this.#world.step('source')
       yield task
@@ -367,6 +369,7 @@ class Check {
     try {
       await this.#world.step(`permit for ${context?.index}.${context?.attempt}`)
       if (isFailing) throw 'no permit'
+      // oxlint-disable-next-line eslint/no-unmodified-loop-condition -- the signal aborts
       while (this.#permitsHeld >= (this.#scenario.governor?.capacity ?? Infinity) && !signal?.aborted)
         await new Promise<void>((resolve) => {
           this.#lineWaiters.push(resolve)
@@ -434,7 +437,8 @@ class Check {
       .on('retry', ({index, attempt}, {error, attempt: told, delay}) => {
         world.say(`retry ${index}.${attempt}`)
         const known = this.#of(index)
-        if (attempt !== ++known.retries || told !== attempt) world.problem(`retry ${attempt} of ${index} is another one`)
+        if (attempt !== ++known.retries || told !== attempt)
+          world.problem(`retry ${attempt} of ${index} is another one`)
         if (known.state === 'told') world.problem(`task ${index} waits after its outcome`)
         if (attempt >= (this.#scenario.retry?.attempts ?? 1)) world.problem(`task ${index} has too many attempts`)
         if (error === 'promise') world.problem('a promise is tried again')

@@ -90,7 +90,10 @@ async function run(): Promise<void> {
   const stats = await runner.drained
   assert.equal(drained, 1, 'a run drains once')
   // A generator that was just producing an item is not waited for.
-  for (let turns = 0; closed === 0 && turns < 1000; turns++) await sleep(5)
+  for (let turns = 0; turns < 1000; turns++) {
+    if (closed > 0) break
+    await sleep(5)
+  }
   assert.equal(closed, 1, 'its source is closed once')
   assert(
     [...calls.values(), ...told.values()].every((times) => times === 1),

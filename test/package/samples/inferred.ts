@@ -12,6 +12,7 @@ export const generic = <T>(tasks: Array<() => Promise<T>>) => concurrent(tasks)
 export const listeners = () => concurrent([() => 1]).listeners('result')
 export const names = () => concurrent([() => 1]).eventNames()
 export const queue = () => new TaskQueue<void>()
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- a layer of subclasses is what is compiled
 export class Noisy<T> extends ConcurrentRunner<T, false, {noise: [volume: number]}> {
   heard() {
     return this.on('noise', () => {})
