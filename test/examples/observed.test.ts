@@ -1,0 +1,116 @@
+import {once} from 'node:events'
+import {createInterface} from 'node:readline'
+import {SpanKind, SpanStatusCode} from '@opentelemetry/api'
+import {AggregationTemporality, type Histogram, InMemoryMetricExporter} from '@opentelemetry/sdk-metrics'
+import {InMemorySpanExporter, type ReadableSpan} from '@opentelemetry/sdk-trace-node'
+import test from 'ava'
+import {startService} from '../../examples/observed.js'
+import {command, ended, start} from './child.js'
+
+/** Keeps what was exported when the provider shuts it down. */
+class Spans extends InMemorySpanExporter {
+  override async shutdown(): Promise<void> {}
+}
+class Metrics extends InMemoryMetricExporter {
+  override async shutdown(): Promise<void> {}
+}
+
+const id = (span: ReadableSpan | undefined): string | undefined => span?.spanContext().spanId
+const attempts = (spans: readonly ReadableSpan[]): ReadableSpan[] =>
+  spans
+    .filter(({name}) => name === 'process jobs')
+    .sort((a, b) => Number(a.attributes['attempt']) - Number(b.attributes['attempt']))
+
+test('each attempt is a span, linked to its push, and the parent of what the job does; its times are measured', async (t) => {
+  const exporters = {spans: new Spans(), metrics: new Metrics(AggregationTemporality.CUMULATIVE)}
+  const {url, stop} = await startService(exporters, 0)
+  const post = async (query: string): Promise<string> => (await fetch(`${url}/jobs?${query}`, {method: 'POST'})).text()
+  t.deepEqual(await Promise.all(['ms=20', 'ms=1&fails=2', 'fails=9'].map(post)), [
+    'took 1 attempts\n',
+    'took 3 attempts\n',
+    'not yet\n',
+  ])
+  const exposition = await (await fetch(`${url}/metrics`)).text()
+  await stop()
+
+  const finished = exporters.spans.getFinishedSpans()
+  const traceIds = new Set(finished.map((span) => span.spanContext().traceId))
+  const traces = [...traceIds].map((traceId) => finished.filter((span) => span.spanContext().traceId === traceId))
+  t.is(traces.length, 3, 'a trace of each request')
+  for (const spans of traces) {
+    const [request, ...others] = spans.filter(({kind}) => kind === SpanKind.SERVER)
+    const push = spans.find(({kind}) => kind === SpanKind.PRODUCER)
+    t.is(others.length, 0)
+    t.is(request?.name, 'POST /jobs')
+    t.is(push?.name, 'send jobs')
+    t.is(push?.parentSpanContext?.spanId, id(request))
+    const work = spans.filter(({name}) => name === 'work')
+    t.is(work.length, attempts(spans).length)
+    for (const attempt of attempts(spans)) {
+      t.is(attempt.kind, SpanKind.CONSUMER)
+      t.is(attempt.parentSpanContext?.spanId, id(push))
+      t.deepEqual(
+        attempt.links.map(({context}) => context.spanId),
+        [id(push)],
+      )
+      t.is(work.filter((span) => span.parentSpanContext?.spanId === id(attempt)).length, 1)
+      t.like(attempt.attributes, {'messaging.system': 'aio-tasks', 'messaging.operation.type': 'process'})
+    }
+  }
+  const {UNSET, ERROR} = SpanStatusCode
+  const statuses = traces.map((spans) => attempts(spans).map(({status}) => status.code))
+  t.deepEqual(
+    statuses.sort((a, b) => a.length - b.length || (a.at(-1) ?? 0) - (b.at(-1) ?? 0)),
+    [[UNSET], [ERROR, ERROR, UNSET], [ERROR, ERROR, ERROR]],
+  )
+
+  const metrics = exporters.metrics
+    .getMetrics()
+    .flatMap(({scopeMetrics}) => scopeMetrics.flatMap((scope) => scope.metrics))
+  const measured = (name: string): {count: number; sum: number; failed: number} => {
+    const points = metrics.find(({descriptor}) => descriptor.name === name)?.dataPoints ?? []
+    const values = points.map(({value}) => value as Histogram)
+    const failed = points.filter(({attributes}) => attributes['error.type'] === 'Error')
+    return {
+      count: values.reduce((total, {count}) => total + count, 0),
+      sum: values.reduce((total, {sum}) => total + (sum ?? 0), 0),
+      failed: failed.reduce((total, {value}) => total + (value as Histogram).count, 0),
+    }
+  }
+  const exposed = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(exposition)?.[1])
+  for (const [name, count, failed] of [
+    ['messaging.client.operation.duration', 3, 0],
+    ['messaging.process.duration', 7, 5],
+  ] as const) {
+    const total = measured(name)
+    t.is(total.count, count, name)
+    t.is(total.failed, failed, name)
+    const prometheus = `${name.replaceAll('.', '_')}_seconds`
+    t.is(exposed(`${prometheus}_count`), count)
+    t.true(Math.abs(exposed(`${prometheus}_sum`) - total.sum) < 1e-9, 'Prometheus has the same numbers')
+    t.true(total.sum > 0)
+  }
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  test(`at ${signal} the service finishes its jobs and ends`, async (t) => {
+    const child = start(['env', 'PORT=0', ...command('observed')])
+    t.teardown(() => child.kill('SIGKILL'))
+    const lines = createInterface(child.stdout)
+    const [url] = (await once(lines, 'line')) as [string]
+    const spans: string[] = []
+    lines.on('line', (line) => spans.push(line))
+    const exited = once(child, 'exit')
+    const job = fetch(`${url}/jobs?ms=300`, {method: 'POST'})
+    while (!spans.some((line) => line.includes("name: 'send jobs'"))) await once(lines, 'line')
+    child.kill(signal)
+    t.is(await (await job).text(), 'took 1 attempts\n')
+    t.deepEqual(await exited, [0, null])
+    t.true(spans.some((line) => line.includes("name: 'process jobs'")))
+  })
+
+test('--help says how it is used', async (t) => {
+  const {status, stdout} = await ended(start([...command('observed'), '--help']))
+  t.is(status, 0)
+  t.regex(stdout, /^Usage: PORT=8080 npx tsx examples\/observed\.ts\n/)
+})
