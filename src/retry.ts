@@ -44,6 +44,8 @@ export class Retries {
   /** By due time, the latest first. */
   #waiting: WaitingRetry[] = []
   readonly #due = new Fifo<WaitingRetry>()
+  /** Those that are due, and wait for a place in their group. */
+  readonly #blocked = new Set<WaitingRetry>()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The due time that the timer is for. What the timer says counts, even if the clock says less. */
   #timerDue = Infinity
@@ -54,7 +56,7 @@ export class Retries {
 
   /** Tasks that wait, due or not. */
   get size(): number {
-    return this.#waiting.length + this.#due.size
+    return this.#waiting.length + this.#due.size + this.#blocked.size
   }
 
   add(retry: WaitingRetry): void {
@@ -83,9 +85,20 @@ export class Retries {
     this.#due.unshift(retry)
   }
 
+  /** Keeps a task that was taken and has no place in its group, until `unblock`. */
+  block(retry: WaitingRetry): void {
+    this.#blocked.add(retry)
+  }
+
+  /** There may be a place in its group: it is due again. */
+  unblock(retry: WaitingRetry): void {
+    if (this.#blocked.delete(retry)) this.#due.push(retry)
+  }
+
   /** Takes out all tasks that fit. */
   take(fits: (retry: WaitingRetry) => boolean): WaitingRetry[] {
-    const taken: WaitingRetry[] = []
+    const taken = [...this.#blocked].filter(fits)
+    for (const retry of taken) this.#blocked.delete(retry)
     for (let left = this.#due.size; left > 0; left--) {
       const retry = this.#due.shift()
       if (retry === undefined) continue
@@ -102,7 +115,7 @@ export class Retries {
   }
 
   has(fits: (retry: WaitingRetry) => boolean): boolean {
-    return this.#waiting.some(fits) || [...this.#due].some(fits)
+    return this.#waiting.some(fits) || [...this.#due, ...this.#blocked].some(fits)
   }
 
   #arm(): void {

@@ -462,8 +462,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
-    const {priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
-    return {index, attempt, group: undefined, priority, queuedAt, startedAt: performance.now()}
+    const {group, priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
+    return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
   }
 
   /** What a task is about: the item that is mapped, or that was pushed with a task. */
@@ -479,7 +479,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#dispose(item)
       throw outcome.reason
     }
-    if (this.#reader.isQueue) slot.queued = item as QueuedTask
+    if (this.#reader.isQueue) this.#callQueued(item as QueuedTask, slot)
     if (this.#retries !== undefined) {
       slot.item = item
       this.#options.retry?.budget?.enter?.()
@@ -499,6 +499,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     return isEnterWithContained && this.#scope !== undefined
       ? this.#scope.runInAsyncScope(call, undefined, item, context)
       : call(item, context)
+  }
+
+  /** A pushed task is told how it goes, and its group's permit is released with the governor's. */
+  #callQueued(queued: QueuedTask, slot: Slot): void {
+    slot.queued = queued
+    const ofGroup = queued.takePermit()
+    if (ofGroup === undefined) return
+    const {permit} = slot
+    slot.permit = permit === undefined ? ofGroup : bothPermits(permit, ofGroup)
   }
 
   /** An item as a hook sees it. */
@@ -541,7 +550,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
         this.#candidate = candidate
         this.#update()
         // A task of a queue stays in the queue, for others to see, until its permit is there.
-        if (this.#reader.isQueue && candidate.retry === undefined) this.#dispose(candidate.item)
+        if (this.#reader.isQueue) this.#leaveQueued(candidate)
         whenSettled(
           answer,
           (permit) => this.#permitted(candidate, permit),
@@ -566,10 +575,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #use(candidate: Candidate, permit: Permit): void {
     const {item, context, retry} = candidate
     const isFree = this.#slots.hasFree && !this.#isPaused
-    if (isFree && (retry === undefined ? this.#lifecycle.isOpen : !this.#isStopped))
-      return this.#launch(item, context, permit)
-    this.#releaseUnused(permit)
-    this.#putBack(candidate)
+    if (!isFree || (retry === undefined ? !this.#lifecycle.isOpen : this.#isStopped)) {
+      this.#releaseUnused(permit)
+      this.#putBack(candidate)
+    } else if (retry === undefined || this.#enterGroup(retry)) this.#launch(item, context, permit)
+    else this.#releaseUnused(permit)
   }
 
   /** The governor has thrown, or its promise has rejected: the task fails for good. */
@@ -595,10 +605,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     return false
   }
 
-  #putBack({item, retry}: Candidate): void {
+  #putBack({item, retry}: Pick<Candidate, 'item' | 'retry'>): void {
+    if (this.#reader.isQueue) this.#leaveQueued({item, retry})
     if (retry !== undefined) this.#retries?.putBack(retry)
-    else if (this.#reader.isQueue) this.#dispose(item)
-    else this.#reader.putBack(item)
+    else if (!this.#reader.isQueue) this.#reader.putBack(item)
+  }
+
+  /** A task of a queue does not start now: it goes back there, or holds nothing until it is tried again. */
+  #leaveQueued({item, retry}: Pick<Candidate, 'item' | 'retry'>): void {
+    if (retry === undefined) this.#dispose(item)
+    else (item as QueuedTask).leave()
   }
 
   #releaseUnused(permit: Permit): void {
@@ -631,11 +647,29 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       const {item, context, isRunning} = retry
       if (isRunning)
         this.#endRetry(retry) // the attempt before it has timed out, and has not settled yet
-      else {
+      else if (this.#enterGroup(retry)) {
         const next = new Context(context.index, context.item, context.attempt + 1)
         if (this.#options.governor === undefined) this.#launch(item, next, undefined)
         else this.#admit({item, context: next, retry})
       }
+    }
+  }
+
+  /** Takes a place in the task's group, if it has one. Where there is none now, the task waits for it, and blocks no other. */
+  #enterGroup(retry: WaitingRetry): boolean {
+    if (!this.#reader.isQueue) return true
+    try {
+      const hasPlace = (retry.item as QueuedTask).tryEnter(() => {
+        this.#retries?.unblock(retry)
+        this.#look()
+      })
+      if (!hasPlace) this.#retries?.block(retry)
+      this.#update()
+      return hasPlace
+    } catch (cause) {
+      this.#options.retry?.budget?.give()
+      this.#failForGood(retry.item, retry.context, cause)
+      return false
     }
   }
 
@@ -1091,7 +1125,7 @@ function fillRun(run: Run<unknown>): void {
   run.fill()
 }
 
-const notQueued = {priority: undefined, queuedAt: undefined}
+const notQueued = {group: undefined, priority: undefined, queuedAt: undefined}
 
 function traced(
   trace: TaskTrace,
@@ -1107,6 +1141,18 @@ function endTrace(slot: Slot, error?: unknown): void {
   if (trace === undefined) return
   if (error !== undefined) traceError(trace, error)
   traceEnd(trace)
+}
+
+function bothPermits(first: Permit, second: Permit): Permit {
+  return {
+    release(outcome) {
+      try {
+        first.release(outcome)
+      } finally {
+        second.release(outcome)
+      }
+    },
+  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {
