@@ -39,6 +39,9 @@ import {Rejections} from './rejections.js'
 /** Makes a runner over a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
+/** So many tasks whose signals have aborted are withdrawn at once before the event loop turns. */
+const mostWithdrawn = 1024
+
 /** A push that waits for room. */
 type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
 
@@ -498,13 +501,15 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Takes the task whose turn it is. One whose own signal has aborted is not started, though nobody has told it yet. */
   #take(): QueuedTask | undefined {
-    for (;;) {
+    for (let left = mostWithdrawn; left > 0; left--) {
       const task = this.#line.shift()
       const signal = task?.abortedSignal
       if (task === undefined || signal === undefined) return task
       task.leave()
       this.#withdraw(task, signal.reason)
     }
+    nextTurn(() => this.#wake())
+    return undefined
   }
 
   /** A task that was taken out of the line will not run. */

@@ -1,6 +1,6 @@
 /** Groups of a queue: their limits, capacities, governors and turns. */
 import test from 'ava'
-import {RateLimit, Semaphore} from '../../src/governors/index.js'
+import {Semaphore} from '../../src/governors/index.js'
 import {ConcurrentRunner, type Governor, type GroupOptions, type Permit, TaskQueue} from '../../src/index.js'
 import {caught, instance, turn} from '../helpers/index.js'
 import {finish, serve, standing, standings} from './serving.js'
@@ -299,19 +299,6 @@ test('queues that share governors of any kind do not pass permits to and fro for
   const runners = queues.map((queue) => serve(queue, {governor: ofRunners, limit: 2}))
   t.is((await Promise.all(pushes)).length, 200)
   for (const runner of runners) runner.abort()
-})
-
-test('the rate of a group is kept, and other groups go on meanwhile', async (t) => {
-  const queue = new TaskQueue({groups: {governor: () => new RateLimit({amount: 1, per: 40})}})
-  const log: string[] = []
-  const push = (group: string, name: string): Promise<unknown> => queue.push(() => void log.push(name), {group})
-  const pushes = [push('a', 'a1'), push('a', 'a2'), push('b', 'b1'), push('b', 'b2'), push('c', 'c1')]
-  const runner = serve(queue)
-  await turn()
-  t.deepEqual(log, ['a1', 'b1', 'c1'])
-  await Promise.all(pushes)
-  t.is(log.length, 5)
-  runner.abort()
 })
 
 test('options of groups are checked, and a function that gives nonsense makes its push throw', (t) => {
