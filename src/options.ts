@@ -6,6 +6,7 @@ import type {
   BatchOptions,
   Budget,
   Governor,
+  GroupOptions,
   PushOptions,
   QueueOptions,
   QueueRunOptions,
@@ -148,9 +149,9 @@ export function resolveStop(options: StopOptions = {}): number | undefined {
 }
 
 /** The limit as a number that counts can be compared with: `Infinity` for none. */
-export function checkLimit(limit: number): number {
+export function checkLimit(limit: number, name = 'limit'): number {
   checkNumber(
-    'limit',
+    name,
     limit,
     'an integer ≥ 1, or -1 or Infinity for no limit',
     (value) => value === -1 || value === Infinity || isCount(value, 1),
@@ -176,17 +177,54 @@ export function resolveBatches(max: number, options: BatchOptions = {}): {most: 
 }
 
 /** A queue's options with every default filled in. */
-export function resolveQueue(options: QueueOptions = {}): {readonly capacity: number} {
+export function resolveQueue(options: QueueOptions = {}): {
+  readonly capacity: number
+  readonly groups: GroupRules | undefined
+} {
   checkObject('options', options)
-  checkNames(options, ['capacity'])
-  const {capacity = Infinity} = options
-  checkNumber(
-    'capacity',
+  checkNames(options, ['capacity', 'groups'])
+  const {capacity = Infinity, groups} = options
+  checkCapacity('capacity', capacity)
+  return {capacity, groups: groups === undefined ? undefined : resolveGroups(groups)}
+}
+
+function checkCapacity(name: string, capacity: number): number {
+  const expected = 'an integer ≥ 1, or Infinity for no bound'
+  return checkNumber(name, capacity, expected, (value) => value === Infinity || isCount(value, 1))
+}
+
+/** A governor that can be asked without waiting. */
+export type GroupGovernor = Governor & Required<Pick<Governor, 'tryAcquire'>>
+
+/** The `groups` option with every default filled in. Its functions check what the caller's functions give. */
+export interface GroupRules {
+  readonly limitOf: (group: unknown) => number
+  readonly capacity: number
+  readonly governorOf: ((group: unknown) => GroupGovernor) | undefined
+}
+
+/** The `groups` option of a queue or of `map`. */
+export function resolveGroups<Group>(groups: GroupOptions<Group> = {}): GroupRules {
+  checkObject('groups', groups)
+  checkNames(groups, ['limit', 'capacity', 'governor'])
+  const {limit = Infinity, capacity = Infinity, governor} = groups
+  if (typeof limit !== 'function') checkLimit(limit, 'groups.limit')
+  checkCapacity('groups.capacity', capacity)
+  if (governor !== undefined) checkFunction('groups.governor', governor)
+  return {
+    limitOf: (group) => checkLimit(typeof limit === 'function' ? limit(group as Group) : limit, 'groups.limit'),
     capacity,
-    'an integer ≥ 1, or Infinity for no bound',
-    (value) => value === Infinity || isCount(value, 1),
-  )
-  return {capacity}
+    governorOf: governor === undefined ? undefined : (group) => checkGroupGovernor(governor(group as Group)),
+  }
+}
+
+function checkGroupGovernor(governor: GroupGovernor): GroupGovernor {
+  const {acquire, tryAcquire} = (governor ?? {}) as Partial<GroupGovernor>
+  if (typeof acquire !== 'function' || typeof tryAcquire !== 'function')
+    throw new TypeError(
+      `groups.governor must give an object with methods acquire and tryAcquire; got ${describe(governor)}`,
+    )
+  return governor
 }
 
 /** A push's options with every default filled in. */
@@ -195,14 +233,15 @@ export function resolvePush(options: PushOptions): {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly item: unknown
+  readonly group: unknown
 } {
   checkObject('options', options)
-  checkNames(options, ['priority', 'signal', 'timeout', 'item'])
-  const {priority = 0, item} = options
+  checkNames(options, ['priority', 'signal', 'timeout', 'item', 'group'])
+  const {priority = 0, item, group} = options
   checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
   // In place of the runner's, which `Infinity` lifts.
   const timeout = options.timeout === Infinity ? Infinity : checkTimeout(options.timeout)
-  return {priority, signal: checkSignal('signal', options.signal), timeout, item}
+  return {priority, signal: checkSignal('signal', options.signal), timeout, item, group}
 }
 
 /** The signal of a wait for room. */

@@ -62,6 +62,8 @@ export class Retries {
   readonly #due = new Fifo<WaitingRetry>()
   /** Those whose wait has been ended, and that have not been told yet, by their place in the source. */
   #dismissed: WaitingRetry[] = []
+  /** Those that are due, and wait for a place in their group. */
+  readonly #blocked = new Set<WaitingRetry>()
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The due time that the timer is for. What the timer says counts, even if the clock says less. */
   #timerDue = Infinity
@@ -72,7 +74,7 @@ export class Retries {
 
   /** Tasks that wait, due or not. */
   get size(): number {
-    return this.#waiting.length + this.#due.size + this.#dismissed.length
+    return this.#waiting.length + this.#due.size + this.#blocked.size + this.#dismissed.length
   }
 
   add(retry: WaitingRetry): void {
@@ -101,9 +103,23 @@ export class Retries {
     this.#due.unshift(retry)
   }
 
+  /** Keeps a task that was taken and has no place in its group, until `unblock`. */
+  block(retry: WaitingRetry): void {
+    this.#blocked.add(retry)
+  }
+
+  /** There may be a place in its group: it is due again. */
+  unblock(retry: WaitingRetry): void {
+    if (this.#blocked.delete(retry)) this.#due.push(retry)
+  }
+
   /** Ends the waits of all tasks that fit: `nextDismissed` gives them. */
   dismiss(fits: (context: Context) => boolean): void {
-    if (this.#due.size + this.#waiting.length === 0) return
+    if (this.#due.size + this.#waiting.length + this.#blocked.size === 0) return
+    for (const retry of [...this.#blocked].filter(({context}) => fits(context))) {
+      this.#blocked.delete(retry)
+      this.#dismissed.push(retry)
+    }
     for (let left = this.#due.size; left > 0; left--) {
       const retry = this.#due.shift()
       if (retry === undefined) continue
@@ -125,7 +141,7 @@ export class Retries {
   }
 
   has(fits: (retry: WaitingRetry) => boolean): boolean {
-    return this.#waiting.some(fits) || this.#dismissed.some(fits) || [...this.#due].some(fits)
+    return this.#waiting.some(fits) || this.#dismissed.some(fits) || [...this.#due, ...this.#blocked].some(fits)
   }
 
   #sortDismissed(): void {

@@ -458,8 +458,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
-    const {priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
-    return {index, attempt, group: undefined, priority, queuedAt, startedAt: performance.now()}
+    const {group, priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
+    return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
   }
 
   /** What a task is about: the item that is mapped, or that was pushed with a task. */
@@ -476,7 +476,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#dispose(item)
       throw outcome.reason
     }
-    if (this.#reader.isQueue) slot.queued = item as QueuedTask
+    if (this.#reader.isQueue) this.#callQueued(item as QueuedTask, slot)
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
@@ -492,6 +492,15 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     return isEnterWithContained && this.#scope !== undefined
       ? this.#scope.runInAsyncScope(call, undefined, item, context)
       : call(item, context)
+  }
+
+  /** A pushed task is told how it goes, and its group's permit is released with the governor's. */
+  #callQueued(queued: QueuedTask, slot: Slot): void {
+    slot.queued = queued
+    const ofGroup = queued.takePermit()
+    if (ofGroup === undefined) return
+    const {permit} = slot
+    slot.permit = permit === undefined ? ofGroup : bothPermits(permit, ofGroup)
   }
 
   /** An item as a hook sees it. */
@@ -552,6 +561,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#update()
     if (!this.#isInHand(candidate)) this.#tell(permit, {status: 'unused'})
     else if (this.#slots.hasFree && !this.#isPaused) {
+      if (candidate.retry !== undefined && !this.#enterGroup(candidate.retry)) {
+        this.#tell(permit, {status: 'unused'})
+        return this.#look()
+      }
       candidate.retry?.stopListening?.()
       this.#launch(candidate.item, candidate.request.context, permit)
     } else {
@@ -647,10 +660,29 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       const {item, context} = retry
       const next = new Context(context.index, context.item, context.attempt + 1)
       if (this.#options.governor !== undefined) this.#admit(new Candidate(item, next, retry))
-      else {
+      else if (this.#enterGroup(retry)) {
         retry.stopListening?.()
         this.#launch(item, next, undefined)
       }
+    }
+  }
+
+  /** Takes a place in the task's group, if it has one. Where there is none now, the task waits for it, and blocks no other. */
+  #enterGroup(retry: WaitingRetry): boolean {
+    if (!this.#reader.isQueue) return true
+    try {
+      const hasPlace = (retry.item as QueuedTask).tryEnter(() => {
+        this.#retries?.unblock(retry)
+        this.#look()
+      })
+      if (!hasPlace) this.#retries?.block(retry)
+      this.#update()
+      return hasPlace
+    } catch (cause) {
+      retry.stopListening?.()
+      this.#tellBudget('give')
+      this.#failForGood(retry.item, retry.context, cause)
+      return false
     }
   }
 
@@ -1172,7 +1204,7 @@ function fillRun(run: Run<unknown>): void {
   run.fill()
 }
 
-const notQueued = {priority: undefined, queuedAt: undefined}
+const notQueued = {group: undefined, priority: undefined, queuedAt: undefined}
 
 function traced(
   trace: TaskTrace,
@@ -1188,6 +1220,18 @@ function endTrace(slot: Slot, error?: unknown): void {
   if (trace === undefined) return
   if (error !== undefined) traceError(trace, error)
   traceEnd(trace)
+}
+
+function bothPermits(first: Permit, second: Permit): Permit {
+  return {
+    release(outcome) {
+      try {
+        first.release(outcome)
+      } finally {
+        second.release(outcome)
+      }
+    },
+  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

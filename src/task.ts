@@ -1,7 +1,7 @@
 /** What counts as a task, how a run hears that one settles, and how one that will never run is disposed of. */
 import type {Context} from './context.js'
 import {ConcurrentError, describe} from './errors.js'
-import type {TaskContext} from './types.js'
+import type {Permit, TaskContext} from './types.js'
 
 // oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
@@ -14,6 +14,16 @@ export interface QueuedTask {
   readonly priority: number
   /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
   readonly queuedAt: number | undefined
+  readonly group: unknown
+  /** What its group has given for the attempt that begins, to be released when that runs no more. */
+  takePermit(): Permit | undefined
+  /**
+   * Takes a place in its group for another attempt, unless it has one. If there is none now, calls back once when there
+   * may be one. Throws what the governor of the group throws.
+   */
+  tryEnter(onAvailable: () => void): boolean
+  /** Gives that place back: the attempt does not begin now. */
+  leave(): void
   /** Calls the task by way of `call`, in the async context of its push. */
   call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown
   /** It gives the task to a subclass's `execute`. */

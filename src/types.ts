@@ -213,6 +213,39 @@ export interface RetryFailure {
 export interface QueueOptions {
   /** How many tasks may wait: an integer ≥ 1 or `Infinity`. Default: `Infinity`. */
   readonly capacity?: number | undefined
+  /** What holds for each group of tasks. Default: groups take turns, and nothing bounds them. */
+  readonly groups?: GroupOptions | undefined
+}
+
+/**
+ * What holds for each group: for the tasks of one customer, say, or of one host. Groups of equal priority take turns, and
+ * a group that may start nothing now blocks no other.
+ *
+ * @typeParam Group What tells groups apart.
+ * @example
+ * ```ts
+ * const perHost: GroupOptions<string> = {limit: (host) => (host === 'localhost' ? Infinity : 2), capacity: 1000}
+ * ```
+ */
+export interface GroupOptions<Group = unknown> {
+  /**
+   * How many of a group may run at once: an integer ≥ 1, `-1` or `Infinity` for no limit, or a function that gives that
+   * for a group, called when the group is first seen. A task counts as long as its attempt really runs. Default: no limit.
+   */
+  readonly limit?: number | {limit(group: Group): number}['limit'] | undefined
+  /**
+   * How many of a group may wait: an integer ≥ 1 or `Infinity`. A push beyond that rejects with a `QuotaExceededError`.
+   * Default: `Infinity`.
+   */
+  readonly capacity?: number | undefined
+  /**
+   * Gives the governor of a group, called when the group is first seen. It needs `tryAcquire`, too. A group without a
+   * permit is passed over until there may be one. A group is forgotten when it has nothing to do and its governor says
+   * that it `isIdle`.
+   */
+  readonly governor?:
+    | {governor(group: Group): Governor & Required<Pick<Governor, 'tryAcquire'>>}['governor']
+    | undefined
 }
 
 /**
@@ -232,6 +265,8 @@ export interface PushOptions {
   readonly timeout?: number | undefined
   /** What the task is about: given to it as `context.item`, to errors, and to `queue.waiting`. */
   readonly item?: unknown
+  /** Its group; groups compare as keys of a `Map` do. Default: none, so that no limit of a group holds. */
+  readonly group?: unknown
 }
 
 /**
@@ -279,6 +314,8 @@ export type ReservedPush<T> = <R extends T>(task: Task<R>, options?: PushOptions
 export interface WaitingTask {
   /** What was pushed with the task. */
   readonly item: unknown
+  /** The group it was pushed with. */
+  readonly group: unknown
   /** The priority it was pushed with: higher goes first. */
   readonly priority: number
 }

@@ -100,7 +100,8 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'event-loop.ts': ['platform/runtime.ts'],
   'emitter.ts': ['errors.ts', 'platform/runtime.ts', 'types.ts'],
   'source.ts': ['errors.ts', 'fifo.ts', 'iterable.ts', 'mapped.ts', 'task.ts', 'types.ts'],
-  'queue/priority-queue.ts': ['fifo.ts'],
+  'queue/priority-queue.ts': [],
+  'queue/groups.ts': ['options.ts', 'platform/runtime.ts', 'queue/priority-queue.ts', 'task.ts', 'types.ts'],
   'platform/runtime.ts': [],
   'platform/shared-listener.ts': ['platform/runtime.ts'],
 }

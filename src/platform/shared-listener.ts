@@ -1,5 +1,8 @@
 /** Shares one `abort` listener on a signal among all runs and pushes that wait for it. */
-import {reportUncaught} from './runtime.js'
+import {nextTurn, reportUncaught} from './runtime.js'
+
+/** So many are called in one turn of the event loop, so that a hundred thousand block nobody. */
+const mostInATurn = 4096
 
 interface Shared {
   readonly callbacks: Set<() => void>
@@ -26,12 +29,25 @@ function share(signal: AbortSignal): Shared {
   const callbacks = new Set<() => void>()
   const listener = (): void => {
     unshare(signal, shared)
-    for (const callback of callbacks) callback()
+    callSome(callbacks)
   }
   const shared = {callbacks, listener}
   signal.addEventListener('abort', listener)
   sharedListeners.set(signal, shared)
   return shared
+}
+
+/** Calls back so many, and the others in later turns of the event loop. One that is removed meanwhile is not called. */
+function callSome(callbacks: Set<() => void>): void {
+  let left = mostInATurn
+  for (const callback of callbacks) {
+    if (left-- === 0) {
+      nextTurn(() => callSome(callbacks))
+      return
+    }
+    callbacks.delete(callback)
+    callback()
+  }
 }
 
 function unshare(signal: AbortSignal, shared: Shared): void {

@@ -37,6 +37,16 @@ export class PriorityQueue<E extends Waiting> {
     return this.#size
   }
 
+  /** Whether an entry can be taken. */
+  get isReady(): boolean {
+    return this.#size > 0
+  }
+
+  /** The highest priority of those that wait; `undefined` if none does. */
+  get top(): number | undefined {
+    return this.#heap[0]?.priority
+  }
+
   /** Puts an entry behind those of its priority. */
   push(entry: E): void {
     this.#size++

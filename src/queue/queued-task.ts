@@ -3,7 +3,8 @@ import {Context, LinkedContext} from '../context.js'
 import {type AsyncScope, nextTurn, reportUncaught, runInEmptyScope} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import * as tasks from '../task.js'
-import type {Task, TaskContext, TaskFunction} from '../types.js'
+import type {Permit, PermitOutcome, Task, TaskContext, TaskFunction} from '../types.js'
+import type {Member} from './groups.js'
 import type {Waiting} from './priority-queue.js'
 
 /** The queue, as its tasks see it. */
@@ -26,6 +27,8 @@ export interface Details {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly item: unknown
+  /** What it has to do with its group, if it has one. */
+  readonly member?: Member | undefined
   /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
   readonly queuedAt?: number | undefined
 }
@@ -51,12 +54,13 @@ export function sharedDetails(host: QueueHost): Attached {
 
 /** All have one shape, which keeps code that reads them fast. */
 function attach(host: QueueHost, isShared: boolean, details: Details, scope: AsyncScope | undefined): Attached {
-  const {priority, signal, timeout, item, queuedAt} = details
+  const {priority, signal, timeout, item, member, queuedAt} = details
   return {
     priority,
     signal,
     timeout,
     item,
+    member,
     queuedAt,
     host,
     isShared,
@@ -72,6 +76,7 @@ export const noDetails: Details = {
   signal: undefined,
   timeout: undefined,
   item: undefined,
+  member: undefined,
   queuedAt: undefined,
 }
 
@@ -135,8 +140,22 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return this.#attached.queuedAt
   }
 
+  get member(): Member | undefined {
+    return this.#attached.member
+  }
+
+  get group(): unknown {
+    return this.#attached.member?.key
+  }
+
   get isWaiting(): boolean {
     return this.state === 'waiting'
+  }
+
+  /** Its signal, if that has aborted. */
+  get abortedSignal(): AbortSignal | undefined {
+    const {signal} = this.#attached
+    return signal?.aborted ? signal : undefined
   }
 
   /** The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once. */
@@ -159,6 +178,18 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   // For the runner that took it
+
+  takePermit(): Permit | undefined {
+    return this.#attached.member?.takePermit()
+  }
+
+  tryEnter(onAvailable: () => void): boolean {
+    return this.#attached.member?.tryEnter(onAvailable) ?? true
+  }
+
+  leave(): void {
+    this.#attached.member?.leave()
+  }
 
   call(context: Context, call: Call): unknown {
     if (this.state === 'taken') this.#attached.host.called(this)
@@ -223,17 +254,19 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (this.state === 'told' || this.state === 'over' || !this.#attached.host.called(this)) return this.#outcomeLater()
     const own = this.#contextOf(context)
     const timer = this.#timeOut(own)
+    const permit = this.takePermit()
     const given = new Promise((resolve) => {
-      const settled = (tell: () => void): void => {
+      const settled = (tell: () => void, outcome: PermitOutcome): void => {
         clearTimeout(timer)
+        permit?.release(outcome)
         tell()
         this.released()
         resolve(this.outcome)
       }
       tasks.whenSettled(
         callSafely(() => this.#call(own)),
-        (value) => settled(() => this.fulfilled(value)),
-        (reason) => settled(() => this.rejected(reason)),
+        (value) => settled(() => this.fulfilled(value), {status: 'ok', value}),
+        (error) => settled(() => this.rejected(error), {status: 'failed', error}),
       )
     })
     tasks.handleRejection(given) // the push hears of it
@@ -280,8 +313,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (this.state === 'told' || this.state === 'over') return false
     // One that its runner has not called has nothing to be released.
     this.state = this.state === 'called' ? 'told' : 'over'
-    const {ignoreSignal, contexts, host} = this.#attached
+    const {ignoreSignal, contexts, host, member} = this.#attached
     ignoreSignal?.()
+    member?.settled()
     if (contexts !== undefined) for (const context of contexts) if (context instanceof LinkedContext) context.unlink()
     host.settled()
     return true

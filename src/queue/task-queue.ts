@@ -2,7 +2,16 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {ConcurrentError, describe} from '../errors.js'
 import {Fifo} from '../fifo.js'
-import {checkTask, resolvePush, resolveQueue, resolveQueueRun, resolveRoom, resolveStop} from '../options.js'
+import {
+  checkTask,
+  type GroupRules,
+  resolveGroups,
+  resolvePush,
+  resolveQueue,
+  resolveQueueRun,
+  resolveRoom,
+  resolveStop,
+} from '../options.js'
 import {type AsyncScope, captureScope, isEmptyScope, nextTurn} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import {ConcurrentRunner} from '../runner.js'
@@ -22,12 +31,16 @@ import type {
   TaskFunction,
   WaitingTask,
 } from '../types.js'
+import {Groups} from './groups.js'
 import {PriorityQueue} from './priority-queue.js'
 import {noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
+
+/** So many tasks whose signals have aborted are withdrawn at once before the event loop turns. */
+const mostWithdrawn = 1024
 
 /** A push that waits for room. */
 type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
@@ -54,7 +67,10 @@ type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
  */
 export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #capacity: number
-  #line = new PriorityQueue<QueuedTask>()
+  readonly #rules: GroupRules | undefined
+  #line: PriorityQueue<QueuedTask> | Groups<QueuedTask> = new PriorityQueue<QueuedTask>()
+  /** The line, from the first push with a group on. */
+  #groups: Groups<QueuedTask> | undefined
   #pushed = 0
   /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
   #clearedBelow = 0
@@ -113,11 +129,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /**
    * Makes an empty queue.
    *
-   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default.
-   * @throws TypeError or RangeError if `capacity` is anything else.
+   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default. `groups`: what holds
+   * for each group of tasks, see {@link GroupOptions}.
+   * @throws TypeError or RangeError if an option is wrong.
    */
   constructor(options?: QueueOptions) {
-    this.#capacity = resolveQueue(options).capacity
+    const {capacity, groups} = resolveQueue(options)
+    this.#capacity = capacity
+    this.#rules = groups
     if (specimen === undefined) keepSpecimen()
   }
 
@@ -144,9 +163,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   get waiting(): WaitingTask[] {
     const tasks = this.#uncalled()
-    // Only the line is in order already.
-    if (tasks.length > this.#line.size) tasks.sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)
-    return tasks.map(({item, priority}) => ({item, priority}))
+    // Only a line without groups is in order already.
+    if (tasks.length > this.#line.size || this.#groups !== undefined)
+      tasks.sort((a, b) => compare(b.priority, a.priority) || a.sequence - b.sequence)
+    return tasks.map(({item, group, priority}) => ({item, group, priority}))
   }
 
   /**
@@ -156,11 +176,12 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * push; or a promise.
    * @param options `priority`: higher goes first, default 0. `signal`: takes the task out of the queue
    * when it aborts or, if the task is running already, aborts its `context.signal`. `timeout`: milliseconds that it may
-   * run, in place of the runner's. `item`: what it is about, for `context.item`, errors and {@link waiting}.
+   * run, in place of the runner's. `item`: what it is about, for `context.item`, errors and {@link waiting}. `group`: whose
+   * it is; groups of equal priority take turns, and the queue's `groups` option bounds them.
    * @returns The task's own result. Rejects with what the task throws; with the signal's reason; with a
-   * `QuotaExceededError` if the queue is full; with an `InvalidStateError` if it is closed; with the
+   * `QuotaExceededError` if the queue or the group is full; with an `InvalidStateError` if it is closed; with the
    * reason given to `clear`; or with a `ConcurrentError` when no runner is left.
-   * @throws TypeError or RangeError if an argument is wrong.
+   * @throws TypeError or RangeError if an argument is wrong; what the functions of the `groups` option throw.
    * @example
    * ```ts
    * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
@@ -177,21 +198,42 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     checkTask(task)
     const details = options === undefined ? undefined : resolvePush(options)
     handleRejection(task)
-    const refusal = this.#refusal(details?.signal, isReserved)
+    const group = details?.group
+    const refusal = this.#refusal(details?.signal, isReserved, group)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
     const tracedAt = queuedAt()
     const traced = tracedAt === undefined ? details : {...noDetails, ...details, queuedAt: tracedAt}
-    const queued = new QueuedTask(task, this.#pushed++, this.#shared, traced, captureOwnScope)
+    const joined = group === undefined ? traced : {...noDetails, ...traced, member: this.#grouped().join(group)}
+    const queued = new QueuedTask(task, this.#pushed++, this.#shared, joined, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
     return queued.outcome as Promise<Awaited<R>>
   }
 
-  #refusal(signal: AbortSignal | undefined, isReserved: boolean): {readonly reason: unknown} | undefined {
+  /** The line with groups, which replaces the one without. */
+  #grouped(): Groups<QueuedTask> {
+    if (this.#groups !== undefined) return this.#groups
+    const groups = new Groups<QueuedTask>(this.#rules ?? resolveGroups(), {
+      ready: () => this.#wake(),
+      offered: () => this.#serveTakers(),
+      failed: (task, cause) => this.#withdraw(task, cause),
+    })
+    for (let task = this.#line.shift(); task !== undefined; task = this.#line.shift()) groups.push(task)
+    this.#line = this.#groups = groups
+    return groups
+  }
+
+  #refusal(
+    signal: AbortSignal | undefined,
+    isReserved: boolean,
+    group: unknown,
+  ): {readonly reason: unknown} | undefined {
     if (this.#state === 'closed') return {reason: closedError()}
     if (this.#isAbandoned) return {reason: this.#lastEnd}
     if (signal?.aborted) return {reason: signal.reason}
+    if (group !== undefined && this.#groups?.isFull(group))
+      return {reason: new DOMException(`The group is full: ${this.#rules?.capacity} tasks wait`, 'QuotaExceededError')}
     if (isReserved || this.#waiting + this.#reservations < this.#capacity) return undefined
     return {reason: new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError')}
   }
@@ -260,8 +302,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     for (const task of [...this.#handedOut.keys(), ...this.#taken])
       if (this.#takeOut(task)) this.#rejections.add(task, reason)
     if (this.#line.size === 0) return
-    const line = this.#line
-    this.#line = new PriorityQueue()
+    const line = this.#groups?.clear() ?? this.#line
+    if (this.#groups === undefined) this.#line = new PriorityQueue()
     this.#clearedBelow = this.#pushed
     this.#rejections.addAll(line, reason)
     this.#changed()
@@ -282,7 +324,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     predicate: (waiting: WaitingTask) => boolean,
     reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
   ): number {
-    const tasks = this.#uncalled().filter(({item, priority}) => predicate({item, priority}))
+    const tasks = this.#uncalled().filter(({item, group, priority}) => predicate({item, group, priority}))
     let removed = 0
     for (const task of tasks) {
       if (!this.#takeOut(task)) continue // the predicate, or the disposal of another task, has removed it
@@ -424,14 +466,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     if (!isOwn) this.#otherReaders++
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
-        const task = this.#line.shift()
+        const task = this.#take()
         if (task === undefined) return undefined
         task.state = 'taken'
         this.#taken.push(task)
         return task
       },
       tryHandOut: () => {
-        const task = this.#line.shift()
+        const task = this.#take()
         if (task === undefined) return undefined
         this.#handedOut.set(task, iterator)
         iterator.held++
@@ -457,6 +499,26 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return iterator
   }
 
+  /** Takes the task whose turn it is. One whose own signal has aborted is not started, though nobody has told it yet. */
+  #take(): QueuedTask | undefined {
+    for (let left = mostWithdrawn; left > 0; left--) {
+      const task = this.#line.shift()
+      const signal = task?.abortedSignal
+      if (task === undefined || signal === undefined) return task
+      task.leave()
+      this.#withdraw(task, signal.reason)
+    }
+    nextTurn(() => this.#wake())
+    return undefined
+  }
+
+  /** A task that was taken out of the line will not run. */
+  #withdraw(task: QueuedTask, reason: unknown): void {
+    task.state = 'leaving'
+    task.member?.stopsWaiting()
+    this.#rejections.add(task, reason)
+  }
+
   /** Tasks that no runner has called, less those whose pushes are about to reject. */
   get #waiting(): number {
     return this.#line.size + this.#handedOut.size + this.#taken.length
@@ -480,7 +542,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #serveTakers = (): void => {
     this.#isWaking = false
     for (let left = this.#takers.size; left > 0; left--) {
-      if (this.#line.size === 0 && this.#state !== 'closed') return
+      if (!this.#line.isReady && this.#state !== 'closed') return
       const [first] = this.#takers
       if (first === undefined) return
       const [iterator, callback] = first
@@ -495,6 +557,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       case 'waiting':
         if (task.sequence < this.#clearedBelow) return false
         task.state = 'leaving'
+        task.member?.stopsWaiting()
         this.#line.remove(task)
         return true
       case 'handed out': {
@@ -511,12 +574,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         return false
     }
     task.state = 'leaving'
+    task.member?.stopsWaiting()
     return true
   }
 
   #putBack(task: QueuedTask): void {
     if (task.state === 'waiting' || !this.#takeOut(task)) return
     task.state = 'waiting'
+    task.member?.waitsAgain()
     this.#line.putBack(task)
     if (this.#isAbandoned) this.clear(this.#lastEnd)
     else this.#wake()
@@ -678,6 +743,11 @@ function keepSpecimen(): void {
 function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
   const scope = captureScope(promise)
   return isEmptyScope(scope) ? undefined : scope
+}
+
+/** Also for infinite numbers, which have no difference. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b
 }
 
 function noRunnerLeft(cause: unknown): ConcurrentError {

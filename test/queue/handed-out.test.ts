@@ -102,7 +102,7 @@ test('a task that is handed out and not called waits: it is counted, cleared and
   const task = await take(queue[Symbol.asyncIterator]())
   t.is(queue.size, 1)
   t.is(queue.running, 0)
-  t.deepEqual(queue.waiting, [{item: 'a', priority: 0}])
+  t.deepEqual(queue.waiting, [{item: 'a', group: undefined, priority: 0}])
   t.is(await standing(queue.push(() => t.fail())), 'rejected: QuotaExceededError')
   queue.clear('cleared')
   t.is(queue.size, 0)

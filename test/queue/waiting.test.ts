@@ -15,10 +15,10 @@ test('waiting is what waits as of now, by priority and then by age', async (t) =
   void queue.push(never, {item: 'a', priority: 1})
   const {waiting} = queue
   t.deepEqual(waiting, [
-    {item: 'b', priority: 1},
-    {item: 'a', priority: 1},
-    {item: undefined, priority: 0},
-    {item: 'c', priority: -1},
+    {item: 'b', group: undefined, priority: 1},
+    {item: 'a', group: undefined, priority: 1},
+    {item: undefined, group: undefined, priority: 0},
+    {item: 'c', group: undefined, priority: -1},
   ])
   queue.clear()
   t.is(waiting.length, 4) // a snapshot

@@ -102,16 +102,16 @@ test('stop has no deadline unless it is given one', (t) => {
 
 test('a queue holds any number of tasks unless it is told how many', (t) => {
   for (const options of [undefined, {}, {capacity: undefined}, {capacity: Infinity}])
-    t.deepEqual(resolveQueue(options), {capacity: Infinity})
-  t.deepEqual(resolveQueue({capacity: 1}), {capacity: 1})
-  t.deepEqual(resolveQueue({capacity: Number.MAX_SAFE_INTEGER}), {capacity: Number.MAX_SAFE_INTEGER})
+    t.deepEqual(resolveQueue(options), {capacity: Infinity, groups: undefined})
+  t.deepEqual(resolveQueue({capacity: 1}), {capacity: 1, groups: undefined})
+  t.deepEqual(resolveQueue({capacity: Number.MAX_SAFE_INTEGER}), {capacity: Number.MAX_SAFE_INTEGER, groups: undefined})
 })
 
 test('a push has the priority 0, and no signal, timeout or item unless it is given them', (t) => {
-  const defaults = {priority: 0, signal: undefined, timeout: undefined, item: undefined}
+  const defaults = {priority: 0, signal: undefined, timeout: undefined, item: undefined, group: undefined}
   t.deepEqual(resolvePush({}), defaults)
   t.deepEqual(resolvePush({...defaults, priority: undefined}), defaults)
-  const options = {priority: -1.5, signal: new AbortController().signal, timeout: 0.5, item: {}}
+  const options = {priority: -1.5, signal: new AbortController().signal, timeout: 0.5, item: {}, group: 'a'}
   const resolved = resolvePush(options)
   t.deepEqual(resolved, options)
   t.is(resolved.item, options.item)

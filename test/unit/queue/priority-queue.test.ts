@@ -5,7 +5,7 @@ import {PriorityQueue, type Waiting} from '../../../src/queue/priority-queue.js'
 class Item implements Waiting {
   sequence = 0
   isWaiting = true
-  next: this | undefined
+  next: this | undefined = undefined
   readonly priority: number
   readonly name: string
 

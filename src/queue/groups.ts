@@ -1,0 +1,481 @@
+/** Keeps entries in order by groups: each group has a limit of its own, and groups of equal priority take turns. */
+
+import type {GroupGovernor, GroupRules} from '../options.js'
+import {nextTurn} from '../platform/runtime.js'
+import {whenSettled} from '../task.js'
+import type {Permit, PermitOutcome} from '../types.js'
+import {PriorityQueue, type Waiting} from './priority-queue.js'
+
+/** What can wait in a group. */
+export interface GroupEntry extends Waiting {
+  /** Its place in its group; `undefined` where it has no group. */
+  readonly member: Member | undefined
+}
+
+/** Told what happens when nobody takes an entry. */
+export interface GroupsHost<E> {
+  /** An entry may start that could not before. */
+  ready(): void
+  /** The same, for a permit that is given back after this call unless somebody has taken an entry with it. */
+  offered(): void
+  /** The governor of its group has failed for an entry, which waits in no line any more. */
+  failed(entry: E, cause: unknown): void
+}
+
+/** So many times in a row a group asks its governor in vain before the event loop turns in between. */
+const mostRefusals = 2
+
+/** So many groups that could not be forgotten yet are looked at again whenever a group is made or left. */
+const lookedAt = 2
+
+/** The turns of groups whose entries were put back come before all others. */
+const firstTurn = -1
+
+const unused: PermitOutcome = {status: 'unused'}
+
+/** The permit of entries without a group. */
+const freePermit: Permit = {release() {}}
+
+/** The turn of a group among those that may start something. */
+class Turn implements Waiting {
+  next: this | undefined = undefined
+  isWaiting = true
+  readonly group: Group
+  readonly priority: number
+  readonly sequence: number
+
+  constructor(group: Group, priority: number, sequence: number) {
+    this.group = group
+    this.priority = priority
+    this.sequence = sequence
+  }
+}
+
+/** All entries with one key. */
+class Group {
+  readonly key: unknown
+  readonly limit: number
+  readonly governor: GroupGovernor | undefined
+  line: PriorityQueue<GroupEntry> = new PriorityQueue()
+  /** Its turn, while it has something that may start. */
+  turn: Turn | undefined
+  /** Entries that run, or were taken to be called. */
+  running = 0
+  /** Members that nobody has called. */
+  waiting = 0
+  /** Members whose outcome is open. */
+  members = 0
+  /** Set while the group waits for its governor. */
+  hold: AbortController | undefined
+  /** What the governor has given after a wait. */
+  offered: Permit | undefined
+  /** Why the governor has given nothing after a wait: the next entry fails with it. */
+  failure: {readonly cause: unknown} | undefined
+  /** How often it has asked its governor in vain since an entry last began. */
+  refusals = 0
+  /** Members that wait for another attempt, which come first. */
+  readonly retries: Map<Member, () => void> = new Map()
+
+  constructor(key: unknown, limit: number, governor: GroupGovernor | undefined) {
+    this.key = key
+    this.limit = limit
+    this.governor = governor
+  }
+
+  get hasRoom(): boolean {
+    return this.running < this.limit && this.hold === undefined
+  }
+}
+
+/** The groups, as a member sees them. */
+interface MemberHost {
+  tryEnter(member: Member, onAvailable: () => void): Permit | undefined
+  settled(member: Member): void
+}
+
+/** What an entry has to do with its group, from its push to its outcome. */
+export class Member {
+  readonly group: Group
+  readonly #host: MemberHost
+  /** What the group has given for an attempt that has not begun. */
+  #permit: Permit | undefined
+
+  constructor(group: Group, host: MemberHost) {
+    this.group = group
+    this.#host = host
+  }
+
+  get key(): unknown {
+    return this.group.key
+  }
+
+  /** It was taken out of the line. */
+  enter(permit: Permit): void {
+    this.#permit = permit
+  }
+
+  /** The attempt begins. What this gives is released when it runs no more. */
+  takePermit(): Permit | undefined {
+    const permit = this.#permit
+    this.#permit = undefined
+    this.group.refusals = 0
+    return permit
+  }
+
+  /**
+   * Takes a place for another attempt, unless it has one.
+   *
+   * @param onAvailable Called once when there may be a place, if there is none now. Nothing is held until then.
+   * @throws What the governor of the group throws.
+   */
+  tryEnter(onAvailable: () => void): boolean {
+    this.#permit ??= this.#host.tryEnter(this, onAvailable)
+    return this.#permit !== undefined
+  }
+
+  /** The attempt does not begin now. */
+  leave(): void {
+    const permit = this.#permit
+    this.#permit = undefined
+    permit?.release(unused)
+  }
+
+  /** It was called, or will not be. */
+  stopsWaiting(): void {
+    this.group.waiting--
+  }
+
+  /** It was not called after all. */
+  waitsAgain(): void {
+    this.group.waiting++
+  }
+
+  /** Its outcome is told. */
+  settled(): void {
+    this.leave()
+    this.#host.settled(this)
+  }
+}
+
+/**
+ * A line like {@link PriorityQueue}, where the group of an entry must allow it, too. Pushing, taking and removing cost
+ * O(log p) with p different priorities waiting, whatever the number of groups and entries: only groups that may start
+ * something stand in the line of turns.
+ */
+export class Groups<E extends GroupEntry> implements MemberHost {
+  readonly #rules: GroupRules
+  readonly #host: GroupsHost<E>
+  readonly #groups = new Map<unknown, Group>()
+  /** Of the entries without a group: they take turns as one group that is always free. */
+  readonly #ungrouped = new Group(undefined, Infinity, undefined)
+  readonly #turns = new PriorityQueue<Turn>()
+  #turnsGiven = 0
+  #size = 0
+  /** Groups without members whose governors are not idle. */
+  readonly #lingering = new Set<Group>()
+  /** Groups with room whose members that wait for another attempt are told a microtask later. */
+  readonly #freed = new Set<Group>()
+
+  constructor(rules: GroupRules, host: GroupsHost<E>) {
+    this.#rules = rules
+    this.#host = host
+  }
+
+  /** How many entries wait, whether they may start or not. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Whether one of them may start. */
+  get isReady(): boolean {
+    return this.#turns.size > 0
+  }
+
+  /** How many groups are known. */
+  get known(): number {
+    return this.#groups.size
+  }
+
+  /** Whether no more of a group may wait. */
+  isFull(key: unknown): boolean {
+    return (this.#groups.get(key)?.waiting ?? 0) >= this.#rules.capacity
+  }
+
+  /**
+   * What a new entry has to do with its group.
+   *
+   * @throws What the functions `limit` and `governor` throw, or if what they give is wrong.
+   */
+  join(key: unknown): Member {
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      const {limitOf, governorOf} = this.#rules
+      group = new Group(key, limitOf(key), governorOf?.(key))
+      this.#groups.set(key, group)
+      this.#forgetSome()
+    }
+    this.#lingering.delete(group)
+    group.members++
+    group.waiting++
+    return new Member(group, this)
+  }
+
+  /** Puts an entry behind those of its group and priority. */
+  push(entry: E): void {
+    const group = this.#groupOf(entry)
+    group.line.push(entry)
+    this.#size++
+    this.#update(group)
+  }
+
+  /** Puts an entry that was taken by `shift` back where it stood. The next turn is that of its group. */
+  putBack(entry: E): void {
+    const group = this.#groupOf(entry)
+    group.line.putBack(entry)
+    this.#size++
+    this.#dropTurn(group)
+    entry.member?.leave()
+    this.#dropTurn(group)
+    this.#update(group, firstTurn)
+  }
+
+  /** Takes the entry whose turn it is, with a place in its group; `undefined` if none may start. */
+  shift(): E | undefined {
+    for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
+      const {group} = turn
+      group.turn = undefined
+      let permit: Permit | undefined
+      let failure: {readonly cause: unknown} | undefined
+      try {
+        permit = this.#enter(group)
+      } catch (cause) {
+        failure = {cause}
+      }
+      if (permit === undefined && failure === undefined) continue // the group waits for its governor
+      const entry = group.line.shift() as E | undefined
+      if (entry !== undefined) this.#size--
+      if (permit !== undefined && entry !== undefined) entry.member?.enter(permit)
+      this.#update(group)
+      if (failure === undefined) return entry
+      if (entry !== undefined) this.#host.failed(entry, failure.cause)
+    }
+    return undefined
+  }
+
+  /** Takes account of an entry that waits no longer, and never will again. */
+  remove(entry: E): void {
+    const group = this.#groupOf(entry)
+    group.line.remove(entry)
+    this.#size--
+    this.#update(group)
+  }
+
+  /** Takes out all entries. The groups stay known, with what runs of them. */
+  clear(): {shift(): E | undefined; readonly size: number} {
+    const lines: Array<PriorityQueue<GroupEntry>> = []
+    let size = this.#size
+    for (const group of [this.#ungrouped, ...this.#groups.values()]) {
+      if (group.line.size === 0) continue
+      lines.push(group.line)
+      group.waiting -= group.line.size
+      group.line = new PriorityQueue()
+      this.#update(group)
+    }
+    this.#size = 0
+    const shift = (): E | undefined => {
+      while (lines.at(-1)?.size === 0) lines.pop()
+      const entry = lines.at(-1)?.shift() as E | undefined
+      if (entry !== undefined) size--
+      return entry
+    }
+    return {
+      shift,
+      get size() {
+        return size
+      },
+    }
+  }
+
+  /** All entries, which stay, by groups. */
+  *[Symbol.iterator](): Generator<E, void, undefined> {
+    for (const {line} of [this.#ungrouped, ...this.#groups.values()]) yield* line as Iterable<E>
+  }
+
+  // For members
+
+  tryEnter(member: Member, onAvailable: () => void): Permit | undefined {
+    const {group} = member
+    if (group.hasRoom) {
+      const permit = this.#enter(group)
+      this.#update(group)
+      if (permit !== undefined) return permit
+    }
+    group.retries.set(member, onAvailable)
+    this.#update(group)
+    return undefined
+  }
+
+  settled(member: Member): void {
+    const {group} = member
+    group.members--
+    group.retries.delete(member)
+    this.#update(group)
+    this.#forget(group)
+  }
+
+  /** Takes a place in a group, and a permit of its governor; `undefined` if that must be waited for. */
+  #enter(group: Group): Permit | undefined {
+    if (group === this.#ungrouped) return freePermit
+    const {governor, failure, offered} = group
+    group.failure = group.offered = undefined
+    if (failure !== undefined) throw failure.cause
+    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}))
+    if (given === undefined) {
+      this.#wait(group)
+      return undefined
+    }
+    group.running++
+    let isHeld = true
+    return {
+      release: (outcome) => {
+        if (!isHeld) return
+        isHeld = false
+        group.running--
+        try {
+          given.release(outcome)
+        } finally {
+          this.#freedPlace(group)
+        }
+      },
+    }
+  }
+
+  #freedPlace(group: Group): void {
+    if (group.retries.size > 0 && group.hasRoom) this.#tellRetries(group)
+    const hadTurn = group.turn !== undefined
+    this.#update(group)
+    if (!hadTurn && group.turn !== undefined) this.#host.ready()
+    this.#forget(group)
+  }
+
+  /** Has the governor tell when there is a permit. */
+  #wait(group: Group): void {
+    const hold = new AbortController()
+    group.hold = hold
+    if (group.refusals++ < mostRefusals) this.#ask(group, hold)
+    // Others that ask in vain, too, must not pass a permit to and fro for ever within one turn of the event loop.
+    else nextTurn(() => this.#ask(group, hold))
+  }
+
+  #ask(group: Group, hold: AbortController): void {
+    const {governor} = group
+    if (governor === undefined || group.hold !== hold) return
+    const isOver = (): boolean => group.hold !== hold
+    const refused = (cause: unknown): void => {
+      if (!isOver()) this.#answered(group, undefined, {cause})
+    }
+    const given = (permit: Permit): void => {
+      if (isOver()) permit.release(unused)
+      else this.#answered(group, permit, undefined)
+    }
+    try {
+      const answer = governor.acquire({signal: hold.signal})
+      whenSettled(answer, given, refused)
+    } catch (cause) {
+      whenSettled(undefined, () => refused(cause), refused)
+    }
+  }
+
+  #answered(group: Group, permit: Permit | undefined, failure: {readonly cause: unknown} | undefined): void {
+    group.hold = undefined
+    group.offered = permit
+    group.failure = failure
+    this.#serveRetries(group)
+    this.#update(group)
+    if (group.turn !== undefined) this.#host.offered()
+    group.failure = undefined
+    const left = group.offered
+    group.offered = undefined
+    left?.release(unused)
+    this.#update(group)
+  }
+
+  /** A microtask later: whoever has released a place is not done with that yet. */
+  #tellRetries(group: Group): void {
+    if (this.#freed.size === 0) void Promise.resolve().then(this.#serveFreed)
+    this.#freed.add(group)
+  }
+
+  readonly #serveFreed = (): void => {
+    const freed = [...this.#freed]
+    this.#freed.clear()
+    for (const group of freed) {
+      this.#serveRetries(group)
+      this.#update(group)
+      if (group.turn !== undefined) this.#host.ready()
+    }
+  }
+
+  #serveRetries(group: Group): void {
+    for (const [member, onAvailable] of group.retries) {
+      if (!group.hasRoom) return
+      group.retries.delete(member)
+      onAvailable()
+    }
+  }
+
+  // Turns
+
+  #groupOf(entry: E): Group {
+    return entry.member?.group ?? this.#ungrouped
+  }
+
+  /** A group has a turn as long as it may start something: one of the priority of its first entry. */
+  #update(group: Group, sequence?: number): void {
+    const {hold, line, retries, turn} = group
+    if (hold !== undefined && line.size === 0 && retries.size === 0) {
+      group.hold = undefined
+      hold.abort()
+    }
+    const priority = group.hasRoom && retries.size === 0 ? line.top : undefined
+    if (turn?.priority === priority) return
+    this.#dropTurn(group)
+    if (priority === undefined) return
+    group.turn = new Turn(group, priority, sequence ?? this.#turnsGiven++)
+    if (sequence === undefined) this.#turns.push(group.turn)
+    else this.#turns.putBack(group.turn)
+  }
+
+  #dropTurn(group: Group): void {
+    const {turn} = group
+    if (turn === undefined) return
+    group.turn = undefined
+    turn.isWaiting = false
+    this.#turns.remove(turn)
+  }
+
+  // Forgetting
+
+  #forget(group: Group): void {
+    if (group.members > 0 || group.running > 0) return
+    if (group.governor === undefined || group.governor.isIdle === true) this.#drop(group)
+    else this.#lingering.add(group)
+    this.#forgetSome()
+  }
+
+  #drop(group: Group): void {
+    this.#lingering.delete(group)
+    if (this.#groups.get(group.key) === group) this.#groups.delete(group.key)
+  }
+
+  /** Looks again at a few of those that could not be forgotten. */
+  #forgetSome(): void {
+    let left = lookedAt
+    for (const group of this.#lingering) {
+      if (left-- === 0) return
+      this.#lingering.delete(group)
+      if (group.governor?.isIdle === true) this.#drop(group)
+      else this.#lingering.add(group) // behind the others
+    }
+  }
+}

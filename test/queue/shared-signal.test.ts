@@ -1,0 +1,29 @@
+/** One signal that many pushes share. */
+import test from 'ava'
+import {TaskQueue} from '../../src/index.js'
+import {serve} from './serving.js'
+
+test('an abort tells a bounded number of pushes in each turn of the event loop, and starts no task of the others', async (t) => {
+  const queue = new TaskQueue()
+  const controller = new AbortController()
+  const {signal} = controller
+  let rejected = 0
+  for (let i = 0; i < 20_000; i++) {
+    void queue
+      .push(() => t.fail(), {signal})
+      .catch((reason) => {
+        if (reason === signal.reason) rejected++
+      })
+  }
+  controller.abort()
+  t.true(queue.size > 10_000)
+  const runner = serve(queue, {limit: 1})
+  const steps: number[] = []
+  for (let before = 0; queue.size > 0; before = rejected) {
+    await new Promise((resolve) => setImmediate(resolve))
+    steps.push(rejected - before)
+  }
+  t.is(rejected, 20_000)
+  t.true(Math.max(...steps) < 10_000, steps.join())
+  runner.abort()
+})
