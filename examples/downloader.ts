@@ -5,8 +5,8 @@
 import {createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {pipeline} from 'node:stream/promises'
-import {ConcurrentError, ConcurrentRunner, type TaskContext} from 'aio-tasks'
-import {all, type LocalGovernor, RateLimit, Semaphore} from 'aio-tasks/governors'
+import {ConcurrentError, ConcurrentRunner, type TaskContext, TaskQueue} from 'aio-tasks'
+import {RateLimit} from 'aio-tasks/governors'
 import {SingleBar} from 'cli-progress'
 import {readCommandLine} from './command-line.js'
 
@@ -24,27 +24,17 @@ const resume = join(folder, 'left.txt')
 const lines = readFileSync(existsSync(resume) ? resume : list, 'utf8').split('\n')
 const left = new Set(lines.filter((line) => URL.canParse(line)))
 const total = left.size
-const hosts = new Map<string, Host>()
-
-class Host {
-  readonly rate: RateLimit = new RateLimit({amount: options.rate, per: 1000})
-  readonly governor: LocalGovernor = all(new Semaphore(options.each), this.rate)
-}
-
-function hostOf(url: unknown): Host {
-  const {host} = new URL(String(url))
-  const known = hosts.get(host) ?? new Host()
-  hosts.set(host, known)
-  return known
-}
+const hostOf = (url: string): string => new URL(url).host
+const rates = new Map([...left].map((url) => [hostOf(url), new RateLimit({amount: options.rate, per: 1000})]))
+const rateOf = (host: string): RateLimit => rates.get(host) ?? new RateLimit({amount: options.rate, per: 1000})
 
 async function download(url: string, {signal}: TaskContext): Promise<void> {
   const {ok, status, headers, body} = await fetch(url, {signal})
   if (!ok || body === null) {
     await body?.cancel()
     const after = headers.get('retry-after')
-    if (Number(after) > 0) hostOf(url).rate.holdFor(1000 * Number(after))
-    else if (after !== null) hostOf(url).rate.holdUntil(new Date(after))
+    if (Number(after) > 0) rateOf(hostOf(url)).holdFor(1000 * Number(after))
+    else if (after !== null) rateOf(hostOf(url)).holdUntil(new Date(after))
     throw Object.assign(new Error(`HTTP status ${status}`), {status})
   }
   const path = join(folder, encodeURIComponent(url))
@@ -53,9 +43,11 @@ async function download(url: string, {signal}: TaskContext): Promise<void> {
   left.delete(url)
 }
 
-const runner = ConcurrentRunner.map([...left], download, {
+const queue = new TaskQueue<void>({groups: {limit: options.each, governor: rateOf}})
+for (const url of left) void queue.push((context) => download(url, context), {group: hostOf(url), item: url})
+queue.closeWhenIdle()
+const runner = new ConcurrentRunner(queue, {
   limit: options.limit,
-  governor: {acquire: (request) => hostOf(request?.context?.item).governor.acquire(request)},
   retry: {when: ({error}) => [429, 500, 502, 503, 504, undefined].includes((error as {status?: number}).status)},
   yieldExceptions: true,
 })

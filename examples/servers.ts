@@ -107,4 +107,5 @@ if (process.argv[1] === import.meta.filename) {
   console.log(`npx tsx examples/ingest.ts ${(await servePages()).url}/pages/0 ${join(folder, 'entries')}`)
   const urls = write('urls.txt', (await serveFiles()).urls)
   console.log(`npx tsx examples/downloader.ts ${urls} ${join(folder, 'files')}`)
+  console.log(`npx tsx examples/tenants.ts ${(await serveFiles({hosts: 1, files: 0, ms: 1000})).hosts[0]?.url}`)
 }
