@@ -6,7 +6,8 @@ import {entries} from '../../.config/entries.js'
 import {type Check, root} from './project.js'
 
 const mostFiles = 16
-const mostBytes = 60_000
+/** Five entries, a third of it doc comments: a change that needs more raises this, and says what for. */
+const mostBytes = 100_000
 
 interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>
