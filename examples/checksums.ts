@@ -73,7 +73,7 @@ async function checksum(path: string, signal: AbortSignal, add: (bytes: number) 
   }
 }
 
-/** Writes one line and waits until it is taken: whoever reads sets the pace, and an exit cuts no line in two. */
+/** Writes one line and waits until it is taken: the reader sets the pace, and an exit cuts no line in two. */
 function print(line: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(signal.reason as Error)

@@ -116,7 +116,7 @@ async function stop(): Promise<void> {
   server.close()
   console.log('stopping')
   await queue.shutdown({timeout: Number(SHUTDOWN)})
-  setTimeout(() => server.closeAllConnections(), 1000).unref() // whoever has not sent its request by then
+  setTimeout(() => server.closeAllConnections(), 1000).unref() // clients that have not sent their request by then
   await closed
   console.log(`stopped: ${accepted} accepted, ${answered} answered\n${await register.metrics()}`)
   // A job that ignores its signal would keep the process alive.

@@ -38,7 +38,7 @@ export interface ListenerOptions {
 export class Emitter {
   /**
    * The listeners of the runner's own events as of now, so that an event as frequent as tasks needs no look-up
-   * by name. An array never changes: whoever calls its guards calls those that listened at that moment.
+   * by name. An array never changes: a caller of its guards calls those that listened at that moment.
    */
   readonly audience: Audience = {
     start: undefined,

@@ -119,14 +119,14 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
       const {queueName, telemetry, eventsLength, onError} = this.#options
       const metas = eventsLength === undefined ? {skipMetasUpdate: true} : {streams: {events: {maxLen: eventsLength}}}
       const queue = new Queue(queueName, {...this.#connection(), ...metas, ...(telemetry && {telemetry})})
-      queue.on('error', (error) => this.#heed(error))
+      queue.on('error', (error) => this.#noteError(error))
       queue.on('error', onError ?? console.error)
       this.#queue = queue
     }
     return this.#queue
   }
 
-  #heed(error: Error): void {
+  #noteError(error: Error): void {
     this.#fatal ??= toFatal(error)
     if (this.#fatal) for (const reject of this.#waiting) reject(this.#fatal)
   }

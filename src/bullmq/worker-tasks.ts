@@ -16,7 +16,7 @@ const moves = new Set(['DelayedError', 'WaitingError', 'WaitingChildrenError', '
  * for them, and what the runner does not pull within a second goes back to the queue. BullMQ keeps locks, finds
  * stalled jobs, and tries again those that failed.
  *
- * A job that is running when the run is aborted, and that heeds its signal, goes back to the queue, as do those
+ * A job that is running when the run is aborted, and that gives up with its signal, goes back to the queue, as do those
  * that wait here: none is failed by it. The run has drained when all jobs are handed in or back, and the connections
  * are closed. A handler that throws fails its task too, so a worker usually wants `yieldExceptions: true`; so does a
  * job whose lock is lost, with a `LostJobError`.

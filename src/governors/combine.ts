@@ -51,7 +51,7 @@ export function all(...governors: readonly Governor[]): LocalGovernor {
  * The same governor, asked for the cost of each task. Requests without a context, as those by hand, are passed on as
  * they are.
  *
- * @param governor Whom to ask.
+ * @param governor The governor to ask.
  * @param cost The cost of every task, or a function of its context: a finite number ≥ 0.
  * @param actual The true cost, from the task's value: replaces the first one when the task has succeeded, if the
  *   governor corrects costs, as `RateLimit` does.

@@ -1,4 +1,4 @@
-/** The contract between whoever asks to start something and the governors that allow it. */
+/** The contract between those who ask to start something and the governors that allow it. */
 import type {Governor, Permit, PermitRequest as Request} from 'aio-tasks'
 
 export type {Budget, Governor, Permit, PermitOutcome as Outcome, PermitRequest as Request} from 'aio-tasks'

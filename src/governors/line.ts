@@ -1,4 +1,4 @@
-/** The line of those who wait for a permit: first come, first served, and whoever gives up leaves no trace. */
+/** The line of those who wait for a permit: first come, first served, and a waiter that gives up leaves no trace. */
 import {onAbort} from './shared-listener.js'
 
 /** One who waits. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */

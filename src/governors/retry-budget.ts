@@ -21,7 +21,7 @@ export interface RetryBudgetOptions {
  * Lets a retry begin only while fewer than `max(min, ratio × running)` retries wait or run, where `running` counts
  * the attempts that run in all runners that share the budget. The defaults are those of Envoy's retry budget.
  *
- * A runner tells the budget of its attempts by `enter` and `leave`. Whoever retries by hand does the same.
+ * A runner tells the budget of its attempts by `enter` and `leave`. Code that retries by hand does the same.
  *
  * @example
  * ```ts

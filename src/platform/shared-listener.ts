@@ -56,6 +56,6 @@ function unshare(signal: AbortSignal, shared: Shared): void {
   try {
     signal.removeEventListener('abort', shared.listener)
   } catch (error) {
-    reportUncaught(error) // no AbortSignal of the platform; whoever waited for it goes on
+    reportUncaught(error) // no AbortSignal of the platform; the run that waited for it goes on
   }
 }

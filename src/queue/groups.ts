@@ -400,7 +400,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group)
   }
 
-  /** A microtask later: whoever has released a place is not done with that yet. */
+  /** A microtask later: the task that released a place has not finished with that yet. */
   #tellRetries(group: Group): void {
     if (this.#freed.size === 0) void Promise.resolve().then(this.#serveFreed)
     this.#freed.add(group)

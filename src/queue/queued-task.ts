@@ -44,7 +44,7 @@ export interface Attached extends Details {
   contexts?: Set<Context> | undefined
 }
 
-/** Calls a task. Whoever traces does more. */
+/** Calls a task. Tracing does more. */
 type Call = (task: unknown, context: TaskContext) => unknown
 
 /** What the pushes of a queue share that have nothing of their own. */

@@ -141,7 +141,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#scope ??= asyncScope()
     const closed = this.#close()
-    this.#dismiss() // whoever waits need not wait for that
+    this.#dismiss() // those that wait need not wait for that
     for (const task of this.#tasks) void task.giveBack()
     await closed
     return done()
