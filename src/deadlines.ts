@@ -9,8 +9,8 @@ const tolerance = 50
 
 export class Deadlines {
   readonly #host: (slot: Slot, timeout: number) => void
-  readonly #lines = new Map<number, Line>()
-  #usual: Line | undefined
+  readonly #lines = new Map<number, DeadlineLine>()
+  #usual: DeadlineLine | undefined
   #isHolding = true
 
   /** @param onExpired Called when the task in a slot has had its time. */
@@ -35,14 +35,14 @@ export class Deadlines {
     for (const line of this.#lines.values()) line.stop()
   }
 
-  #line(timeout: number): Line {
+  #line(timeout: number): DeadlineLine {
     let line = this.#lines.get(timeout)
     if (line === undefined) {
       const onEmpty = (): void => {
         this.#lines.delete(timeout)
         if (this.#usual?.timeout === timeout) this.#usual = undefined
       }
-      line = new Line(timeout, (slot) => this.#host(slot, timeout), onEmpty)
+      line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
       line.hold(this.#isHolding)
       this.#lines.set(timeout, line)
     }
@@ -51,7 +51,7 @@ export class Deadlines {
 }
 
 /** The slots whose tasks have the same timeout: a linked list, so that each leaves in constant time. */
-export class Line {
+export class DeadlineLine {
   readonly timeout: number
   readonly #onExpired: (slot: Slot) => void
   readonly #onEmpty: () => void
