@@ -1,6 +1,6 @@
 /** Builds the package: each entry becomes one readable ES module and one file of declarations. */
 import {execFileSync} from 'node:child_process'
-import {copyFileSync, rmSync} from 'node:fs'
+import {copyFileSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {dirname, join, resolve} from 'node:path'
 import {type Plugin, rolldown} from 'rolldown'
@@ -64,9 +64,11 @@ async function build(entry: Entry): Promise<void> {
     dir: join(dist, entry.output),
     format: 'es',
     comments: {jsdoc: false}, // editors read them in the declarations
-    banner: ({fileName}) => (fileName.endsWith('.d.ts') ? disposables : ''),
   })
   await bundle.close()
+  // By hand: the plugin drops a reference where a source has one of its own.
+  const declarations = join(dist, entry.output, 'index.d.ts')
+  writeFileSync(declarations, `${disposables}\n${readFileSync(declarations, 'utf8')}`)
 }
 
 rmSync(dist, {recursive: true, force: true})

@@ -11,7 +11,7 @@ export interface BatchSource<R> {
 /** A batch that ended in something else than a result, which comes at the next call. */
 type End = {readonly error: unknown} | 'done'
 
-export class Batches<R> implements AsyncIterableIterator<R[], undefined> {
+export class Batches<R> implements AsyncIterableIterator<R[]> {
   readonly #source: BatchSource<R>
   readonly #max: number
   readonly #maxWait: number

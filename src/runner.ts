@@ -217,7 +217,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * for await (const bodies of ConcurrentRunner.map(urls, load).batches(100, {maxWait: 50})) console.log(bodies.length)
    * ```
    */
-  batches(max: number, options?: BatchOptions): AsyncIterableIterator<Array<Yielded<T, Yields>>, undefined> {
+  batches(max: number, options?: BatchOptions): AsyncIterableIterator<Array<Yielded<T, Yields>>> {
     const {most, maxWait} = resolveBatches(max, options)
     this.#run.iterate()
     return new Batches<Yielded<T, Yields>>(
