@@ -48,6 +48,7 @@ for (const [title, end, isGraceful] of [
     await until(async () => seen.length === 2 && (await queue.getActiveCount()) === 2)
     void end(runner)
     await running
+    await runner.drained // past its deadline stop() waits for running tasks no longer
     t.is(runner.state, 'drained')
     t.is(seen.length, 2)
     t.deepEqual(await countsOf(queue), isGraceful ? {completed: 2, waiting: 8} : {waiting: 10})
