@@ -1052,6 +1052,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   giveUp(reason: unknown): void {
     if (this.#isYielding) this.#settleDeferred()
     for (const slot of this.#slots.open()) {
+      if (slot.isLate) continue // a listener has given up the rest already
       this.#failEarly(slot, reason)
       this.#lifecycle.toldEarly()
     }

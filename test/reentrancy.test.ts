@@ -1,7 +1,7 @@
 /** What listeners, hooks, tasks and sources may do in the midst of what is being done to them. */
 import test from 'ava'
 import {type ConcurrentError, ConcurrentRunner, concurrent} from '../src/index.js'
-import {reportedDuring, turn, unhandledDuring} from './helpers/index.js'
+import {manuals, reportedDuring, thunks, turn, unhandledDuring} from './helpers/index.js'
 
 const boom = new Error('boom')
 
@@ -412,4 +412,21 @@ test('a function that cannot be read, given by a source that pauses the run, is 
     runner.resume()
     t.is((await results).length, 2)
   }
+})
+
+test('abort() in a listener that hears of a task that was given up tells each task once', async (t) => {
+  const tasks = manuals(3)
+  const runner = concurrent(thunks(tasks), {yieldExceptions: true})
+  const told: number[] = []
+  runner.on('error', ({index}) => {
+    told.push(index)
+    runner.abort(boom)
+  })
+  const ended = runner.run().catch(() => {})
+  runner.abort(boom)
+  runner.abort(boom)
+  await ended
+  for (const task of tasks) task.resolve('late')
+  await runner.drained
+  t.deepEqual(told.toSorted(), [0, 1, 2])
 })
