@@ -309,6 +309,8 @@ class Check {
       if (item?.calls === 0) return // refused
     }
     if (this.#scenario.options.timeout && isOwnTimeout) {
+      // A task of a queue that others read may have settled, and the runner not have heard of it.
+      if (!this.#scenario.options.releaseOnTimeout) this.#model.hasToldEarly = true
       if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#toldEarly(index)
       return
     }
