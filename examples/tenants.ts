@@ -10,8 +10,8 @@ import {readCommandLine} from './command-line.js'
 
 const usage = `Usage: PORT=8080 npx tsx examples/tenants.ts URL [--limit N] [--each N] [--capacity N] [--timeout MS]
 
-Passes GET requests on to URL, N at once (--limit, default: 10), of which N for each tenant (--each, default: 3), whom the
-header x-tenant names. Tenants take turns. Of each tenant N requests may wait (--capacity, default: 20): what is more is
+Passes GET requests on to URL, N at once (--limit, default: 10), of which N for each tenant (--each, default: 3). The
+header x-tenant names the tenant. Tenants take turns. Of each tenant N requests may wait (--capacity, default: 20): what is more is
 answered with 429. An answer may take MS (default: 10000). SIGTERM ends the gateway once it has answered what it has
 accepted, at the latest after 30 seconds.`
 

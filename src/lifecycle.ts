@@ -347,7 +347,7 @@ export class Lifecycle {
     clearTimeout(this.#deadline?.timer)
     const timer = setTimeout(() => {
       this.abort(new DOMException(`stop() took longer than ${ms} ms`, 'TimeoutError'))
-      // Tasks that heed their signal have a turn of the event loop to say how they ended.
+      // Tasks that give up with their signal have a turn of the event loop to settle.
       nextTurn(() => this.#giveUp())
     }, ms)
     this.#deadline = {at, timer}

@@ -11,7 +11,7 @@ import {PgBossWorkerEngine} from './worker-engine.js'
  * for them, and what the runner does not pull within a second goes back to the queue. pg-boss finds the jobs of
  * workers that have died, by heartbeat or expiry, and tries again those that failed.
  *
- * A job that is running when the run is aborted, and that heeds its signal, goes back to the queue: none is failed by
+ * A job that is running when the run is aborted, and that gives up with its signal, goes back to the queue: none is failed by
  * it. A handler that throws fails its task too, so a worker usually wants `yieldExceptions: true`.
  *
  * @param queue The queue's name, as `remoteTasks` has it.

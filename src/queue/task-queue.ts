@@ -446,7 +446,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       const runners = [...this.#runners]
       this.clear(reason)
       for (const runner of runners) runner.abort(reason)
-      // Tasks that heed their signal have a turn of the event loop to say how they ended.
+      // Tasks that give up with their signal have a turn of the event loop to settle.
       nextTurn(() => {
         for (const runner of runners) runner.abort(reason)
         over.resolve()

@@ -34,7 +34,7 @@ type Result<R> = IteratorResult<TaskFunction<R>, undefined>
  * these as are needed, on as many machines. Jobs follow the runner: as many are taken as it starts, so its `limit`, its
  * `pause()` and a slow consumer hold for them, and what the runner does not pull within a second goes back.
  *
- * A job that is running when the run is aborted, and that heeds its signal, goes back to the engine, as do those
+ * A job that is running when the run is aborted, and that gives up with its signal, goes back to the engine, as do those
  * that wait here: none is failed by it. The run has drained when all jobs are handed in or back, and the engine is
  * closed. A task is done when the engine has accepted the outcome. A handler that throws fails its task too, so a
  * worker usually wants `yieldExceptions: true`.
