@@ -74,8 +74,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #pushed = 0
   /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
   #clearedBelow = 0
-  /** Tasks that were handed out and not called, with the iterator that did so: they come back if it is closed. */
-  readonly #handedOut = new Map<QueuedTask, QueueIterator<T>>()
+  /** Tasks that were handed out and not called: they come back if the iterator that did so is closed. */
+  readonly #handedOut = new Map<QueuedTask, HandOut<T>>()
   /** Tasks that runners have taken and are about to call, after their `start` listeners. */
   readonly #taken: QueuedTask[] = []
   /** Tasks whose pushes are about to reject. */
@@ -475,9 +475,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       tryHandOut: () => {
         const task = this.#take()
         if (task === undefined) return undefined
-        this.#handedOut.set(task, iterator)
+        const handOut: HandOut<T> = {iterator}
+        this.#handedOut.set(task, handOut)
         iterator.held++
-        return task.handOut() as TaskFunction<T>
+        // The task may have come back and been handed out again since.
+        const putBack = (): void => {
+          if (this.#handedOut.get(task) === handOut) this.#putBack(task)
+        }
+        return task.handOut(putBack) as TaskFunction<T>
       },
       // A reader waits for tasks that others hold and may put back, unless it holds some itself: else two that gather
       // tasks before they call them would wait for each other.
@@ -491,7 +496,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         if (!isOwn) this.#otherReaders--
       },
       closed: () => {
-        const held = iterator.held === 0 ? [] : [...this.#handedOut].filter(([, owner]) => owner === iterator)
+        const held =
+          iterator.held === 0 ? [] : [...this.#handedOut].filter(([, handOut]) => handOut.iterator === iterator)
         for (const [task] of held.toReversed()) this.#putBack(task)
         if (!isOwn) this.#abandonIfAlone()
       },
@@ -561,8 +567,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         this.#line.remove(task)
         return true
       case 'handed out': {
-        const reader = this.#handedOut.get(task)
-        if (reader !== undefined) reader.held--
+        const handOut = this.#handedOut.get(task)
+        if (handOut !== undefined) handOut.iterator.held--
         this.#handedOut.delete(task)
         break
       }
@@ -646,6 +652,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     this.#refuseRoom(this.#lastEnd)
     this.clear(this.#lastEnd)
   }
+}
+
+/** One time that a task was handed out. */
+interface HandOut<T> {
+  readonly iterator: QueueIterator<T>
 }
 
 /** The queue, as an iterator over it sees it. */
