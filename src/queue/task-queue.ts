@@ -31,9 +31,9 @@ import type {
   TaskFunction,
   WaitingTask,
 } from '../types.js'
-import {Groups} from './groups.js'
+import {Groups, type Member} from './groups.js'
 import {PriorityQueue} from './priority-queue.js'
-import {noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
+import {type Details, noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
@@ -202,9 +202,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const refusal = this.#refusal(details?.signal, isReserved, group)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
     const tracedAt = queuedAt()
-    const traced = tracedAt === undefined ? details : {...noDetails, ...details, queuedAt: tracedAt}
-    const joined = group === undefined ? traced : {...noDetails, ...traced, member: this.#grouped().join(group)}
-    const queued = new QueuedTask(task, this.#pushed++, this.#shared, joined, captureOwnScope)
+    const member = group === undefined ? undefined : this.#grouped().join(group)
+    const isPlain = tracedAt === undefined && member === undefined
+    const attached = isPlain ? details : withDetails(details ?? noDetails, member, tracedAt)
+    const queued = new QueuedTask(task, this.#pushed++, this.#shared, attached, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
@@ -754,6 +755,12 @@ function keepSpecimen(): void {
 function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
   const scope = captureScope(promise)
   return isEmptyScope(scope) ? undefined : scope
+}
+
+/** Written out: spreading costs more than the rest of a push. */
+function withDetails(details: Details, member: Member | undefined, at: number | undefined): Details {
+  const {priority, signal, timeout, item} = details
+  return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
 /** Also for infinite numbers, which have no difference. */
