@@ -150,6 +150,10 @@ export class Line {
     this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
   }
 
+  get isGrouped(): boolean {
+    return this.#groups !== undefined
+  }
+
   /** How many tasks wait. */
   get size(): number {
     return this.#tasks.size
@@ -206,7 +210,8 @@ export class Line {
   /** Drops the tasks from a place in the source on, now and later. */
   close(from: number): void {
     this.#end = Math.min(this.#end, from)
-    for (const task of [...this.#tasks]) {
+    const tasks = [...this.#tasks]
+    for (const task of tasks) {
       if (task.sequence < from || !task.isWaiting) continue
       task.isWaiting = false
       this.#tasks.remove(task)

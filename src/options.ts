@@ -247,7 +247,8 @@ export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {
   const {group, groups, readAhead} = options
   if (group !== undefined) checkFunction('group', group)
   else if (groups !== undefined) throw new TypeError('groups needs the option group, which gives the group of an item')
-  if ((groups as GroupOptions | undefined)?.capacity !== undefined)
+  const {capacity}: GroupOptions<Group> = groups ?? {}
+  if (capacity !== undefined)
     throw new TypeError('groups.capacity is for a TaskQueue: readAhead bounds what waits here')
   return {
     groupOf: group as Grouping['groupOf'],

@@ -390,21 +390,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#fill()
   }
 
-  /** Reads ahead, and starts the tasks in the line while they may start. */
+  /** Starts the tasks in the line while they may start, and reads ahead. */
   #fillFrom(line: Line): void {
-    this.#readAhead(line)
     let strides = 0
     while (this.#mayStart && this.#slots.hasFree) {
       if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
+      // Groups take turns among all that may be read; without groups a task starts as soon as it was read.
+      if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
       this.#hasChanged = false
       const task = this.#takeFrom(line)
-      if (task === undefined) return
+      if (task === undefined) break
       if (this.#hasChanged && !(this.#mayStart && this.#slots.hasFree)) return line.putBack(task)
       if (task.failure !== undefined) this.groupFailed(task, task.failure.cause)
       else if (this.#isInvalid(task.raw, task.sequence)) this.#invalid(task)
       else this.#try(task, new Context(task.sequence, task.item, 1))
-      this.#readAhead(line)
     }
+    this.#readAhead(line, Infinity)
   }
 
   /** The next task that may start. Whatever the buffer holds, that is the one whose result comes next. */
@@ -419,8 +420,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (this.#failure !== undefined) this.#failInOrder()
   }
 
-  #readAhead(line: Line): void {
-    while (this.#mayPull && !line.isFull) {
+  /** Reads until so many tasks are in the line, or it is full. */
+  #readAhead(line: Line, most: number): void {
+    while (this.#mayPull && line.size < most && !line.isFull) {
       if (--this.#unitsLeft < 0 && this.#mustRest(0)) return
       if (this.#ready !== undefined && this.#admission !== 'admitted') {
         if (this.#askReady(this.#ready)) continue
@@ -647,10 +649,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#update()
-    const wasFilling = this.#isFilling
-    this.#isFilling = true // nothing starts between its start and its error
-    if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
-    this.#isFilling = wasFilling
+    // Nothing starts between its start and its error.
+    this.#withoutStarts(() => {
+      if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
+    })
     this.#look()
   }
 
@@ -771,11 +773,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {item, queued, context, error} = failed
     const {attempt} = context
     let delay: number | undefined
-    try {
-      delay = delayOf(policy, {error, attempt, context})
-    } catch (cause) {
-      failed.error = cause
-    }
+    this.#withoutStarts(() => {
+      try {
+        delay = delayOf(policy, {error, attempt, context})
+      } catch (cause) {
+        failed.error = cause
+      }
+    })
     if (delay === undefined) return false
     if (!this.#isRepeatable(failed)) {
       this.#tellBudget('give') // one of those functions has ended the run
@@ -843,12 +847,19 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#tellBudget('enter')
   }
 
-  /** An attempt does not run any more. The budget hears of it, and starts nothing meanwhile. */
+  /** An attempt does not run any more, and the budget hears of it. */
   #leaveAttempt(attempt: number): void {
+    this.#withoutStarts(() => {
+      this.#tellBudget('leave')
+      if (attempt > 1) this.#tellBudget('give')
+    })
+  }
+
+  /** Calls user code between two steps that belong together: nothing starts meanwhile. */
+  #withoutStarts(call: () => void): void {
     const wasFilling = this.#isFilling
     this.#isFilling = true
-    this.#tellBudget('leave')
-    if (attempt > 1) this.#tellBudget('give')
+    call()
     this.#isFilling = wasFilling
   }
 

@@ -119,7 +119,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   ): ConcurrentRunner<T, Yields> {
     if (options?.group === undefined && options?.groups === undefined) return new this(mapped(items, mapper), options)
     const {group, groups, readAhead, ...others} = options
-    return new this(mapped(items, mapper, {group, groups, readAhead}), others as RunnerOptions<Yields>)
+    return new this(mapped(items, mapper, {group, groups, readAhead}), others)
   }
 
   // Consuming
