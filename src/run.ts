@@ -85,11 +85,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #execute: Hooks<T>['execute']
   /** The answer of `ready()`, which is used up when a task starts. */
   #admission: 'unasked' | 'asking' | 'admitted' = 'unasked'
-  /** Who has claimed all results that no `next()` waits for. */
-  #consumer: 'run()' | 'toArray()' | undefined
-  #hasIterated = false
-  #isTooLate = false
-  #running: Promise<RunnerStats> | undefined
   /** The place in the source of the next item. */
   #index = 0
   #hasSourceEnded = false
@@ -142,17 +137,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   // Consuming
 
+  /** The next result; at the end the failure, once, and then `done`. */
   next(): Promise<IteratorResult<Awaited<T> | ConcurrentError, undefined>> {
     if (this.#lifecycle.isIdle) {
-      this.#hasIterated = true
       const first = this.#results.next() // a call from within what follows comes after this one
-      this.#begin()
+      this.begin()
       return first
-    }
-    this.#hasIterated = true
-    if (this.#isTooLate) {
-      this.#isTooLate = false
-      return Promise.reject(this.#tooLate('A loop'))
     }
     if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
     const result = this.#results.next()
@@ -162,69 +152,29 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Takes up to `most` results that are ready. */
   takeReady(most: number): Array<Awaited<T> | ConcurrentError> {
-    if (!this.#hasIterated) return []
     if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
     const taken = this.#results.takeReady(most)
     if (this.#mayStart && taken.length > 0) this.#look()
     return taken
   }
 
-  /** A loop begins. One over a run whose results are gone hears so, and does not seem to be empty. */
-  iterate(): void {
-    this.#isTooLate = this.#lifecycle.isDrained && this.#consumer !== undefined && !this.#hasIterated
+  /** From now on results that no `next()` waits for are dropped. */
+  discard(): void {
+    this.#results.discard()
+    if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
+    this.#consume()
   }
 
-  /** Consumes everything and keeps nothing. */
-  all(): Promise<RunnerStats> {
-    return (this.#running ??= this.#all())
-  }
-
-  async collect(): Promise<Array<Awaited<T> | ConcurrentError>> {
-    this.#checkConsumable('toArray()')
-    if (this.#consumer !== undefined) throw this.#tooLate('toArray()')
-    this.#consumer = 'toArray()'
+  /** From now on results that no `next()` waits for are put into an array. */
+  collect(): Array<Awaited<T> | ConcurrentError> {
     const collected = this.#results.collect()
     this.#consume()
-    await this.#ended()
     return collected
   }
 
-  async #all(): Promise<RunnerStats> {
-    this.#checkConsumable('run()')
-    if (this.#consumer === undefined) {
-      this.#consumer = 'run()'
-      this.#results.discard()
-      if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
-      this.#consume()
-    }
-    return this.#ended()
-  }
-
-  #checkConsumable(consumer: 'run()' | 'toArray()'): void {
-    const {outcome, isDrained} = this.#lifecycle
-    const isConsumed = isDrained && this.#results.size === 0 && (this.#hasIterated || this.#consumer !== undefined)
-    if (isConsumed && (outcome === undefined || outcome.kind === 'left')) throw this.#tooLate(consumer)
-  }
-
-  #tooLate(consumer: string): DOMException {
-    return new DOMException(
-      `${consumer} comes too late: the results of this run have gone to ${this.#consumer ?? 'a loop, or next()'}`,
-      'InvalidStateError',
-    )
-  }
-
   #consume(): void {
-    if (this.#lifecycle.isIdle) this.#begin()
+    if (this.#lifecycle.isIdle) this.begin()
     else this.#look()
-  }
-
-  /** The counts once the run is over; rejects if it failed or was aborted, so that the consumer knows. */
-  async #ended(): Promise<RunnerStats> {
-    const stats = await this.over()
-    const {outcome} = this.#lifecycle
-    if (outcome === undefined || outcome.kind === 'left') return stats
-    this.#results.end()
-    throw outcome.reason
   }
 
   /** The counts once nothing goes on any more but tasks whose outcome was told early. */
@@ -235,6 +185,20 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   get whenDrained(): Promise<RunnerStats> {
     return this.#lifecycle.drained
+  }
+
+  /** Why the run ended, if it failed or was aborted; whoever is told so need not be told by `next()`. */
+  takeFailure(): {readonly error: unknown} | undefined {
+    const {outcome} = this.#lifecycle
+    if (outcome === undefined || outcome.kind === 'left') return undefined
+    this.#results.end()
+    return {error: outcome.reason}
+  }
+
+  /** Whether the run has drained without a failure, and no result is left. */
+  get isEmpty(): boolean {
+    const {outcome, isDrained} = this.#lifecycle
+    return isDrained && this.#results.size === 0 && (outcome === undefined || outcome.kind === 'left')
   }
 
   // Controlling
@@ -314,7 +278,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   // Starting tasks
 
-  #begin(): void {
+  begin(): void {
     if (!this.#lifecycle.begin(this.#options.signal)) return
     const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
@@ -1223,7 +1187,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
    * comes before the error is finished and delivered first.
    */
   #fail(error: ConcurrentError, tell: () => void): void {
-    const isInOrder = this.#options.ordered && this.#consumer !== 'run()'
+    const isInOrder = this.#options.ordered && !this.#results.isDiscarding
     if (isInOrder) this.#results.clearFrom(error.index)
     const decided = (): void => {
       this.#deliversAll = false
