@@ -4,7 +4,7 @@ import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
-import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
+import {EventLoopGuard} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
 import {Line, type LineHost, type LineTask} from './line.js'
 import {highWaterMarkFor, type ResolvedOptions, readAheadFor} from './options.js'
@@ -48,12 +48,6 @@ export interface RunHost<T> {
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void
 }
 
-/**
- * So many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
- * once free their slots first: else a high limit would fill the memory with tasks that have finished.
- */
-const mostStrides = 7
-
 const noListeners: Audience = {
   start: undefined,
   retry: undefined,
@@ -94,16 +88,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Whether all results are delivered; if not, those of tasks before this place. */
   #deliversAll = true
   #deliversBelow = Infinity
+  /** `shouldRaise()` is being asked. */
+  #isJudging = false
   /** With `ordered`, the error that comes once everything before it has been delivered. */
   #failure: ConcurrentError | undefined
   #isPaused = false
-  /** Units of work until the clock is read again. */
-  #unitsLeft = 0
-  /** Nothing starts until the next microtask, or the next turn of the event loop. */
-  #isResting = false
-  /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
-  #isYielding = false
-  #deferred: Array<() => void> = []
+  readonly #guard = new EventLoopGuard(() => this.#restChanged())
   /**
    * The run is open and not failing, paused or resting, no permit is awaited, and not too many tasks wait to be tried
    * again. Kept by `#update`.
@@ -144,7 +134,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       this.begin()
       return first
     }
-    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    this.#guard.spend() // for a consumer that never waits
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && (!this.#results.isFull || this.#line !== undefined)) this.#look()
     return result
@@ -152,7 +142,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Takes up to `most` results that are ready. */
   takeReady(most: number): Array<Awaited<T> | ConcurrentError> {
-    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    this.#guard.spend() // for a consumer that never waits
     const taken = this.#results.takeReady(most)
     if (this.#mayStart && taken.length > 0) this.#look()
     return taken
@@ -332,9 +322,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Starts what the source gives. */
   #fillDirectly(): void {
-    let strides = 0
+    this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
+      if (this.#guard.spendOnStart()) return
       if (this.#ready !== undefined && this.#admission !== 'admitted') {
         if (this.#askReady(this.#ready)) continue
         return
@@ -356,9 +346,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Starts the tasks in the line while they may start, and reads ahead. */
   #fillFrom(line: Line): void {
-    let strides = 0
+    this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
+      if (this.#guard.spendOnStart()) return
       // Groups take turns among all that may be read; without groups a task starts as soon as it was read.
       if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
       this.#hasChanged = false
@@ -387,7 +377,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Reads until so many tasks are in the line, or it is full. */
   #readAhead(line: Line, most: number): void {
     while (this.#mayPull && line.size < most && !line.isFull) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(0)) return
+      if (this.#guard.spend()) return
       if (this.#ready !== undefined && this.#admission !== 'admitted') {
         if (this.#askReady(this.#ready)) continue
         return
@@ -404,7 +394,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
     const isFree =
-      !this.#isPaused && !this.#isResting && (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+      !this.#isPaused && !this.#guard.isResting && (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
     this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
     // What is in the line before a failure still starts.
     const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
@@ -686,9 +676,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Makes the attempts that are due, whatever the buffer holds. */
   #startRetries(retries: Retries): void {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
-      const isBlocked = this.#isPaused || this.#isResting || this.#isStopped || this.#candidate !== undefined
+      const isBlocked = this.#isPaused || this.#guard.isResting || this.#isStopped || this.#candidate !== undefined
       if (isBlocked || !this.#slots.hasFree) return
-      if (--this.#unitsLeft < 0 && this.#mustYield()) return this.#yield()
+      if (this.#guard.spend()) return
       retries.shift()
       this.#update()
       const {item, context} = retry
@@ -848,65 +838,24 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   // Resting
 
-  /** Whether the event loop must turn before the next unit of work: a start, a result, or listeners. */
-  #mustYield(): boolean {
-    if (this.#isYielding) return false
-    const isDue = isOverdue()
-    this.#unitsLeft = stride
-    return isDue
-  }
-
-  /** Whether nothing may be started now, after so many strides of work at once. */
-  #mustRest(strides: number): boolean {
-    if (this.#mustYield()) this.#yield()
-    else if (strides === mostStrides) this.#rest()
-    return this.#isResting
-  }
-
-  /** Starts nothing until the next microtask. */
-  #rest(): void {
-    this.#isResting = true
+  /** The guard has begun a rest or ended one. While the event loop turns no result is handed over. */
+  #restChanged(): void {
+    this.#results.hold(this.#guard.isYielding)
     this.#update()
-    void Promise.resolve().then(() => this.#wake())
-  }
-
-  /** Lets the event loop turn: meanwhile nothing starts, and no result is handed over. */
-  #yield(): void {
-    this.#isResting = this.#isYielding = true
-    this.#update()
-    this.#results.hold(true)
-    yieldToEventLoop(() => {
-      this.#settleDeferred()
-      this.#wake()
-    })
-  }
-
-  #settleDeferred(): void {
-    this.#isYielding = false
-    this.#results.hold(false)
-    const deferred = this.#deferred
-    this.#deferred = []
-    for (const settle of deferred) settle()
+    if (!this.#guard.isResting) this.#look()
   }
 
   // Apart from its callers, for which the closure would cost an allocation at each call.
   #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
     slot.line?.remove(slot) // it has settled in time
-    this.#deferred.push(() => settle(outcome))
-  }
-
-  #wake(): void {
-    if (this.#isYielding) return // what was deferred took long
-    this.#isResting = false
-    this.#update()
-    this.#look()
+    this.#guard.defer(() => settle(outcome))
   }
 
   // Told by slots
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, queued, permit} = slot
-    if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
+    if (this.#guard.isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     this.#succeeded++
@@ -918,7 +867,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {result} = this.audience
     if (result !== undefined) {
       for (const listener of result) listener(value, context)
-      if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield()
+      this.#guard.spend()
     }
     if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
     this.#settled()
@@ -926,7 +875,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   rejected(slot: Slot, reason: unknown): void {
     const {context, queued, item, permit} = slot
-    if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
+    if (this.#guard.isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     if (slot.trace !== undefined) traceError(slot.trace, reason)
     const wasAborted = context.aborted !== undefined
@@ -1124,7 +1073,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   }
 
   giveUp(reason: unknown): void {
-    if (this.#isYielding) this.#settleDeferred()
+    this.#guard.settleDeferred()
     for (const slot of this.#slots.open()) {
       if (slot.isLate) continue // a listener has given up the rest already
       this.#failEarly(slot, reason)
@@ -1175,10 +1124,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** The error that ends the run: the given one, none, or that of the hook that failed to decide. */
   #raised(error: ConcurrentError): ConcurrentError | undefined {
+    this.#isJudging = true
     try {
       return this.#host.shouldRaise(error) ? error : undefined
     } catch (cause) {
       return hookError('shouldRaise', cause, error.index)
+    } finally {
+      this.#isJudging = false
     }
   }
 
@@ -1210,6 +1162,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Ends the run once nothing runs any more that comes before the failure. */
   #failInOrder(): void {
+    if (this.#isJudging) return // the error that is being judged comes first
     if (this.#failure !== undefined && this.#isFirst(this.#failure)) this.#lifecycle.fail(this.#failure, ignore)
   }
 
