@@ -1,5 +1,5 @@
 /** One run: starts tasks while it may, hears how they settle, and hands their results over. */
-import {Candidate} from './admission.js'
+import {Admission, type AdmissionHost, bothPermits, Candidate, releasePermit, unused} from './admission.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
@@ -56,7 +56,7 @@ const noListeners: Audience = {
   drain: undefined,
 }
 
-export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
+export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, LifecycleHost {
   /** The listeners of the runner's events, as of now. */
   audience: Audience = noListeners
   readonly #host: RunHost<T>
@@ -68,8 +68,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #deadlines: Deadlines | undefined
   /** The tasks that wait for their next attempt; `undefined` where a failure is final. */
   #retries: Retries | undefined
-  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
-  #candidate: Candidate | undefined
+  /** Asks the governor; `undefined` where there is none. */
+  readonly #admission: Admission | undefined
   /** No attempt starts any more: `stop()` was called, or the run has ended. */
   #isStopped = false
   #tracing: Channels | undefined
@@ -78,7 +78,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #ready: Hooks<T>['ready']
   #execute: Hooks<T>['execute']
   /** The answer of `ready()`, which is used up when a task starts. */
-  #admission: 'unasked' | 'asking' | 'admitted' = 'unasked'
+  #readiness: 'unasked' | 'asking' | 'ready' = 'unasked'
   /** The place in the source of the next item. */
   #index = 0
   #hasSourceEnded = false
@@ -116,12 +116,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** @param givenLimit The limit that the caller has given, if one was given. */
   constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>, givenLimit?: number) {
-    const {limit, highWaterMark, ordered, retry} = options
+    const {limit, highWaterMark, ordered, governor, retry} = options
     this.#host = host
     this.#options = options
     this.#reader = new SourceReader(source, this, givenLimit)
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
+    if (governor !== undefined) this.#admission = new Admission(governor, this)
     if (retry !== undefined) this.#retries = new Retries(() => this.#retriesDue())
   }
 
@@ -325,7 +326,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
       if (this.#guard.spendOnStart()) return
-      if (this.#ready !== undefined && this.#admission !== 'admitted') {
+      if (this.#ready !== undefined && this.#readiness !== 'ready') {
         if (this.#askReady(this.#ready)) continue
         return
       }
@@ -378,14 +379,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #readAhead(line: Line, most: number): void {
     while (this.#mayPull && line.size < most && !line.isFull) {
       if (this.#guard.spend()) return
-      if (this.#ready !== undefined && this.#admission !== 'admitted') {
+      if (this.#ready !== undefined && this.#readiness !== 'ready') {
         if (this.#askReady(this.#ready)) continue
         return
       }
       const item = this.#reader.pull()
       if (item === nothing) break
       if (!this.#mayPull) return this.#reader.putBack(item)
-      if (this.#ready !== undefined) this.#admission = 'unasked'
+      if (this.#ready !== undefined) this.#readiness = 'unasked'
       line.push(item, this.#index++)
     }
     if (this.#reader.isOver) this.#sourceEnded()
@@ -394,7 +395,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
     const isFree =
-      !this.#isPaused && !this.#guard.isResting && (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+      !this.#isPaused &&
+      !this.#guard.isResting &&
+      (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
     this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
     // What is in the line before a failure still starts.
     const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
@@ -414,22 +417,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Asks the hook whether an item may be pulled. Returns whether it has said so at once. */
   #askReady(ready: (signal: AbortSignal) => PromiseLike<void> | void): boolean {
-    if (this.#admission === 'asking' || this.#reader.isPulling) return false
-    this.#admission = 'asking'
+    if (this.#readiness === 'asking' || this.#reader.isPulling) return false
+    this.#readiness = 'asking'
     try {
       const answer = ready(this.#lifecycle.signal)
       if (isThenable(answer)) {
         whenSettled(
           answer,
           () => {
-            this.#admission = 'admitted'
+            this.#readiness = 'ready'
             this.#look()
           },
           (cause) => this.#readyFailed(cause),
         )
         return false
       }
-      this.#admission = 'admitted'
+      this.#readiness = 'ready'
       return true
     } catch (cause) {
       this.#readyFailed(cause)
@@ -445,8 +448,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Makes the first attempt, once the governor agrees. */
   #try(item: unknown, context: Context): void {
-    if (this.#options.governor === undefined) this.#launch(item, context, undefined)
-    else this.#admit(new Candidate(item, context, undefined))
+    if (this.#admission === undefined) this.#launch(item, context, undefined)
+    else this.#admission.ask(new Candidate(item, context, undefined))
   }
 
   /** Makes an attempt, the first one or a later one. */
@@ -478,7 +481,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** An item was taken from the source for good, and with it the answer of `ready()` is used up. */
   #used(): void {
     this.#index++
-    if (this.#ready !== undefined) this.#admission = 'unasked'
+    if (this.#ready !== undefined) this.#readiness = 'unasked'
   }
 
   #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
@@ -497,7 +500,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {outcome} = this.#lifecycle
     if (outcome !== undefined) {
       // A listener of `start` has ended the run.
-      this.#releasePermit(slot, {status: 'unused'})
+      this.#releasePermit(slot, unused)
       this.#dispose(item)
       throw outcome.reason
     }
@@ -548,60 +551,34 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     return true
   }
 
-  // Asking the governor
+  // Told by the governor
 
-  /** Asks the governor for the permit of an attempt, and makes the attempt when it has come. */
-  #admit(candidate: Candidate): void {
-    const {governor} = this.#options
-    if (governor === undefined) return
-    this.#candidate = candidate // also while the governor is called: that may end the run
-    try {
-      const answer = governor.acquire(candidate.request)
-      if (isThenable(answer)) this.#awaitPermit(candidate, answer)
-      else this.#permitted(candidate, answer)
-    } catch (cause) {
-      this.#refused(candidate, cause)
-    }
+  permitAwaited(candidate: Candidate): void {
+    this.#update()
+    if (this.#admission?.candidate !== candidate || candidate.retry !== undefined) return
+    // A task of a queue stays in the queue, for others to see, until its permit is there.
+    if (this.#isQueued) this.#layBack(candidate)
+    else handleRejection(candidate.item) // a promise may reject before its permit is there
   }
 
-  #awaitPermit(candidate: Candidate, answer: PromiseLike<Permit>): void {
+  /** The permit is used at once, or given back. */
+  permitted(candidate: Candidate, permit: Permit): void {
     this.#update()
-    if (this.#candidate === candidate && candidate.retry === undefined) {
-      // A task of a queue stays in the queue, for others to see, until its permit is there.
-      if (this.#isQueued) this.#layBack(candidate)
-      else handleRejection(candidate.item) // a promise may reject before its permit is there
-    }
-    whenSettled(
-      answer,
-      (permit) => this.#permitted(candidate, permit),
-      (cause) => this.#refused(candidate, cause),
-    )
-  }
-
-  /** A permit is there. It is used at once, or given back. */
-  #permitted(candidate: Candidate, permit: Permit): void {
-    if (this.#candidate !== candidate) return this.#tell(permit, {status: 'unused'}) // the wait was given up
-    this.#candidate = undefined
-    this.#update()
-    if (!this.#isInHand(candidate)) this.#tell(permit, {status: 'unused'})
-    else if (this.#slots.hasFree && !this.#isPaused) {
-      if (candidate.retry !== undefined && !this.#enterGroup(candidate.retry)) {
-        this.#tell(permit, {status: 'unused'})
+    const {item, request, retry} = candidate
+    if (this.#isInHand(candidate)) {
+      if (!this.#slots.hasFree || this.#isPaused) this.#putBack(candidate)
+      else if (retry === undefined || this.#enterGroup(retry)) {
+        retry?.stopListening?.()
+        this.#launch(item, request.context, permit)
         return this.#look()
       }
-      candidate.retry?.stopListening?.()
-      this.#launch(candidate.item, candidate.request.context, permit)
-    } else {
-      this.#putBack(candidate)
-      this.#tell(permit, {status: 'unused'})
     }
+    releasePermit(permit, unused)
     this.#look()
   }
 
-  /** The governor has thrown, or its promise has rejected: the task fails for good. */
-  #refused(candidate: Candidate, cause: unknown): void {
-    if (this.#candidate !== candidate) return // the wait was given up
-    this.#candidate = undefined
+  /** The task fails for good. */
+  refused(candidate: Candidate, cause: unknown): void {
     this.#update()
     // Nothing starts between its start and its error.
     this.#withoutStarts(() => {
@@ -622,6 +599,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#taskFailed(context, cause)
     if (!this.#isQueued) this.#dispose(item)
     this.#settled()
+  }
+
+  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  get #candidate(): Candidate | undefined {
+    return this.#admission?.candidate
   }
 
   /** Whether the task is still there. One that stayed in its queue is taken out, if it still comes first there. */
@@ -648,27 +630,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#dispose(candidate.item)
   }
 
-  /** Waits no longer for a permit. Returns the attempt that it was for. */
-  #dropCandidate(reason: unknown): Candidate | undefined {
-    const candidate = this.#candidate
-    this.#candidate = undefined
-    this.#update()
-    candidate?.request.giveUp(reason)
-    return candidate
-  }
-
   #releasePermit(slot: Slot, outcome: PermitOutcome): void {
     const {permit} = slot
     slot.permit = undefined
-    if (permit !== undefined) this.#tell(permit, outcome)
-  }
-
-  #tell(permit: Permit, outcome: PermitOutcome): void {
-    try {
-      permit.release(outcome)
-    } catch (error) {
-      reportUncaught(error)
-    }
+    if (permit !== undefined) releasePermit(permit, outcome)
   }
 
   // Trying again
@@ -683,7 +648,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       this.#update()
       const {item, context} = retry
       const next = new Context(context.index, context.item, context.attempt + 1)
-      if (this.#options.governor !== undefined) this.#admit(new Candidate(item, next, retry))
+      if (this.#admission !== undefined) this.#admission.ask(new Candidate(item, next, retry))
       else if (this.#enterGroup(retry)) {
         retry.stopListening?.()
         this.#launch(item, next, undefined)
@@ -769,7 +734,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (this.#retries === undefined) return
     const retry = this.#candidate?.retry
     if (retry !== undefined && fits(retry.context)) {
-      this.#dropCandidate(reason)
+      this.#admission?.drop(reason)
       this.#retries.putBack(retry)
     }
     this.#retries.dismiss(fits)
@@ -869,7 +834,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       for (const listener of result) listener(value, context)
       this.#guard.spend()
     }
-    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
+    if (permit !== undefined) releasePermit(permit, {status: 'ok', value})
     this.#settled()
   }
 
@@ -890,7 +855,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       }
       this.#taskFailed(context, error)
     }
-    if (permit !== undefined) this.#tell(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
+    if (permit !== undefined)
+      releasePermit(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
     if (isTriedAgain) this.#fill()
     else this.#settled()
   }
@@ -922,7 +888,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (retry !== undefined) retry.isRunning = false
     this.#release(slot)
     if (permit !== undefined)
-      this.#tell(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
+      releasePermit(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
     if (retry === undefined) {
       queued?.released()
       this.#lifecycle.leaveLate()
@@ -1061,7 +1027,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #dropPulled(from: number): void {
     if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
-      const candidate = this.#dropCandidate(reason)
+      const candidate = this.#admission?.drop(reason)
+      this.#update()
       // Closing the source disposes of what was put back.
       if (candidate?.isInHand) this.#putBack(candidate)
     }
@@ -1176,7 +1143,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   }
 
   #readyFailed(cause: unknown): void {
-    this.#admission = 'unasked'
+    this.#readiness = 'unasked'
     if (this.#lifecycle.isOpen || !this.#lifecycle.isReason(cause)) this.#hookFailed('ready', cause)
   }
 
@@ -1251,18 +1218,6 @@ function endTrace(slot: Slot, error?: unknown): void {
   if (trace === undefined) return
   if (error !== undefined) traceError(trace, error)
   traceEnd(trace)
-}
-
-function bothPermits(first: Permit, second: Permit): Permit {
-  return {
-    release(outcome) {
-      try {
-        first.release(outcome)
-      } finally {
-        second.release(outcome)
-      }
-    },
-  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {
