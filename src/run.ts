@@ -11,7 +11,7 @@ import {highWaterMarkFor, type ResolvedOptions, readAheadFor} from './options.js
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
 import {Results} from './results.js'
-import {delayOf, type FailedAttempt, leastWaiting, Retries, type WaitingRetry} from './retry.js'
+import {type FailedAttempt, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
@@ -123,7 +123,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
     if (governor !== undefined) this.#admission = new Admission(governor, this)
-    if (retry !== undefined) this.#retries = new Retries(() => this.#retriesDue())
+    if (retry !== undefined) this.#retries = new Retries(retry, () => this.#retriesDue())
   }
 
   // Consuming
@@ -394,20 +394,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
-    const isFree =
-      !this.#isPaused &&
-      !this.#guard.isResting &&
-      (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+    const isFree = !this.#isPaused && !this.#guard.isResting && this.#retries?.isFull(this.#slots.limit) !== true
     this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
     // What is in the line before a failure still starts.
     const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
     this.#mayStart = isOpen && this.#candidate === undefined
     this.#hasChanged = true
-  }
-
-  /** At so many tasks that wait to be tried again nothing new is pulled. */
-  get #mostWaiting(): number {
-    return this.#options.retry?.waiting ?? Math.max(this.#slots.limit, leastWaiting)
   }
 
   #mayStillStart(): boolean {
@@ -456,7 +448,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
     if (permit !== undefined) slot.permit = permit
-    if (this.#retries !== undefined) this.#enterAttempt(slot, item)
+    if (this.#retries !== undefined) {
+      slot.item = item
+      this.#retries.enter()
+    }
     if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
@@ -591,7 +586,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {context} = request
     if (retry !== undefined) {
       retry.stopListening?.()
-      this.#tellBudget('give')
+      this.#retries?.giveBack()
       return this.#failForGood(item, context, cause)
     }
     this.#enterTask(context)
@@ -669,7 +664,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       return hasPlace
     } catch (cause) {
       retry.stopListening?.()
-      this.#tellBudget('give')
+      this.#retries?.giveBack()
       this.#failForGood(retry.item, retry.context, cause)
       return false
     }
@@ -687,38 +682,25 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
    * @param running The slot of the attempt, if that has timed out and still runs.
    */
   #tryAgain(failed: FailedAttempt, running: Slot | undefined): boolean {
-    const policy = this.#options.retry
-    if (policy === undefined || this.#retries === undefined || !this.#isRepeatable(failed)) return false
-    const {item, queued, context, error} = failed
-    const {attempt} = context
+    const retries = this.#retries
+    if (retries === undefined || !this.#isRepeatable(failed)) return false
     let delay: number | undefined
     this.#withoutStarts(() => {
-      try {
-        delay = delayOf(policy, {error, attempt, context})
-      } catch (cause) {
-        failed.error = cause
-      }
+      delay = retries.delay(failed)
     })
     if (delay === undefined) return false
     if (!this.#isRepeatable(failed)) {
-      this.#tellBudget('give') // one of those functions has ended the run
+      retries.giveBack() // a function of the policy has ended the run
       return false
     }
-    const retry: WaitingRetry = {
-      item,
-      context,
-      error,
-      dueAt: performance.now() + delay,
-      isRunning: running !== undefined,
-      stopListening: undefined,
-    }
+    const {queued, context, error, hasTimedOut} = failed
+    const retry = retries.add(failed, delay, running !== undefined)
     if (running !== undefined) running.retry = retry
-    this.#retries.add(retry)
     this.#update()
     // A push that is given up waits no longer. After a timeout the signal has aborted already.
-    if (queued?.hasSignal && !failed.hasTimedOut)
+    if (queued?.hasSignal && !hasTimedOut)
       retry.stopListening = onAbort(context.signal, () => this.#endRetries((given) => given === context, error))
-    this.#host.emit('retry', context, {error, attempt, delay})
+    this.#host.emit('retry', context, {error, attempt: context.attempt, delay})
     return true
   }
 
@@ -752,7 +734,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {item, context, error, isRunning} = retry
     retry.stopListening?.()
     this.#update()
-    this.#tellBudget('give')
+    this.#retries?.giveBack()
     if (!isRunning) return this.#failForGood(item, context, error)
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
     if (this.#isQueued) (item as QueuedTask).rejected(error)
@@ -761,33 +743,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#lifecycle.toldEarly()
   }
 
-  #enterAttempt(slot: Slot, item: unknown): void {
-    slot.item = item
-    this.#tellBudget('enter')
-  }
-
-  /** An attempt does not run any more, and the budget hears of it. */
-  #leaveAttempt(attempt: number): void {
-    this.#withoutStarts(() => {
-      this.#tellBudget('leave')
-      if (attempt > 1) this.#tellBudget('give')
-    })
-  }
-
   /** Calls user code between two steps that belong together: nothing starts meanwhile. */
   #withoutStarts(call: () => void): void {
     const wasFilling = this.#isFilling
     this.#isFilling = true
     call()
     this.#isFilling = wasFilling
-  }
-
-  #tellBudget(what: 'enter' | 'leave' | 'give'): void {
-    try {
-      this.#options.retry?.budget?.[what]?.()
-    } catch (error) {
-      reportUncaught(error)
-    }
   }
 
   /** A task that does not run fails. */
@@ -869,7 +830,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const attempt = slot.context?.attempt ?? 1
     slot.item = undefined
     this.#slots.release(slot)
-    this.#leaveAttempt(attempt)
+    this.#withoutStarts(() => this.#retries?.leave(attempt))
   }
 
   #settled(): void {
@@ -919,7 +880,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     context.abort(error)
     if (isReleased) {
       this.#slots.abandon(slot)
-      if (this.#retries !== undefined) this.#leaveAttempt(context.attempt)
+      this.#withoutStarts(() => this.#retries?.leave(context.attempt))
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
@@ -1048,12 +1009,18 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  cleanup(reason: unknown): PromiseLike<void> | void {
-    return this.#host.cleanup(reason)
-  }
-
-  cleanupFailed(cause: unknown): void {
-    this.#hookFailed('cleanup', cause)
+  cleanUp(reason: unknown, onDone: () => void): void {
+    const failed = (cause: unknown): void => {
+      this.#hookFailed('cleanup', cause)
+      onDone()
+    }
+    try {
+      const cleaning = this.#host.cleanup(reason)
+      if (isThenable(cleaning)) return whenSettled(cleaning, onDone, failed)
+    } catch (cause) {
+      return failed(cause)
+    }
+    onDone()
   }
 
   drained(): RunnerStats {
