@@ -77,7 +77,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
   #execute: Hooks<T>['execute']
-  /** The answer of `ready()`, which is used up when a task starts. */
+  /** The answer of `ready()`, which is used up by the next pull. */
   #readiness: 'unasked' | 'asking' | 'ready' = 'unasked'
   /** The place in the source of the next item. */
   #index = 0
