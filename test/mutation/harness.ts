@@ -24,16 +24,60 @@ function add(first: string | Body | Macro, ...rest: unknown[]): void {
   tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args)})
 }
 
-const macro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
+/** What a file of tests wants to be called before each of its tests, and after each, also after one that has failed. */
+let hooks: {readonly before: Body[]; readonly after: Body[]} = {before: [], after: []}
 
-const test: typeof add & {serial: typeof add; macro: typeof macro} = Object.assign(add, {serial: add, macro})
+const afterEach = (body: Body): void => void hooks.after.unshift(body)
+/** Called at the end of a file, which is nothing here: the process ends. */
+const after = (): void => {}
+
+const toMacro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
+
+/** Before the first test of a file: it comes before each, and does its work once. */
+function before(body: Body): void {
+  let done: unknown
+  hooks.before.push((t) => (done ??= Promise.resolve(body(t))))
+}
+
+interface Extras {
+  readonly macro: (body: Body | Macro) => Macro
+  readonly skip: () => void
+  readonly before: (body: Body) => void
+  readonly beforeEach: (body: Body) => void
+  readonly afterEach: ((body: Body) => void) & {readonly always: (body: Body) => void}
+  readonly after: (() => void) & {readonly always: () => void}
+}
+
+const extras: Extras = {
+  macro: toMacro,
+  before,
+  skip: (): void => {},
+  beforeEach: (body: Body): void => void hooks.before.push(body),
+  afterEach: Object.assign(afterEach, {always: afterEach}),
+  after: Object.assign(after, {always: after}),
+}
+const test: typeof add & Extras & {readonly serial: typeof add & Extras} = Object.assign(add, extras, {
+  serial: Object.assign((...given: Parameters<typeof add>) => add(...given), extras),
+})
 export default test
 
 /** Loads a file of tests, and gives what it has. */
 export async function collect(load: () => Promise<unknown>): Promise<readonly Test[]> {
   const others = tests.length
+  hooks = {before: [], after: []}
+  const {before, after: afterwards} = hooks
   await load()
-  return tests.slice(others)
+  return tests.slice(others).map(({title, body}) => ({
+    title,
+    body: async (t) => {
+      try {
+        for (const hook of before) await hook(t)
+        await body(t)
+      } finally {
+        for (const hook of afterwards) await hook(t)
+      }
+    },
+  }))
 }
 
 /** Runs a test, for so many milliseconds at most, and says why it failed if it did. */

@@ -6,7 +6,7 @@ import {fileURLToPath} from 'node:url'
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Not the core's: examples are programs, and the rest has packages or a server of its own. */
-const others = new Set(['bench', 'bullmq', 'examples', 'mutation', 'node_modules', 'package', 'pg-boss', 'remote'])
+const others = new Set(['bench', 'bullmq', 'engines', 'examples', 'faults', 'mutation', 'node_modules', 'package', 'pg-boss'])
 
 /** The files of tests, as paths in the project. */
 export function testFiles(): string[] {
