@@ -75,6 +75,7 @@ class Check {
     this.#model.onEnding = () => {
       if (probe.isPulling) probe.wasPulling = true
     }
+    this.#model.isCleaning = () => probe.isCleaning
     probe.onExhausted = () => this.#model.finish('exhausted')
     // A task may go back to a queue, and leaves its pass to the next pull: it is used up by the start.
     probe.mayPull = () => this.#mayStart && (source.isDirect || this.#runner.pass())
