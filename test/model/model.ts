@@ -203,8 +203,10 @@ export class Model {
   #end(outcome: Outcome): void {
     this.wasOver = this.hasToldEarly && this.open.size === 0 && this.isSourceOver()
     this.outcome = outcome
-    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before.
-    if (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')) this.isCollected = true
+    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before, or be about to.
+    const isAboutTo = this.wasOver && this.answered < this.answers.length
+    if (isAboutTo || (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')))
+      this.isCollected = true
     this.onEnding()
   }
 
