@@ -626,10 +626,11 @@ class Service {
     const {size} = this.#queue
     if (size === 0) return
     if (this.#isAbandoned && !this.#mayBeHeld) this.#world.problem(`${size} wait and no runner is left`)
-    const isHolding = this.#readers.some(
-      ({runner, plan, isPaused}) =>
-        runner === undefined || plan.reader === 'a generator that gathers' || (isPaused && !isDirect(plan)),
-    )
+    // A reader that does not take tasks at the moment when they can start may hold one.
+    const isHolding = this.#readers.some(({runner, plan, isPaused, live, limit}) => {
+      const isGathering = runner === undefined || plan.reader === 'a generator that gathers'
+      return isGathering || (!isDirect(plan) && (isPaused || live >= limit))
+    })
     if (isHolding || this.#mayBeHeld) return
     for (const {runner, plan, limit, isPaused, live, name} of this.#readers)
       if (runner?.state === 'running' && !isPaused && live < limit && !plan.releaseOnTimeout)
