@@ -9,6 +9,8 @@ import {
   ConcurrentRunner,
   type ReservedPush,
   type RunnerOptions,
+  type Source,
+  type Task,
   type TaskContext,
   type TaskFunction,
   TaskQueue,
@@ -48,7 +50,7 @@ interface OpenStep {
   readonly hasTimeout: boolean
   readonly releaseOnTimeout: boolean
   readonly yieldExceptions: boolean
-  readonly hasGate: boolean
+  readonly hook: 'none' | 'ready' | 'execute fails'
   /** What a reader by hand does with each task in turn. */
   readonly habits: ReadonlyArray<'call' | 'call twice' | 'keep'>
 }
@@ -57,13 +59,14 @@ type SimpleStep =
   | {readonly kind: 'end'; readonly nth: number; readonly by: (typeof endings)[number]}
   | {readonly kind: 'pause' | 'resume' | 'signal' | 'remove'; readonly nth: number}
   | {readonly kind: 'limit'; readonly nth: number; readonly limit: number}
-  | {readonly kind: 'clear' | 'idle' | 'close when idle'}
+  | {readonly kind: 'clear' | 'idle'}
 
 type Step = PushStep | OpenStep | SimpleStep
 
 export interface Restarts {
   readonly capacity: number
-  readonly steps: readonly Step[]
+  /** Between them everything comes to rest. */
+  readonly phases: ReadonlyArray<readonly Step[]>
   readonly finale: 'close' | 'close when idle' | 'shutdown' | 'shutdown in time'
   readonly jitter: readonly number[]
 }
@@ -99,21 +102,19 @@ const openStep: Arbitrary<OpenStep> = record<OpenStep>({
   hasTimeout: fc.constantFrom(false, false, false, true),
   releaseOnTimeout: fc.boolean(),
   yieldExceptions: fc.constantFrom(true, true, true, false),
-  hasGate: fc.constantFrom(false, false, false, true),
+  hook: fc.constantFrom('none', 'none', 'none', 'ready', 'execute fails'),
   habits: fc.array(fc.constantFrom('call', 'call', 'call twice', 'keep'), {minLength: 1, maxLength: 3}),
 })
 
+const step: Arbitrary<Step> = fc.oneof(
+  {weight: 5, arbitrary: pushStep},
+  {weight: 2, arbitrary: openStep},
+  {weight: 3, arbitrary: simpleStep},
+)
+
 export const restarts: Arbitrary<Restarts> = record<Restarts>({
   capacity: fc.constantFrom(1, 2, 4, Infinity, Infinity),
-  steps: fc.array(
-    fc.oneof(
-      {weight: 5, arbitrary: pushStep},
-      {weight: 2, arbitrary: openStep},
-      {weight: 3, arbitrary: simpleStep},
-      {weight: 0, arbitrary: fc.constant({kind: 'close when idle'} as const)},
-    ),
-    {maxLength: 25, size: 'max'},
-  ),
+  phases: fc.array(fc.array(step, {maxLength: 12, size: 'max'}), {maxLength: 3}),
   finale: fc.constantFrom('close', 'close when idle', 'shutdown', 'shutdown in time'),
   jitter: fc.array(fc.nat(5), {minLength: 1, maxLength: 6}),
 })
@@ -162,20 +163,25 @@ const taskTimeout = 20
 const stopTimeout = 7919
 const shutdownTimeout = 104_729
 
-class Gated extends ConcurrentRunner<number, boolean> {
+class Hooked extends ConcurrentRunner<number, boolean> {
+  readonly #hook: OpenStep['hook']
   readonly #world: World
+  #executions = 0
 
-  constructor(
-    source: ConstructorParameters<typeof ConcurrentRunner<number, boolean>>[0],
-    options: RunnerOptions,
-    world: World,
-  ) {
+  constructor(source: Source<number>, options: RunnerOptions, hook: OpenStep['hook'], world: World) {
     super(source, options)
+    this.#hook = hook
     this.#world = world
   }
 
-  protected override ready(): Promise<void> {
-    return this.#world.step('the gate')
+  protected override ready(): Promise<void> | void {
+    return this.#hook === 'ready' ? this.#world.step('ready()') : undefined
+  }
+
+  /** Fails each second time, before it has called the task. */
+  protected override execute(task: Task<number>, context: TaskContext): number | PromiseLike<number> {
+    if (this.#hook === 'execute fails' && this.#executions++ % 2 === 1) throw 'execute failed'
+    return super.execute(task, context)
   }
 }
 
@@ -205,21 +211,26 @@ class Service {
   }
 
   async run(): Promise<void> {
-    this.#hand('the steps', this.#takeSteps())
-    await this.#world.settle()
-    this.#checkAtRest()
+    for (const steps of this.#plan.phases) {
+      this.#hand('the steps', this.#takeSteps(steps))
+      await this.#world.settle()
+      this.#checkAtRest()
+    }
     this.#world.say('the finale')
     this.#isFinal = true
-    for (const [index, reader] of this.#readers.entries()) {
-      const isHolding = reader.plan.reader === 'by hand' || reader.plan.reader === 'a generator that gathers'
-      if (isHolding) this.#end(index, 'return')
-      else if (reader.isPaused) this.#step({kind: 'resume', nth: index})
+    for (const [nth, {isPaused}] of this.#readers.entries()) if (isPaused) this.#step({kind: 'resume', nth})
+    const isOwn = this.#plan.finale.startsWith('shutdown') && !this.#isAbandoned
+    this.#open({...lastReader, reader: isOwn ? 'run()' : 'direct'})
+    const keepers = [...this.#readers.keys()].filter((nth) => this.#readers[nth] && keepsTasks(this.#readers[nth]))
+    if (this.#plan.finale === 'close') {
+      // Runners wait for what others hold and may put back.
+      this.#close()
+      await this.#world.settle()
+      for (const nth of keepers) this.#end(nth, 'return')
+    } else {
+      for (const nth of keepers) this.#end(nth, 'return')
+      this.#close()
     }
-    this.#open({
-      ...lastReader,
-      reader: this.#plan.finale.startsWith('shutdown') && !this.#isAbandoned ? 'run()' : 'direct',
-    })
-    this.#close()
     await this.#world.settle()
     this.#checkCounts()
     this.#world.say('all that never settles is let go')
@@ -228,8 +239,8 @@ class Service {
     this.#checkOver()
   }
 
-  async #takeSteps(): Promise<void> {
-    for (const step of this.#plan.steps) {
+  async #takeSteps(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
       await this.#world.step(step.kind)
       this.#step(step)
       this.#checkCapacity()
@@ -285,7 +296,7 @@ class Service {
         const isThere = push !== undefined && this.#waits(push)
         if (isThere) push.taken = 'removed'
         const removed = queue.remove(({item}) => item === step.nth, 'removed')
-        if (removed !== (isThere ? 1 : 0)) this.#world.problem(`remove() gives ${removed}`)
+        if (removed !== (isThere ? 1 : 0) && !this.#hasFailingHooks) this.#world.problem(`remove() gives ${removed}`)
         return
       }
       case 'clear':
@@ -303,8 +314,8 @@ class Service {
   }
 
   /** Whether a task has been accepted and neither called nor taken out. */
-  #waits({calls, outcome, taken}: Push): boolean {
-    return calls === 0 && outcome === undefined && taken === undefined
+  #waits({calls, outcome, taken, isRefused}: Push): boolean {
+    return calls === 0 && outcome === undefined && taken === undefined && !isRefused
   }
 
   #push(plan: PushStep): void {
@@ -364,6 +375,9 @@ class Service {
     }
     const {reason} = outcome
     if (settled !== undefined && 'cause' in settled && settled.cause === reason) return
+    // A task that execute() has not called fails as any other.
+    const isFailing = reason === 'execute failed' || isTimeout(reason)
+    if (this.#hasFailingHooks && (isFailing || this.#readers.some(({mayGiveUp}) => mayGiveUp))) return
     if (calls > 0) {
       const {reader} = push
       if (isTimeout(reason) && (push.plan.hasTimeout || reader?.plan.hasTimeout)) return
@@ -452,11 +466,16 @@ class Service {
     })
   }
 
+  get #hasFailingHooks(): boolean {
+    return this.#readers.some(({plan}) => plan.hook === 'execute fails')
+  }
+
   /** Where no reader takes tasks before it calls them, what comes first is called first. */
   #checkOrder(push: Push): void {
-    if (this.#readers.some(({plan}) => !isDirect(plan))) return
+    const takesAhead = ({plan, runner, isOver}: Reader): boolean => !isDirect(plan) && (runner !== undefined || !isOver)
+    if (this.#hasFailingHooks || this.#readers.some(takesAhead)) return
     for (const other of this.#pushes) {
-      if (other === push || !this.#waits(other) || other.isRefused) continue
+      if (other === push || !this.#waits(other)) continue
       const {priority} = other.plan
       if (priority > push.plan.priority || (priority === push.plan.priority && other.number < push.number))
         this.#world.problem(`task ${push.number} is called before ${other.number}`)
@@ -521,9 +540,9 @@ class Service {
       case 'a generator that gathers':
         return new ConcurrentRunner<number, boolean>((signal) => gather(queue, signal), yielding)
       default:
-        return plan.hasGate
-          ? new Gated(queue, yielding, this.#world)
-          : new ConcurrentRunner<number, boolean>(queue, yielding)
+        return plan.hook === 'none'
+          ? new ConcurrentRunner<number, boolean>(queue, yielding)
+          : new Hooked(queue, yielding, plan.hook, this.#world)
     }
   }
 
@@ -628,8 +647,7 @@ class Service {
     if (this.#isAbandoned && !this.#mayBeHeld) this.#world.problem(`${size} wait and no runner is left`)
     // A reader that does not take tasks at the moment when they can start may hold one.
     const isHolding = this.#readers.some(({runner, plan, isPaused, live, limit}) => {
-      const isGathering = runner === undefined || plan.reader === 'a generator that gathers'
-      return isGathering || (!isDirect(plan) && (isPaused || live >= limit))
+      return keepsTasks({runner, plan}) || (!isDirect(plan) && (isPaused || live >= limit))
     })
     if (isHolding || this.#mayBeHeld) return
     for (const {runner, plan, limit, isPaused, live, name} of this.#readers)
@@ -658,6 +676,11 @@ function isReleased({reader, outcome}: Push): boolean {
   return 'reason' in outcome && isTimeout(outcome.reason)
 }
 
+/** Whether it may keep a task for as long as it likes. */
+function keepsTasks({runner, plan}: Pick<Reader, 'runner' | 'plan'>): boolean {
+  return runner === undefined || plan.reader === 'a generator that gathers'
+}
+
 function isDirect({reader}: OpenStep): boolean {
   return reader === 'direct' || reader === 'run()'
 }
@@ -674,7 +697,7 @@ const lastReader: OpenStep = {
   hasTimeout: false,
   releaseOnTimeout: false,
   yieldExceptions: true,
-  hasGate: false,
+  hook: 'none',
   habits: ['call'],
 }
 
