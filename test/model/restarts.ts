@@ -71,16 +71,22 @@ export interface Restarts {
   readonly jitter: readonly number[]
 }
 
-const nth = fc.nat(5)
+const anyPlace = fc.nat(5)
 const limits = fc.constantFrom(1, 1, 2, 3, Infinity)
 
 const simpleStep: Arbitrary<SimpleStep> = fc.oneof(
-  {weight: 6, arbitrary: record<SimpleStep>({kind: fc.constant('end'), nth, by: fc.constantFrom(...endings)})},
+  {
+    weight: 6,
+    arbitrary: record<SimpleStep>({kind: fc.constant('end'), nth: anyPlace, by: fc.constantFrom(...endings)}),
+  },
   {
     weight: 3,
-    arbitrary: record<SimpleStep>({kind: fc.constantFrom('pause', 'resume', 'resume', 'signal', 'remove'), nth}),
+    arbitrary: record<SimpleStep>({
+      kind: fc.constantFrom('pause', 'resume', 'resume', 'signal', 'remove'),
+      nth: anyPlace,
+    }),
   },
-  {weight: 1, arbitrary: record<SimpleStep>({kind: fc.constant('limit'), nth, limit: limits})},
+  {weight: 1, arbitrary: record<SimpleStep>({kind: fc.constant('limit'), nth: anyPlace, limit: limits})},
   {weight: 1, arbitrary: record<SimpleStep>({kind: fc.constantFrom('clear', 'idle', 'idle')})},
 )
 
@@ -106,7 +112,7 @@ const openStep: Arbitrary<OpenStep> = record<OpenStep>({
   habits: fc.array(fc.constantFrom('call', 'call', 'call twice', 'keep'), {minLength: 1, maxLength: 3}),
 })
 
-const step: Arbitrary<Step> = fc.oneof(
+const anyStep: Arbitrary<Step> = fc.oneof(
   {weight: 5, arbitrary: pushStep},
   {weight: 2, arbitrary: openStep},
   {weight: 3, arbitrary: simpleStep},
@@ -114,7 +120,7 @@ const step: Arbitrary<Step> = fc.oneof(
 
 export const restarts: Arbitrary<Restarts> = record<Restarts>({
   capacity: fc.constantFrom(1, 2, 4, Infinity, Infinity),
-  phases: fc.array(fc.array(step, {maxLength: 12, size: 'max'}), {maxLength: 3}),
+  phases: fc.array(fc.array(anyStep, {maxLength: 12, size: 'max'}), {maxLength: 3}),
   finale: fc.constantFrom('close', 'close when idle', 'shutdown', 'shutdown in time'),
   jitter: fc.array(fc.nat(5), {minLength: 1, maxLength: 6}),
 })
@@ -136,11 +142,11 @@ interface Push {
   calls: number
   isLive: boolean
   /** What the task gave. */
-  settled: {readonly value: unknown} | {readonly cause: unknown} | undefined
+  settled: {readonly value: number} | {readonly cause: unknown} | undefined
   /** What the push gave. */
-  outcome: {readonly value: unknown} | {readonly reason: unknown} | undefined
+  outcome: {readonly value: number} | {readonly reason: unknown} | undefined
   /** Why it may have been rejected without a call. */
-  taken: unknown
+  taken: string | undefined
   isRefused: boolean
   reader: Reader | undefined
 }
@@ -266,7 +272,7 @@ class Service {
       case 'push':
         return this.#push(step)
       case 'open':
-        return void this.#open(step)
+        return this.#open(step)
       case 'end':
         return this.#end(step.nth, step.by)
       case 'pause':
@@ -413,7 +419,7 @@ class Service {
     this.#world.say(`task ${number} is called by ${reader?.name}`)
     if (++push.calls > 1) this.#world.problem(`task ${number} is called twice`)
     if (push.outcome !== undefined) this.#world.problem(`task ${number} is called after its push was told`)
-    if (push.taken !== undefined) this.#world.problem(`task ${number} is called though it was ${String(push.taken)}`)
+    if (push.taken !== undefined) this.#world.problem(`task ${number} is called though it was ${push.taken}`)
     if (context.item !== number && reader?.plan.reader !== 'map()')
       this.#world.problem(`task ${number} has another item: ${String(context.item)}`)
     push.isLive = true

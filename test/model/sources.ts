@@ -378,7 +378,7 @@ class SourceBuilder {
     const getReader = stream.getReader.bind(stream)
     const watchedReader = (): object => {
       const reader = getReader()
-      const {next, return: cancel} = this.#opened<AnyIterator>({
+      const iterator = this.#opened<AnyIterator>({
         next: () => {
           const result = reader.read() as Promise<IteratorResult<Task<Value>>>
           const handsOver = (): void => void this.#probe.handsOver()
@@ -391,9 +391,9 @@ class SourceBuilder {
         },
       })
       return {
-        read: next,
+        read: () => iterator.next(),
         // The runner hears a few microtasks later than the reader that there is nothing more.
-        cancel: () => (this.#probe.over === undefined ? cancel?.() : reader.cancel()),
+        cancel: () => (this.#probe.over === undefined ? iterator.return?.() : reader.cancel()),
         releaseLock: () => reader.releaseLock(),
       }
     }
