@@ -5,6 +5,7 @@
 import {bundles} from './bundles.js'
 import {classes} from './classes.js'
 import {cluster} from './cluster.js'
+import {contexts} from './contexts.js'
 import {definitions} from './definitions.js'
 import {loads} from './loads.js'
 import {makeProject} from './project.js'
@@ -17,7 +18,20 @@ import {types} from './types.js'
 
 const project = makeProject()
 try {
-  for (const check of [tarball, classes, sizes, loads, shakes, bundles, types, definitions, cluster, realms, runtimes])
+  for (const check of [
+    tarball,
+    classes,
+    sizes,
+    loads,
+    shakes,
+    bundles,
+    types,
+    definitions,
+    cluster,
+    realms,
+    contexts,
+    runtimes,
+  ])
     for (const seen of await check(project)) console.log(`✔ ${seen}`)
 } finally {
   project.remove()
