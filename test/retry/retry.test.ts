@@ -1,5 +1,4 @@
 /** A failed task is tried again, waits without a slot, and has one outcome. */
-import test from 'ava'
 import {RetryBudget} from '../../src/governors/index.js'
 import {
   ConcurrentExecutionError,
@@ -8,23 +7,9 @@ import {
   type TaskContext,
   type TaskFunction,
 } from '../../src/index.js'
-import {VirtualClock} from '../governors/virtual-clock.js'
 import {caught, consume, instance, isSettled, manual, record, reportedDuring, turn} from '../helpers/index.js'
+import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {delays, flakies, flaky, second, sleep} from './flaky.js'
-
-let clock: VirtualClock
-test.beforeEach(() => {
-  clock = VirtualClock.install()
-})
-test.afterEach.always(() => VirtualClock.uninstall())
-
-const {serial} = test
-
-/** Lets so many milliseconds pass, once everything that is due has happened. */
-async function pass(ms: number): Promise<void> {
-  await turn()
-  await clock.advance(ms)
-}
 
 serial(
   'a task that fails is tried again, and every attempt of it is told between its start and its outcome',
