@@ -61,6 +61,38 @@ test.serial('passes and fails what it should', async (t) => {
   t.deepEqual(await failuresOf(failing), Object.keys(failing))
 })
 
+test.serial('hooks are called around each test of their own file, and before() ahead of its first', async (t) => {
+  const log: string[] = []
+  const one = await collect(() => {
+    suite.before(() => log.push('before'))
+    suite.beforeEach('with a title', () => log.push('beforeEach'))
+    suite.afterEach.always(() => log.push('afterEach'))
+    suite('passes', (of: Assertions) => {
+      log.push('passes')
+      of.pass()
+    })
+    suite('fails', fail)
+    return Promise.resolve()
+  })
+  const other = await collect(() => Promise.resolve(suite('other', (of: Assertions) => log.push('other') && of.pass())))
+  const failures: unknown[] = []
+  for (const each of [...one, ...other]) failures.push(await attempt(each, 1000))
+  t.deepEqual(log, ['before', 'beforeEach', 'passes', 'afterEach', 'beforeEach', 'afterEach', 'other'])
+  t.deepEqual(
+    failures.map((failure) => failure !== undefined),
+    [false, true, false],
+  )
+})
+
+test.serial('a hook that throws fails its test', async (t) => {
+  const [one] = await collect(() => {
+    suite.afterEach(fail)
+    suite('passes', (of: Assertions) => of.pass())
+    return Promise.resolve()
+  })
+  t.regex((one && (await attempt(one, 1000))) ?? '', /boom/)
+})
+
 test.serial('a test that does not end has failed', async (t) => {
   const [endless] = await collect(() => Promise.resolve(suite('endless', () => new Promise(() => {}))))
   const keepsProcess = setTimeout(() => {}, 5000)
