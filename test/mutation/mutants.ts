@@ -7,7 +7,7 @@ import {Instrumenter} from '@stryker-mutator/instrumenter'
 export interface Mutant {
   /** What switches it on. */
   readonly id: string
-  /** As in `src/pump.ts`. */
+  /** As in `src/run.ts`. */
   readonly file: string
   /** Counted from 1. */
   readonly line: number

@@ -16,13 +16,15 @@ let timers: Timer[] = []
 let armed = 0
 
 const real = {setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout}
-performance.now = () => now
+let replacedNow = performance.now
 
 /** The tests share the clock, so they run one by one. */
 const test: TestFn = anyTest.serial as TestFn
 
 test.beforeEach(() => {
   now += 1000
+  replacedNow = performance.now
+  performance.now = () => now
   timers = []
   armed = 0
   globalThis.setTimeout = ((callback: () => void, ms: number) => {
@@ -42,6 +44,7 @@ test.beforeEach(() => {
 test.afterEach(async () => {
   await turn()
   Object.assign(globalThis, real)
+  performance.now = replacedNow
 })
 
 /** Lets time pass: the event loop turns first, then each timer fires when it is due. */
