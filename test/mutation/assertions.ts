@@ -37,6 +37,7 @@ export class Assertions {
     this.#assert(equal(actual, expected), () => `${show(actual)} does not equal ${show(expected)} ${message}`)
   readonly notDeepEqual = (actual: unknown, expected: unknown): boolean =>
     this.#assert(!equal(actual, expected), () => `${show(actual)} is equal`)
+  readonly like = (actual: unknown, expected: object): boolean => this.deepEqual(part(actual, expected), expected)
   readonly regex = (text: string, pattern: RegExp): boolean =>
     this.#assert(pattern.test(text), () => `${show(text)} does not match ${String(pattern)}`)
   readonly notRegex = (text: string, pattern: RegExp): boolean =>
@@ -122,4 +123,14 @@ export class Assertions {
       this.#pending--
     }
   }
+}
+
+/** What a value has of the properties that are expected, at any depth. */
+function part(actual: unknown, expected: unknown): unknown {
+  if (typeof expected !== 'object' || expected === null || typeof actual !== 'object' || actual === null) return actual
+  const entries = Object.entries(expected).map(([name, value]) => [
+    name,
+    part((actual as Readonly<Record<string, unknown>>)[name], value),
+  ])
+  return Array.isArray(expected) ? entries.map(([, value]) => value) : Object.fromEntries(entries)
 }

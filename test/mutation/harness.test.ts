@@ -9,6 +9,7 @@ const passing: Record<string, (t: Assertions) => unknown> = {
   'equal objects': (t) => t.deepEqual({a: [1, new Map([['b', Number.NaN]])]}, {a: [1, new Map([['b', Number.NaN]])]}),
   'the error that is expected': (t) => t.throws(fail, {is: boom, message: /^boom$/}),
   'a rejection that is expected': (t) => t.throwsAsync(Promise.reject(boom), {instanceOf: Error}),
+  'an object that has what is expected': (t) => t.like({a: [1, 2], b: {c: 3, d: 4}}, {a: [1], b: {c: 3}}),
   'a plan': (t) => {
     t.plan(1)
     t.pass()
@@ -18,6 +19,7 @@ const failing: Record<string, (t: Assertions) => unknown> = {
   'no assertion': () => {},
   'other numbers': (t) => t.is(0, -0),
   'other objects': (t) => t.deepEqual({a: 1}, {a: 1, b: undefined}),
+  'an object that lacks what is expected': (t) => t.like({a: 1, b: {c: 3}}, {b: {c: 3, d: undefined}, a: 2}),
   'another class': (t) => t.deepEqual(new (class extends Array<number> {})(), []),
   'a sparse array': (t) => t.deepEqual(new Array(1), [undefined]),
   'another function': (t) => t.deepEqual([() => {}], [() => {}]),
