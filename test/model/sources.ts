@@ -67,7 +67,7 @@ export class Probe {
   isCleaning = false
   /** It was producing an item when the run's end was decided. */
   wasPulling = false
-  /** The runner has been told that there is nothing more. */
+  /** The runner knows that there is nothing more. */
   onExhausted: () => void = () => {}
   mayPull: () => boolean = () => true
   readonly #world: World

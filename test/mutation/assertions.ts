@@ -20,7 +20,7 @@ export class Assertions {
     this.title = title
   }
 
-  /** Whoever runs the tests knows better how long they take. */
+  /** The runner of the tests has a bound of its own for each. */
   readonly timeout = (_ms: number): void => {}
 
   readonly pass = (): true => this.#assert(true, () => '')
@@ -86,7 +86,7 @@ export class Assertions {
 
   readonly log = (...values: unknown[]): void => console.log(this.title, ...values)
 
-  /** Called when the test is over: throws what fails it. */
+  /** Called when the test is over. Throws if the test has failed. */
   async finish(): Promise<void> {
     for (const body of this.#teardowns) await body()
     if (this.#failure !== undefined) throw this.#failure

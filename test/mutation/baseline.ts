@@ -1,4 +1,4 @@
-/** The tests without any mutant: which mutants each of them comes by. Those that do not pass here are left out. */
+/** The tests without any mutant: which mutants each of them reaches. Those that do not pass here are left out. */
 import type {Mutant} from './mutants.js'
 import type {Chosen, Order} from './protocol.js'
 import {attempt, type Ended, type Trial} from './trial.js'
@@ -9,7 +9,7 @@ export interface Baseline {
   readonly seconds: number
   /** Tests that pass in a process of their file's own, and not in one process with all others. */
   readonly leftOut: readonly string[]
-  /** Which tests to run for a mutant: none if no test comes by it. */
+  /** Which tests to run for a mutant: none if no test reaches it. */
   orderFor(mutant: Mutant): Order | undefined
 }
 
@@ -20,7 +20,7 @@ export async function baseline(shop: Workshop): Promise<Baseline> {
   const leftOut = trial.ended.filter(({failure}) => failure !== null)
   if (leftOut.length === 0) assertPassed(trial)
   let ended = trial.ended.filter(({failure}) => failure === null)
-  // Backwards as well: a test that needs another before it would fail, or pass, for no reason of a mutant's.
+  // Backwards as well: a test that passes only behind another one says nothing of a mutant.
   for (let isRight = false; !isRight; ) {
     const backwards = await attempt(shop, {tests: ended.map(chosen).toReversed()})
     const failed = backwards.ended.filter(({failure}) => failure !== null)
@@ -41,7 +41,7 @@ export async function baseline(shop: Workshop): Promise<Baseline> {
       const isStatic = (loading[id] ?? 0) > 0
       const isReached = ended.some(({hits}) => (hits[id] ?? 0) > 0)
       if (!isStatic && !isReached) return undefined
-      // The unit tests of the file always: what is done once in a process is hit by one test, and told by another.
+      // The unit tests of the file always: one test may run what is done once in a process, and another one notice it.
       const covering = ended.filter(
         ({test, hits}) => isStatic || (hits[id] ?? 0) > 0 || test.file === unitTestsOf(file),
       )
@@ -61,7 +61,7 @@ function unitTestsOf(file: string): string {
   return file.replace(/^src\/(.*)\.ts$/, 'test/unit/$1.test.ts')
 }
 
-/** A test has many times what it took, and a bit for a machine that is busy. */
+/** A test may take many times as long as without a mutant, and some time more on a busy machine. */
 function chosen({test, ms}: Ended): Chosen {
   return {...test, patience: Math.ceil(2000 + ms + Math.min(ms * 20, 10_000))}
 }

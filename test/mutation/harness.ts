@@ -77,7 +77,7 @@ export async function collect(load: () => Promise<unknown>): Promise<readonly Te
   return tests.slice(others)
 }
 
-/** Runs a test, for so many milliseconds at most, and says why it failed if it did. */
+/** Runs a test for at most `patience` milliseconds. Gives the reason if the test failed. */
 export async function attempt(test: Test, patience: number): Promise<string | undefined> {
   const t = new Assertions(test.title)
   let timer: NodeJS.Timeout | undefined

@@ -1,5 +1,5 @@
 /**
- * Breaks the library one operator at a time, and tells which breaks no test notices. Run by `npm run mutation`;
+ * Breaks the library one operator at a time, and lists the breaks that no test notices. Run by `npm run mutation`;
  * after `--`: `--file src/run.ts` (as often as wanted), `--sample N [--seed S]`, `--processes N`, `--json FILE`,
  * `--least SCORE` to fail below it.
  */

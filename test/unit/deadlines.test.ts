@@ -94,7 +94,7 @@ function setting(onExpired?: (name: string) => void): Setting {
   }
 }
 
-test('a task that has had its time is told of, once, with its timeout', async (t) => {
+test('a task that has had its time is reported, once, with its timeout', async (t) => {
   const {add, log} = setting()
   const slot = add('a', 10)
   await pass(9)
@@ -106,7 +106,7 @@ test('a task that has had its time is told of, once, with its timeout', async (t
   t.deepEqual(log, ['a 10'])
 })
 
-test('a task that is removed in time is not told of', async (t) => {
+test('a task that is removed in time is not reported', async (t) => {
   const {add, log} = setting()
   const slot = add('a', 10)
   slot.line?.remove(slot)
@@ -182,7 +182,7 @@ test('a task that starts when another has timed out has its full time', async (t
   t.deepEqual(log, ['a 10', 'b 10'])
 })
 
-test('a task that is removed when another times out at the same moment is not told of', async (t) => {
+test('a task that is removed when another times out at the same moment is not reported', async (t) => {
   const {add, log} = setting(() => other.line?.remove(other))
   add('a', 10)
   const other = add('b', 10)
@@ -224,7 +224,7 @@ test('a timeout can be used again after its line was empty', async (t) => {
   t.deepEqual(log, ['b 10'])
 })
 
-test('the timers keep the process alive until they are told not to, those armed later too', (t) => {
+test('the timers keep the process alive until unref(), and so do those that are armed later', (t) => {
   const {deadlines, add} = setting()
   const holding = (): boolean[] => timers.map(({isHolding}) => isHolding)
   add('a', 10)
@@ -251,7 +251,7 @@ test('a timer that is armed anew for the next deadline keeps the process alive n
   )
 })
 
-test('where timers are numbers, as in browsers, they need not be told anything', async (t) => {
+test('where timers are numbers, as in browsers, there is nothing to unref', async (t) => {
   globalThis.setTimeout = ((callback: () => void, ms: number) => {
     timers.push({callback, at: now + ms, isHolding: true})
     return 7
