@@ -2,7 +2,6 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {nextTurn} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
-import {isThenable, whenSettled} from './task.js'
 import type {RunnerState, RunnerStats} from './types.js'
 
 /** The states in their order; a run never goes back. */
@@ -34,8 +33,7 @@ export interface LifecycleHost {
   /** Running tasks are waited for no longer: the consumer hears that they failed. */
   giveUp(reason: unknown): void
   /** Nothing runs any more: releases what a subclass holds. */
-  cleanup(reason: unknown): PromiseLike<void> | void
-  cleanupFailed(cause: unknown): void
+  cleanUp(reason: unknown, onDone: () => void): void
   /** The run is over. Returns its final counts. */
   drained(): RunnerStats
 }
@@ -80,6 +78,11 @@ export class Lifecycle {
   /** Whether tasks may still be pulled. */
   get isOpen(): boolean {
     return this.#state === State.Running
+  }
+
+  /** Whether the run has ended in any but a graceful way, or is over. */
+  get isEnded(): boolean {
+    return this.#state >= State.Closing
   }
 
   get isDrained(): boolean {
@@ -289,26 +292,7 @@ export class Lifecycle {
   #cleanUp(): void {
     this.#hasCleanedUp = true
     this.enter()
-    try {
-      const cleaning = this.#host.cleanup(this.#outcome?.reason)
-      if (isThenable(cleaning)) {
-        whenSettled(
-          cleaning,
-          () => this.leave(),
-          (cause) => this.#cleanupFailed(cause),
-        )
-        return
-      }
-    } catch (cause) {
-      this.#cleanupFailed(cause)
-      return
-    }
-    this.leave()
-  }
-
-  #cleanupFailed(cause: unknown): void {
-    this.#host.cleanupFailed(cause)
-    this.leave()
+    this.#host.cleanUp(this.#outcome?.reason, () => this.leave())
   }
 
   #drain(): void {
