@@ -7,7 +7,7 @@ const real = {
 }
 
 /** What `performance.now` was before the first clock; a helper may have replaced the real one for good. */
-let replacedNow: typeof performance.now | undefined
+let replacedNow: (() => number) | undefined
 
 interface Timer {
   readonly at: number
@@ -22,7 +22,7 @@ export class VirtualClock {
   /** Replaces the clock and the timers of this process until `uninstall`. */
   static install(): VirtualClock {
     const clock = new VirtualClock()
-    replacedNow ??= performance.now
+    replacedNow ??= Reflect.get(performance, 'now')
     performance.now = () => clock.now
     Date.now = () => 1_000_000 + clock.now
     const setTimer = (call: () => void, ms = 0): number => {
@@ -35,7 +35,7 @@ export class VirtualClock {
   }
 
   static uninstall(): void {
-    performance.now = replacedNow ?? performance.now
+    if (replacedNow) performance.now = replacedNow
     replacedNow = undefined
     Date.now = real.date
     globalThis.setTimeout = real.setTimeout

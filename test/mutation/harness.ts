@@ -78,15 +78,15 @@ export async function collect(load: () => Promise<unknown>): Promise<readonly Te
 }
 
 /** Runs a test for at most `patience` milliseconds. Gives the reason if the test failed. */
-export async function attempt(test: Test, patience: number): Promise<string | undefined> {
-  const t = new Assertions(test.title)
+export async function attempt(one: Test, patience: number): Promise<string | undefined> {
+  const t = new Assertions(one.title)
   let timer: NodeJS.Timeout | undefined
   // Keeps no process alive that has nothing else to do.
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`has not ended after ${patience} ms`)), patience).unref()
   })
   try {
-    await Promise.race([withHooks(test, t), late])
+    await Promise.race([withHooks(one, t), late])
   } catch (error) {
     await t.finish().catch(() => {})
     return show(error)
