@@ -1,0 +1,1 @@
+export * from 'p-limit'; export {default} from 'p-limit'
