@@ -12,7 +12,7 @@ import {
   type Request,
   renew,
 } from './governor.js'
-import {Line, type Waiter} from './line.js'
+import {type Waiter, WaitingLine} from './line.js'
 
 /**
  * Asks several governors, and starts something when all of them allow it. A permit is taken from each by `tryAcquire`,
@@ -93,7 +93,7 @@ class Combined implements LocalGovernor {
   /** Only where every governor can tell at once. */
   readonly tryAcquire?: (request?: Request) => DisposablePermit | undefined
   readonly governors: readonly Governor[]
-  readonly #line: Line<Request, DisposablePermit> = new Line(
+  readonly #line: WaitingLine<Request, DisposablePermit> = new WaitingLine(
     (request) => this.#take(request),
     () => this.#waitForRefusal(),
   )
