@@ -4,7 +4,7 @@ import {turnTime} from './event-loop.js'
 import {nextTurn} from './platform/runtime.js'
 import type {Slot} from './slots.js'
 
-/** A timer that fires so many milliseconds late has waited for a blocked event loop. */
+/** A timer that fires more than this many milliseconds late was held up by a blocked event loop. */
 const tolerance = 50
 
 export class Deadlines {
@@ -25,7 +25,7 @@ export class Deadlines {
     line.add(slot)
   }
 
-  /** From now on the timers do not keep the process alive, or do again. */
+  /** Sets whether the timers keep the process alive from now on. */
   hold(isHolding: boolean): void {
     this.#isHolding = isHolding
     for (const line of this.#lines.values()) line.hold(isHolding)
@@ -134,7 +134,7 @@ export class DeadlineLine {
       this.#onExpired(slot)
       if (slot === last) break
     }
-    // One that started meanwhile may have armed the timer.
+    // A task that started meanwhile may have armed the timer.
     if (this.#first === undefined || this.#timer !== undefined) return
     const {deadline} = this.#first
     this.#arm(deadline, Math.max(1, deadline - performance.now()))
@@ -151,7 +151,7 @@ export class DeadlineLine {
   }
 }
 
-/** Only Node's timers keep a process alive, and can be told not to. */
+/** Only Node's timers keep a process alive, and have a method that ends that. */
 function reference(timer: unknown, how: 'ref' | 'unref'): void {
   if (typeof timer === 'object' && timer !== null && how in timer) (timer as Record<typeof how, () => void>)[how]()
 }

@@ -14,82 +14,79 @@ interface Macro {
 export interface Test {
   readonly title: string
   readonly body: (t: Assertions) => unknown
+  readonly hooks: Hooks
 }
 
+/** The hooks of one file of tests. */
+interface Hooks {
+  readonly before: Body[]
+  readonly beforeEach: Body[]
+  readonly afterEach: Body[]
+  /** What `before` gave: it is called once, ahead of the first test of the file that runs. */
+  begun: Promise<unknown> | undefined
+}
+
+const noHooks = (): Hooks => ({before: [], beforeEach: [], afterEach: [], begun: undefined})
 const tests: Test[] = []
+let hooks = noHooks()
 
 function add(first: string | Body | Macro, ...rest: unknown[]): void {
   const [named, [body, ...args]] = typeof first === 'string' ? [first, rest] : [undefined, [first, ...rest]]
   const {exec, title} = typeof body === 'function' ? {exec: body as Body, title: undefined} : (body as Macro)
-  tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args)})
+  tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args), hooks})
 }
 
-/** What a file of tests wants to be called before each of its tests, and after each, also after one that has failed. */
-let hooks: {readonly before: Body[]; readonly after: Body[]} = {before: [], after: []}
+const macro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
 
-const afterEach = (body: Body): void => void hooks.after.unshift(body)
-/** Called at the end of a file, which is nothing here: the process ends. */
-const after = (): void => {}
+type Hook = (first: string | Body, body?: Body) => void
+type AlwaysHook = Hook & {always: Hook}
 
-const toMacro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
-
-/** Before the first test of a file: it comes before each, and does its work once. */
-function before(body: Body): void {
-  let done: unknown
-  hooks.before.push((t) => (done ??= Promise.resolve(body(t))))
+/** Every hook is called whatever the test did, also without `always`: another test comes next in this process. */
+function hook(bodies: (own: Hooks) => Body[]): AlwaysHook {
+  const register: Hook = (first, body) => {
+    const given = typeof first === 'string' ? body : first
+    if (given) bodies(hooks).push(given)
+  }
+  return Object.assign((...args: Parameters<Hook>) => register(...args), {always: register})
 }
 
-interface Extras {
-  readonly macro: (body: Body | Macro) => Macro
-  readonly skip: () => void
-  readonly before: (body: Body) => void
-  readonly beforeEach: (body: Body) => void
-  readonly afterEach: ((body: Body) => void) & {readonly always: (body: Body) => void}
-  readonly after: (() => void) & {readonly always: () => void}
-}
-
-const extras: Extras = {
-  macro: toMacro,
-  before,
-  skip: (): void => {},
-  beforeEach: (body: Body): void => void hooks.before.push(body),
-  afterEach: Object.assign(afterEach, {always: afterEach}),
-  after: Object.assign(after, {always: after}),
-}
-const test: typeof add & Extras & {readonly serial: typeof add & Extras} = Object.assign(add, extras, {
-  serial: Object.assign((...given: Parameters<typeof add>) => add(...given), extras),
+const test: typeof add & {
+  serial: typeof add
+  macro: typeof macro
+  skip: (...args: unknown[]) => void
+  before: AlwaysHook
+  after: AlwaysHook
+  beforeEach: AlwaysHook
+  afterEach: AlwaysHook
+} = Object.assign(add, {
+  serial: add,
+  macro,
+  skip: () => {},
+  before: hook((own) => own.before),
+  after: hook(() => []), // the process ends behind its last test, and what the file has opened with it
+  beforeEach: hook((own) => own.beforeEach),
+  afterEach: hook((own) => own.afterEach),
 })
 export default test
 
 /** Loads a file of tests, and gives what it has. */
 export async function collect(load: () => Promise<unknown>): Promise<readonly Test[]> {
   const others = tests.length
-  hooks = {before: [], after: []}
-  const {before, after: afterwards} = hooks
+  hooks = noHooks()
   await load()
-  return tests.slice(others).map(({title, body}) => ({
-    title,
-    body: async (t) => {
-      try {
-        for (const hook of before) await hook(t)
-        await body(t)
-      } finally {
-        for (const hook of afterwards) await hook(t)
-      }
-    },
-  }))
+  return tests.slice(others)
 }
 
-/** Runs a test, for so many milliseconds at most, and says why it failed if it did. */
-export async function attempt({title, body}: Test, patience: number): Promise<string | undefined> {
-  const t = new Assertions(title)
+/** Runs a test for at most `patience` milliseconds. Gives the reason if the test failed. */
+export async function attempt(one: Test, patience: number): Promise<string | undefined> {
+  const t = new Assertions(one.title)
   let timer: NodeJS.Timeout | undefined
   // Keeps no process alive that has nothing else to do.
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`has not ended after ${patience} ms`)), patience).unref()
   })
   try {
-    await Promise.race([body(t), late])
+    await Promise.race([withHooks(one, t), late])
   } catch (error) {
     await t.finish().catch(() => {})
     return show(error)
@@ -97,4 +94,19 @@ export async function attempt({title, body}: Test, patience: number): Promise<st
     clearTimeout(timer)
   }
   return t.finish().then(() => undefined, show)
+}
+
+async function withHooks({body, hooks: own}: Test, t: Assertions): Promise<void> {
+  own.begun ??= callAll(own.before, t)
+  await own.begun
+  try {
+    await callAll(own.beforeEach, t)
+    await body(t)
+  } finally {
+    await callAll(own.afterEach, t)
+  }
+}
+
+async function callAll(bodies: readonly Body[], t: Assertions): Promise<void> {
+  for (const body of bodies) await body(t)
 }

@@ -1,5 +1,5 @@
 /**
- * Breaks the library one operator at a time, and tells which breaks no test notices. Run by `npm run mutation`;
+ * Breaks the library one operator at a time, and lists the breaks that no test notices. Run by `npm run mutation`;
  * after `--`: `--file src/run.ts` (as often as wanted), `--sample N [--seed S]`, `--processes N`, `--json FILE`,
  * `--least SCORE` to fail below it.
  */
@@ -33,6 +33,7 @@ const shop = await workshop(instrumented)
 try {
   const tests = await baseline(shop)
   console.log(`${tests.tests} tests pass without a mutant, in ${tests.seconds.toFixed(1)} s; ${mutants.length} mutants`)
+  for (const test of tests.leftOut) console.log(`left out, since it fails without a mutant: ${test}`)
   const startedAt = performance.now()
   let done = 0
   const processes = Number(values.processes)
