@@ -269,9 +269,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   set limit(limit: number) {
+    const previous = this.#slots.limit
     this.#slots.limit = limit
     this.#results.highWaterMark = this.#options.highWaterMark ?? highWaterMarkFor(limit)
     this.#update()
+    if (limit !== previous) this.#host.emit('limit', limit, previous)
     this.#look()
   }
 

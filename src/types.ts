@@ -427,6 +427,8 @@ export type RunnerEvents<T> = {
   result: [value: Awaited<T>, context: TaskContext]
   /** A task failed; without a context: its item was no task, or the source, its cleanup or a hook failed. */
   error: [error: ConcurrentError, context?: TaskContext]
+  /** `runner.limit` was set to another value; tasks start only after this event. */
+  limit: [limit: number, previous: number]
   /** The run is over, however it ended: once, and last. */
   drain: [stats: RunnerStats]
 }
