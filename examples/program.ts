@@ -55,12 +55,17 @@ export async function untilEnded(main: (signal: AbortSignal) => Promise<void>): 
     status = code
     controller.abort(new DOMException(`Ended by ${cause}`, 'AbortError'))
   }
-  const interrupt = (name: string, number: number): void => end(name, 128 + number)
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  process.stdout.on('error', ({code, message}: NodeJS.ErrnoException) => {
-    if (code !== 'EPIPE') process.stderr.write(`${message}\n`)
-    end('its output', code === 'EPIPE' ? 0 : 1)
-  })
+  const interrupt = (name: string, number: number): void => {
+    if (signal.aborted) process.exit(128 + number)
+    end(name, 128 + number)
+  }
+  // Not `once`: a library that also listens, such as one that hides the cursor, would find itself alone and end the process.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', ({code, message}: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE' && stream === process.stdout) process.stderr.write(`${message}\n`)
+      end('its output', code === 'EPIPE' ? 0 : 1)
+    })
   try {
     await main(signal)
   } catch (error) {

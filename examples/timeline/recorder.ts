@@ -1,5 +1,6 @@
 /** Notes what can be seen of a run from outside: when each attempt ran and in which slot, how it went, what held it back. */
 import {subscribe, unsubscribe} from 'node:diagnostics_channel'
+import {inspect} from 'node:util'
 import type {ConcurrentError, Governor, Permit, RetryInfo, RunnerStats, TaskContext, TaskTrace} from 'aio-tasks'
 
 /** One attempt of a task, from its start to its outcome. Times are milliseconds since the first start. */
@@ -7,8 +8,8 @@ export interface Bar {
   readonly index: number
   /** Which attempt of the task, counted from 1. */
   readonly attempt: number
-  /** The group with which the task was pushed. */
-  readonly group: unknown
+  /** The group with which the task was pushed, as a text. */
+  readonly group: string | undefined
   /** Whether the attempt failed and the task is tried again. */
   isRetried: boolean
   /** The slot that it took, counted from 0. */
@@ -115,11 +116,11 @@ export class Recorder {
     // The first trace of an attempt that this runner runs is its own: it comes just after the slot was taken.
     const isKnown = this.#bars.some((bar) => bar.index === index && bar.attempt === attempt)
     if (isKnown || ![...running].some((context) => context.index === index && context.attempt === attempt)) return
-    const bar = this.#add(index, attempt, group, this.#tick())
+    const bar = this.#add(index, attempt, named(group), this.#tick())
     this.#lanes[bar.lane] = bar
   }
 
-  #add(index: number, attempt: number, group: unknown, start: number): Bar {
+  #add(index: number, attempt: number, group: string | undefined, start: number): Bar {
     const free = this.#lanes.indexOf(undefined)
     const lane = free === -1 ? this.#lanes.length : free
     const bar: Bar = {index, attempt, group, isRetried: false, lane, start, end: undefined, error: undefined}
@@ -162,4 +163,8 @@ export class Recorder {
     this.#end = now - this.#startedAt
     return this.#end
   }
+}
+
+function named(group: unknown): string | undefined {
+  return group === undefined || typeof group === 'string' ? group : inspect(group, {breakLength: Infinity, depth: 0})
 }

@@ -96,7 +96,7 @@ function drawBar(
   x: (ms: number) => number,
   y: number,
   last: number,
-  groups: readonly unknown[],
+  groups: readonly string[],
 ): string {
   const end = settled ?? last
   const kind = error ? 'bad' : isRetried ? 'retried' : 'good'
@@ -105,7 +105,7 @@ function drawBar(
   const high = groups.length > 0 ? laneHeight - groupHeight - 1 : laneHeight
   const name = `${index}${attempt > 1 ? `.${attempt}` : ''}`
   const marked = kind in marks ? markWidth : 0
-  const ofGroup = group === undefined ? '' : ` of ${String(group)}`
+  const ofGroup = group === undefined ? '' : ` of ${group}`
   const ofAttempt = attempt > 1 ? `, attempt ${attempt}` : ''
   const story = `task ${index}${ofGroup}${ofAttempt}: ${round(start)} to ${round(end)} ms${error ? `, ${error.message}` : ''}`
   const [middle, base] = [at + wide / 2, y + high / 2]
@@ -184,13 +184,13 @@ function legend({bars, holds}: Timeline): string[] {
 }
 
 /** The colours of the first groups, on the line below. */
-function groupLegend(groups: readonly unknown[]): string[] {
+function groupLegend(groups: readonly string[]): string[] {
   let x = width - 8
   return groups
     .slice(0, groupColours.length)
     .toReversed()
     .flatMap((group, index, {length}) => {
-      const name = String(group).slice(0, 24)
+      const name = group.slice(0, 24)
       x -= name.length * 6.5 + 36
       return [groupMark(length - 1 - index, x, 47, 12), text(x + 18, 53, name)]
     })

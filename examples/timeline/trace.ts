@@ -19,7 +19,7 @@ export function toTrace({bars, holds, limits, end}: Timeline): string {
     ts: micros(start),
     dur: micros(settled) - micros(start),
     ...(error && {cname: 'terrible'}),
-    args: {index, attempt, ...(group !== undefined && {group: String(group)}), ...(error && {error: error.message})},
+    args: {index, attempt, ...(group !== undefined && {group}), ...(error && {error: error.message})},
   }))
   const waits = holds.map(({start, end: granted = end}) => ({
     name: 'held',
