@@ -80,9 +80,8 @@ function tracing(event: 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'): 
 
 /** As in a runtime that has no such module. */
 const runUntraced: Load = (build) => {
-  const original = process.getBuiltinModule
-  process.getBuiltinModule = ((id: string) =>
-    id === 'node:diagnostics_channel' ? undefined : original.call(process, id)) as typeof original
+  const original = process.getBuiltinModule.bind(process)
+  process.getBuiltinModule = (id: string) => (id === 'node:diagnostics_channel' ? undefined : original(id))
   return run(build)
 }
 
