@@ -1,4 +1,6 @@
 /** What the examples share as programs: `--help`, wrong arguments told in one line, and an end by Ctrl-C or by a reader that has gone. */
+import {once} from 'node:events'
+import type {Server} from 'node:http'
 import {parseArgs} from 'node:util'
 
 type Values<Defaults> = {readonly [Name in keyof Defaults]: string}
@@ -32,6 +34,14 @@ export function readArguments<Defaults extends Readonly<Record<string, string>>,
 /** The value of an option that counts something: an integer from 1 to 999999999. */
 export function readCount(name: string, value: string): number {
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new Error(`--${name} must be an integer ≥ 1; got '${value}'`)
+  return Number(value)
+}
+
+/** The value of an environment variable that counts something: an integer from `least` to 999999999. */
+export function readVariable(name: string, byDefault: number, least: number = 1): number {
+  const value = process.env[name] ?? `${byDefault}`
+  if (!/^\d{1,9}$/.test(value) || Number(value) < least)
+    throw new Error(`${name} must be an integer ≥ ${least}; got '${value}'`)
   return Number(value)
 }
 
@@ -72,6 +82,21 @@ export async function untilEnded(main: (signal: AbortSignal) => Promise<void>): 
     if (!signal.aborted || error !== signal.reason) throw error
     process.exit(status) // even with output that nobody takes
   }
+}
+
+/** Lets a server listen; ends the process with status 1 and one line if it cannot, as where the port is in use. */
+export async function listen(server: Server, port: number): Promise<void> {
+  try {
+    await once(server.listen(port), 'listening')
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}
+
+/** Goes on when nobody reads the output any more: a service has more to do than to print. */
+export function goOnUnread(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** Ends the process at once when its output cannot be written: quietly if nobody reads it any more, as after `| head`. */

@@ -1,5 +1,8 @@
 import {once} from 'node:events'
+import {createServer} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {createInterface} from 'node:readline'
+import {text} from 'node:stream/consumers'
 import {SpanKind, SpanStatusCode} from '@opentelemetry/api'
 import {AggregationTemporality, type Histogram, InMemoryMetricExporter} from '@opentelemetry/sdk-metrics'
 import {InMemorySpanExporter, type ReadableSpan} from '@opentelemetry/sdk-trace-node'
@@ -109,8 +112,38 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     t.true(spans.some((line) => line.includes("name: 'process jobs'")))
   })
 
-test('--help says how it is used', async (t) => {
+test('a service whose output nobody reads goes on, and ends as it should', async (t) => {
+  const child = start(['env', 'PORT=0', ...command('observed')])
+  t.teardown(() => child.kill('SIGKILL'))
+  const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+  child.stdout.destroy()
+  const told = text(child.stderr)
+  const exited = once(child, 'exit')
+  for (const ms of [0, 1]) t.is((await fetch(`${url}/jobs?ms=${ms}`, {method: 'POST'})).status, 200)
+  const job = fetch(`${url}/jobs?ms=300`, {method: 'POST'})
+  await fetch(`${url}/metrics`) // by then the job was sent
+  child.kill('SIGTERM')
+  t.is((await job).status, 200)
+  t.deepEqual(await exited, [0, null])
+  t.is(await told, '')
+})
+
+test('--help says how it is used, and what is wrong is told in one line', async (t) => {
   const {status, stdout} = await ended(start([...command('observed'), '--help']))
   t.is(status, 0)
   t.regex(stdout, /^Usage: PORT=8080 npx tsx examples\/observed\.ts\n/)
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const {port} = server.address() as AddressInfo
+  for (const [line, code, message] of [
+    [command('observed').concat('8080'), 2, /^Expected no arguments; got '8080' \(--help tells more\)\n$/],
+    [['env', 'PORT=x', ...command('observed')], 2, /^PORT must be an integer . 0; got 'x' \(--help tells more\)\n$/],
+    [['env', `PORT=${port}`, ...command('observed')], 1, /^listen EADDRINUSE.*\n$/],
+  ] as const) {
+    const refused = await ended(start(line))
+    t.is(refused.status, code)
+    t.is(refused.stdout, '')
+    t.regex(Buffer.from(refused.stderr, 'latin1').toString(), message)
+  }
 })
