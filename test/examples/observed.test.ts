@@ -58,6 +58,7 @@ test('each attempt is a span, linked to its push, and the parent of what the job
       )
       t.is(work.filter((span) => span.parentSpanContext?.spanId === id(attempt)).length, 1)
       t.like(attempt.attributes, {'messaging.system': 'aio-tasks', 'messaging.operation.type': 'process'})
+      t.is(attempt.attributes['error.type'], attempt.status.code === SpanStatusCode.ERROR ? 'Error' : undefined)
     }
   }
   const {UNSET, ERROR} = SpanStatusCode
@@ -81,14 +82,37 @@ test('each attempt is a span, linked to its push, and the parent of what the job
     }
   }
   const exposed = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(exposition)?.[1])
-  for (const [name, count, failed] of [
-    ['messaging.client.operation.duration', 3, 0],
-    ['messaging.process.duration', 7, 5],
+  /** How many were at most so long, by the boundaries of the histogram's buckets, summed up as Prometheus does. */
+  const cumulative = (name: string): Array<[boundary: string, count: number]> => {
+    const points = metrics.find(({descriptor}) => descriptor.name === name)?.dataPoints ?? []
+    const histograms = points.map(({value}) => (value as Histogram).buckets)
+    const boundaries = [...(histograms[0]?.boundaries ?? []), Infinity]
+    return boundaries.map((boundary, place) => {
+      const counts = histograms.flatMap((buckets) => buckets.counts.slice(0, place + 1))
+      return [boundary === Infinity ? '+Inf' : `${boundary}`, counts.reduce((sum, count) => sum + count, 0)]
+    })
+  }
+  for (const [name, operation, count, failed] of [
+    ['messaging.client.operation.duration', 'receive', 3, 0],
+    ['messaging.process.duration', 'process', 7, 5],
   ] as const) {
     const total = measured(name)
     t.is(total.count, count, name)
     t.is(total.failed, failed, name)
+    const metric = metrics.find(({descriptor}) => descriptor.name === name)
+    t.is(metric?.descriptor.unit, 's', 'as the conventions say')
+    for (const {attributes} of metric?.dataPoints ?? [])
+      t.like(attributes, {
+        'messaging.system': 'aio-tasks',
+        'messaging.destination.name': 'jobs',
+        'messaging.operation.name': operation,
+      })
     const prometheus = `${name.replaceAll('.', '_')}_seconds`
+    const buckets = [...exposition.matchAll(new RegExp(`^${prometheus}_bucket\\{le="(.*)"\\} (\\d+)$`, 'gm'))]
+    t.deepEqual(
+      buckets.map(([, boundary = '', observed]) => [boundary, Number(observed)]),
+      cumulative(name),
+    )
     t.is(exposed(`${prometheus}_count`), count)
     t.true(Math.abs(exposed(`${prometheus}_sum`) - total.sum) < 1e-9, 'Prometheus has the same numbers')
     t.true(total.sum > 0)

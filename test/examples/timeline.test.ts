@@ -4,6 +4,7 @@ import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
+import {fileURLToPath} from 'node:url'
 import ava, {type ExecutionContext} from 'ava'
 import pDefer from 'p-defer'
 import {type Bar, type Observed, Recorder, type Timeline} from '../../examples/timeline/recorder.js'
@@ -305,6 +306,16 @@ test('the picture has plain colours alone, so that every viewer shows them', (t)
   for (const [rect] of svg.matchAll(/<rect [^>]*>/g)) t.regex(rect, / fill="#[0-9a-f]{6}"/)
   // Characters that fonts lack would look different everywhere.
   t.notRegex(svg, /[^\t\n\x20-\x7E]/)
+})
+
+test('the pictures in the README need no style sheet', (t) => {
+  const folder = fileURLToPath(new URL('../../.github', import.meta.url))
+  const pictures = readdirSync(folder).filter((name) => name.endsWith('.svg'))
+  t.true(pictures.includes('timeline.svg') && pictures.includes('live.svg'))
+  for (const name of pictures) {
+    const svg = readFileSync(join(folder, name), 'utf8')
+    t.notRegex(svg, /var\(|<style|style="|prefers-color-scheme|currentColor/, name)
+  }
 })
 
 const settled = (index: number, lane: number, from: number, end: number): Bar => {
