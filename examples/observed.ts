@@ -75,10 +75,14 @@ const of = (name: string, type: string): Attributes => ({
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
 /** A histogram of seconds, in OpenTelemetry and, with `_` in its name, in Prometheus. */
-function histogram(meters: MeterProvider, name: string, help: string): (ms: number, attributes: Attributes) => void {
-  const options = {unit: 's', description: help, advice: {explicitBucketBoundaries: boundaries}}
+function histogram(
+  meters: MeterProvider,
+  name: string,
+  description: string,
+): (ms: number, attributes: Attributes) => void {
+  const options = {unit: 's', description, advice: {explicitBucketBoundaries: boundaries}}
   const measured = meters.getMeter('observed').createHistogram(name, options)
-  const exposed = new Histogram({name: `${name.replaceAll('.', '_')}_seconds`, help, buckets: boundaries})
+  const exposed = new Histogram({name: `${name.replaceAll('.', '_')}_seconds`, help: description, buckets: boundaries})
   return (ms, attributes) => {
     measured.record(ms / 1000, attributes)
     exposed.observe(ms / 1000)
