@@ -82,6 +82,11 @@ export class Lifecycle {
     return this.#state === State.Running
   }
 
+  /** Whether the run has ended in any but a graceful way, or is over. */
+  get isEnded(): boolean {
+    return this.#state >= State.Closing
+  }
+
   get isDrained(): boolean {
     return this.#state === State.Drained
   }

@@ -58,6 +58,12 @@ export class Results<R> {
     return this.#size >= this.highWaterMark && this.#isFull()
   }
 
+  /** With `ordered`, the place in the source of the result for which those that wait here are kept back, if any is. */
+  get awaitedPlace(): number | undefined {
+    const isKeptBack = this.#isOrdered && this.#size > 0 && this.#ring?.[this.#head & this.#mask] === empty
+    return isKeptBack ? this.#head : undefined
+  }
+
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
     if (this.#mode !== 'discard' || this.#waiting > 0 || this.#isOrdered) this.#put(result, index)

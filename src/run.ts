@@ -6,7 +6,8 @@ import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
 import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
-import {highWaterMarkFor, type ResolvedOptions} from './options.js'
+import {Line, type LineHost, type LineTask} from './line.js'
+import {highWaterMarkFor, type ResolvedOptions, readAheadFor} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
 import {Results} from './results.js'
@@ -61,7 +62,7 @@ const noListeners: Audience = {
   drain: undefined,
 }
 
-export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
+export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** The listeners of the runner's events, as of now. */
   audience: Audience = noListeners
   readonly #host: RunHost<T>
@@ -113,10 +114,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
    * again. Kept by `#update`.
    */
   #mayStart = false
+  /** The same for pulling, which goes on while a permit is awaited if the source is read ahead. Kept by `#update`. */
+  #mayPull = false
+  /** What was read ahead of the slots; `undefined` where nothing is. */
+  #line: Line | undefined
   /** A task is a function that can be called with its context and no more. */
   #isPlain = false
   /** Tasks are about items: they are mapped, or were pushed with one. */
   #hasItems = false
+  /** Tasks have waited in a line before they were pulled, and are told what becomes of them. */
+  #isQueued = false
   /** Inside of `#fill`, which looks anew at each task: a call from within it need not. */
   #isFilling = false
   /** Something has changed while user code was called, so that `#fill` must look again. */
@@ -149,7 +156,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     }
     if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
     const result = this.#results.next()
-    if (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) this.#look()
+    if (this.#mayStart && this.#slots.hasFree && (!this.#results.isFull || this.#line !== undefined)) this.#look()
     return result
   }
 
@@ -248,6 +255,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#isStopped = true
     this.#lifecycle.enter()
     this.#lifecycle.stop(timeout)
+    this.#dropPulled(0)
+    if (this.#failure !== undefined) this.#failInOrder()
     this.#endRetries(() => true, new DOMException('The run was stopped', 'AbortError'))
     this.#lifecycle.leave()
   }
@@ -273,7 +282,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#slots.limit = limit
     this.#results.highWaterMark = this.#options.highWaterMark ?? highWaterMarkFor(limit)
     this.#update()
-    if (limit !== previous) this.#host.emit('limit', limit, previous)
+    if (limit !== previous && !this.#lifecycle.isDrained) this.#host.emit('limit', limit, previous)
     this.#look()
   }
 
@@ -315,13 +324,18 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#update()
     this.#reader.open(() => this.#lifecycle.signal)
     if (isTraced) this.#tracing = tracing()
-    this.#hasItems = this.#reader.mapper !== undefined || this.#reader.isQueue
+    const {mapper, isQueue, grouping} = this.#reader
+    const ahead = isQueue ? undefined : readAheadFor(grouping, this.#options)
+    if (ahead !== undefined) this.#line = new Line(ahead, mapper, this.#scope, this)
+    this.#hasItems = mapper !== undefined || isQueue
+    this.#isQueued = isQueue || ahead !== undefined
     this.#isPlain =
       execute === undefined &&
       this.#options.timeout === undefined &&
       this.#retries === undefined &&
       this.#options.governor === undefined &&
       !this.#hasItems &&
+      !this.#isQueued &&
       (this.#scope === undefined || !isEnterWithContained)
     this.#fill()
   }
@@ -337,7 +351,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Does what may be done now, in the async context in which the run began. */
   #look(): void {
-    if (this.#isFilling || (!this.#lifecycle.isOpen && this.#retries === undefined)) return
+    if (this.#isFilling || (!this.#lifecycle.isOpen && this.#retries === undefined && this.#line === undefined)) return
     if (this.#scope === undefined) this.#fill()
     else this.#scope.runInAsyncScope(fillRun, undefined, this)
   }
@@ -347,29 +361,28 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#isFilling) return
     this.#isFilling = true
     if (this.#retries !== undefined) this.#startRetries(this.#retries)
+    if (this.#line === undefined) this.#fillDirectly()
+    else this.#fillFrom(this.#line)
+    this.#isFilling = false
+  }
+
+  /** Starts what the source gives. */
+  #fillDirectly(): void {
     let strides = 0
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
-      if (--this.#unitsLeft < 0) {
-        if (this.#mustYield()) this.#yield()
-        else if (++strides === mostStrides) this.#rest()
-        if (this.#isResting) break
-      }
+      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
       if (this.#ready !== undefined && this.#admission !== 'admitted') {
         if (this.#askReady(this.#ready)) continue
-        break
+        return
       }
       const item = this.#reader.pull()
       if (item === nothing) {
         if (this.#reader.isOver) this.#sourceEnded()
-        break
+        return
       }
-      if (this.#hasChanged && !this.#mayStillStart()) {
-        this.#reader.putBack(item)
-        break
-      }
+      if (this.#hasChanged && !this.#mayStillStart()) return this.#reader.putBack(item)
       this.#start(item)
     }
-    this.#isFilling = false
   }
 
   /** For those that have no access to what is private. */
@@ -377,15 +390,61 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#fill()
   }
 
+  /** Starts the tasks in the line while they may start, and reads ahead. */
+  #fillFrom(line: Line): void {
+    let strides = 0
+    while (this.#mayStart && this.#slots.hasFree) {
+      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
+      // Groups take turns among all that may be read; without groups a task starts as soon as it was read.
+      if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
+      this.#hasChanged = false
+      const task = this.#takeFrom(line)
+      if (task === undefined) break
+      if (this.#hasChanged && !(this.#mayStart && this.#slots.hasFree)) return line.putBack(task)
+      if (task.failure !== undefined) this.groupFailed(task, task.failure.cause)
+      else if (this.#isInvalid(task.raw, task.sequence)) this.#invalid(task)
+      else this.#try(task, new Context(task.sequence, task.item, 1))
+    }
+    this.#readAhead(line, Infinity)
+  }
+
+  /** The next task that may start. Whatever the buffer holds, that is the one whose result comes next. */
+  #takeFrom(line: Line): LineTask | undefined {
+    if (!this.#results.isFull) return line.tryTake()
+    const place = this.#results.awaitedPlace
+    return place === undefined ? undefined : line.tryTakeAt(place)
+  }
+
+  #invalid(task: LineTask): void {
+    task.rejected()
+    if (this.#failure !== undefined) this.#failInOrder()
+  }
+
+  /** Reads until so many tasks are in the line, or it is full. */
+  #readAhead(line: Line, most: number): void {
+    while (this.#mayPull && line.size < most && !line.isFull) {
+      if (--this.#unitsLeft < 0 && this.#mustRest(0)) return
+      if (this.#ready !== undefined && this.#admission !== 'admitted') {
+        if (this.#askReady(this.#ready)) continue
+        return
+      }
+      const item = this.#reader.pull()
+      if (item === nothing) break
+      if (!this.#mayPull) return this.#reader.putBack(item)
+      if (this.#ready !== undefined) this.#admission = 'unasked'
+      line.push(item, this.#index++)
+    }
+    if (this.#reader.isOver) this.#sourceEnded()
+  }
+
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
-    this.#mayStart =
-      this.#lifecycle.isOpen &&
-      this.#failure === undefined &&
-      !this.#isPaused &&
-      !this.#isResting &&
-      this.#candidate === undefined &&
-      (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+    const isFree =
+      !this.#isPaused && !this.#isResting && (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+    this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
+    // What is in the line before a failure still starts.
+    const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
+    this.#mayStart = isOpen && this.#candidate === undefined
     this.#hasChanged = true
   }
 
@@ -426,8 +485,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Starts the task of an item that was pulled. */
   #start(item: unknown): void {
-    if (typeof item !== 'function' && this.#isInvalid(item)) return
-    const context = new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1)
+    if (typeof item !== 'function' && this.#isInvalid(item, this.#index)) return
+    this.#try(item, new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1))
+  }
+
+  /** Makes the first attempt, once the governor agrees. */
+  #try(item: unknown, context: Context): void {
     if (this.#options.governor === undefined) this.#launch(item, context, undefined)
     else this.#admit(new Candidate(item, context, undefined))
   }
@@ -451,16 +514,22 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** A task starts: it is counted, holds the run, and is told. */
   #enterTask(context: Context): void {
-    this.#index++
-    if (this.#ready !== undefined) this.#admission = 'unasked'
+    if (this.#line === undefined) this.#used()
     this.#lifecycle.enter()
     this.#started++
     const {start} = this.audience
     if (start !== undefined) for (const listener of start) listener(context)
   }
 
+  /** An item was taken from the source for good, and with it the answer of `ready()` is used up. */
+  #used(): void {
+    this.#index++
+    if (this.#ready !== undefined) this.#admission = 'unasked'
+  }
+
   #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
-    const {group, priority, queuedAt} = this.#reader.isQueue ? (item as QueuedTask) : notQueued
+    const {group, queuedAt} = this.#isQueued ? (item as QueuedTask) : notQueued
+    const priority = this.#reader.isQueue ? (item as QueuedTask).priority : undefined
     return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
   }
 
@@ -478,7 +547,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       this.#dispose(item)
       throw outcome.reason
     }
-    if (this.#reader.isQueue) this.#callQueued(item as QueuedTask, slot)
+    if (this.#isQueued) this.#callQueued(item as QueuedTask, slot)
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     const execute = this.#execute
@@ -513,12 +582,11 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   }
 
   /** Whether an item is no task; if so, tells it and disposes of the item. */
-  #isInvalid(item: unknown): boolean {
+  #isInvalid(item: unknown, index: number): boolean {
     if (this.#hasItems) return false
-    const error = invalidItemError(item, this.#index, this.#reader.isAsync)
+    const error = invalidItemError(item, index, this.#reader.isAsync)
     if (error === undefined) return false
-    this.#index++
-    if (this.#ready !== undefined) this.#admission = 'unasked'
+    if (this.#line === undefined) this.#used()
     this.#lifecycle.enter()
     this.#judge(error)
     this.#dispose(item)
@@ -546,7 +614,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#update()
     if (this.#candidate === candidate && candidate.retry === undefined) {
       // A task of a queue stays in the queue, for others to see, until its permit is there.
-      if (this.#reader.isQueue) this.#layBack(candidate)
+      if (this.#isQueued) this.#layBack(candidate)
       else handleRejection(candidate.item) // a promise may reject before its permit is there
     }
     whenSettled(
@@ -581,10 +649,10 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#update()
-    const wasFilling = this.#isFilling
-    this.#isFilling = true // nothing starts between its start and its error
-    if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
-    this.#isFilling = wasFilling
+    // Nothing starts between its start and its error.
+    this.#withoutStarts(() => {
+      if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
+    })
     this.#look()
   }
 
@@ -596,16 +664,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
       return this.#failForGood(item, context, cause)
     }
     this.#enterTask(context)
-    if (this.#reader.isQueue) (item as QueuedTask).refuse(cause)
+    if (this.#isQueued) (item as QueuedTask).refuse(cause)
     this.#taskFailed(context, cause)
-    if (!this.#reader.isQueue) this.#dispose(item)
+    if (!this.#isQueued) this.#dispose(item)
     this.#settled()
   }
 
   /** Whether the task is still there. One that stayed in its queue is taken out, if it still comes first there. */
   #isInHand(candidate: Candidate): boolean {
     if (candidate.isInHand) return true
-    const next = this.#reader.pull()
+    const next = this.#line === undefined ? this.#reader.pull() : (this.#takeFrom(this.#line) ?? nothing)
     if (next === candidate.item) return true
     if (next !== nothing) this.#dispose(next) // the governor is asked anew for this one
     return false
@@ -616,7 +684,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (retry !== undefined) {
       this.#retries?.putBack(retry)
       this.#update()
-    } else if (this.#reader.isQueue) this.#layBack(candidate)
+    } else if (this.#isQueued) this.#layBack(candidate)
     else this.#reader.putBack(item)
   }
 
@@ -671,7 +739,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** Takes a place in the task's group, if it has one. Where there is none now, the task waits for it, and blocks no other. */
   #enterGroup(retry: WaitingRetry): boolean {
-    if (!this.#reader.isQueue) return true
+    if (!this.#isQueued) return true
     try {
       const hasPlace = (retry.item as QueuedTask).tryEnter(() => {
         this.#retries?.unblock(retry)
@@ -705,11 +773,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const {item, queued, context, error} = failed
     const {attempt} = context
     let delay: number | undefined
-    try {
-      delay = delayOf(policy, {error, attempt, context})
-    } catch (cause) {
-      failed.error = cause
-    }
+    this.#withoutStarts(() => {
+      try {
+        delay = delayOf(policy, {error, attempt, context})
+      } catch (cause) {
+        failed.error = cause
+      }
+    })
     if (delay === undefined) return false
     if (!this.#isRepeatable(failed)) {
       this.#tellBudget('give') // one of those functions has ended the run
@@ -766,7 +836,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#tellBudget('give')
     if (!isRunning) return this.#failForGood(item, context, error)
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
-    if (this.#reader.isQueue) (item as QueuedTask).rejected(error)
+    if (this.#isQueued) (item as QueuedTask).rejected(error)
     this.#taskFailed(context, error)
     if (this.#failure !== undefined) this.#failInOrder()
     this.#lifecycle.toldEarly()
@@ -777,12 +847,19 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     this.#tellBudget('enter')
   }
 
-  /** An attempt does not run any more. The budget hears of it, and starts nothing meanwhile. */
+  /** An attempt does not run any more, and the budget hears of it. */
   #leaveAttempt(attempt: number): void {
+    this.#withoutStarts(() => {
+      this.#tellBudget('leave')
+      if (attempt > 1) this.#tellBudget('give')
+    })
+  }
+
+  /** Calls user code between two steps that belong together: nothing starts meanwhile. */
+  #withoutStarts(call: () => void): void {
     const wasFilling = this.#isFilling
     this.#isFilling = true
-    this.#tellBudget('leave')
-    if (attempt > 1) this.#tellBudget('give')
+    call()
     this.#isFilling = wasFilling
   }
 
@@ -796,7 +873,7 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
 
   /** A task that does not run fails. */
   #failForGood(item: unknown, context: Context, error: unknown): void {
-    if (this.#reader.isQueue) {
+    if (this.#isQueued) {
       const queued = item as QueuedTask
       queued.rejected(error)
       queued.released()
@@ -813,6 +890,13 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     const isDue = isOverdue()
     this.#unitsLeft = stride
     return isDue
+  }
+
+  /** Whether nothing may be started now, after so many strides of work at once. */
+  #mustRest(strides: number): boolean {
+    if (this.#mustYield()) this.#yield()
+    else if (strides === mostStrides) this.#rest()
+    return this.#isResting
   }
 
   /** Starts nothing until the next microtask. */
@@ -956,17 +1040,17 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     context.abort(error)
     if (isReleased) {
       this.#slots.abandon(slot)
-      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
       if (this.#retries !== undefined) this.#leaveAttempt(context.attempt)
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
-    if (!isTriedAgain) {
-      this.#toldEarly(slot, context, failed.error)
-      if (isReleased) {
+    if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
+    if (isReleased) {
+      this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
+      if (!isTriedAgain) {
         queued?.released()
         this.#lifecycle.leave()
-      } else this.#lifecycle.toldEarly()
-    }
+      }
+    } else if (!isTriedAgain) this.#lifecycle.toldEarly()
     this.#look() // an error that was yielded may have let other results through
   }
 
@@ -988,6 +1072,16 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     if (this.#failure !== undefined) this.#failInOrder()
   }
 
+  // Told by the line
+
+  lineChanged(): void {
+    this.#look()
+  }
+
+  groupFailed(task: LineTask, cause: unknown): void {
+    this.#failCandidate(new Candidate(task, new Context(task.sequence, task.item, 1), undefined), cause)
+  }
+
   // Told by the source
 
   sourceChanged(): void {
@@ -1006,9 +1100,9 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   /** The source is exhausted, or has failed. */
   #sourceEnded(): void {
     if (this.#hasSourceEnded || !this.#lifecycle.isOpen) return
-    if (this.#candidate !== undefined && this.#candidate.retry === undefined) return // its last item is yet to start
-    this.#hasSourceEnded = true
     const {failure} = this.#reader
+    if (failure === undefined && this.#hasPulled) return
+    this.#hasSourceEnded = true
     if (failure !== undefined) {
       const {cause} = failure
       const index = this.#index
@@ -1016,6 +1110,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     }
     this.#lifecycle.finish()
     this.#update()
+  }
+
+  /** Whether a task was pulled that has not started: it waits for its permit, or in the line. */
+  get #hasPulled(): boolean {
+    const isAsked = this.#candidate !== undefined && this.#candidate.retry === undefined
+    return isAsked || (this.#line !== undefined && this.#line.size > 0)
   }
 
   // Told by the lifecycle
@@ -1034,17 +1134,25 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     for (const {context} of this.#slots.open()) context?.abort(reason)
     this.#deadlines?.hold(this.#lifecycle.isAwaited)
     this.#endRetries(() => true, reason)
+    this.#dropPulled(0)
+    if (this.#failure !== undefined) this.#lifecycle.leave()
   }
 
   closeSource(onClosed: () => void): void {
+    this.#dropPulled(this.#failure?.index ?? 0)
+    this.#update()
+    this.#reader.close(onClosed)
+  }
+
+  /** What was pulled from a place in the source on, and waits for a permit or in the line, will never start. */
+  #dropPulled(from: number): void {
     if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
       const candidate = this.#dropCandidate(reason)
       // Closing the source disposes of what was put back.
       if (candidate?.isInHand) this.#putBack(candidate)
     }
-    this.#update()
-    this.#reader.close(onClosed)
+    this.#line?.close(from)
   }
 
   surface(failure: {readonly error: unknown} | undefined): void {
@@ -1125,10 +1233,12 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
     }
     if (!isInOrder || this.#isFirst(error)) return this.#lifecycle.fail(error, decided)
     this.#lifecycle.enter()
+    if (this.#failure === undefined) this.#lifecycle.enter() // the failure itself, until the run ends
     this.#failure = error
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
     this.#endRetries(({index}) => index > error.index, error)
+    this.#dropPulled(error.index)
     this.#lifecycle.stop(undefined, error)
     this.#failInOrder()
     this.#lifecycle.leave()
@@ -1143,7 +1253,8 @@ export class Run<T> implements SlotHost, SourceHost, LifecycleHost {
   #isFirst({index}: ConcurrentError): boolean {
     const isBefore = ({context}: {readonly context: Context | undefined}): boolean =>
       context !== undefined && context.index < index
-    if (this.#retries?.has(isBefore) || (this.#candidate?.retry && isBefore(this.#candidate.retry))) return false
+    if (this.#retries?.has(isBefore) || this.#line?.hasBefore(index)) return false
+    if (this.#candidate !== undefined && isBefore(this.#candidate.request)) return false
     return !this.#slots.open().some(isBefore)
   }
 
@@ -1207,7 +1318,7 @@ function fillRun(run: Run<unknown>): void {
   run.fill()
 }
 
-const notQueued = {group: undefined, priority: undefined, queuedAt: undefined}
+const notQueued = {group: undefined, queuedAt: undefined}
 
 function traced(
   trace: TaskTrace,

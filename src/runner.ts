@@ -13,6 +13,7 @@ import type {
   EventArguments,
   Items,
   Listener,
+  MapOptions,
   Mapper,
   RunnerEvents,
   RunnerOptions,
@@ -83,40 +84,42 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
-   * @param options See {@link RunnerOptions}; all are optional.
+   * @param options See {@link RunnerOptions} and {@link MapOptions}; all are optional.
    * @throws TypeError or RangeError if the items cannot be read or an option is wrong.
    * @example
    * ```ts
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
    * ```
    */
-  static map<Item, T, Yields extends boolean | undefined = false>(
+  static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<NoInfer<T>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
   /** The same where the mapper gives a value or a promise of another type: the runner yields the union. */
-  static map<Item, Result, Yields extends boolean | undefined = false>(
+  static map<Item, Result, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: (item: Item, context: TaskContext<Item>) => Result,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<Awaited<Result>, Yields>
   /** The same on a subclass whose tasks all give results of one type. */
-  static map<Item, T, Yields extends boolean | undefined = false>(
+  static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<T, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, NoInfer<T>>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
-  static map<Item, T, Yields extends boolean | undefined>(
+  static map<Item, T, Yields extends boolean | undefined, Group>(
     this: RunnerClass<T, Yields>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields> {
-    return new this(mapped(items, mapper), options)
+    if (options?.group === undefined && options?.groups === undefined) return new this(mapped(items, mapper), options)
+    const {group, groups, readAhead, ...others} = options
+    return new this(mapped(items, mapper, {group, groups, readAhead}), others)
   }
 
   // Consuming
@@ -357,7 +360,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   /**
    * Calls a listener at each event of that name from now on, in the order in which listeners were added.
    *
-   * @param event `start`, `retry`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
+   * @param event `start`, `retry`, `limit`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
    * @param listener Gets the event's arguments. What it throws is reported once, as an uncaught exception, and
    * changes nothing.
    * @param context What `this` is for the listener. Default: the runner.
