@@ -67,6 +67,19 @@ test('the time that is left falls steadily, though tasks end in bursts', (t) => 
   t.is(left.at(-1), 0)
 })
 
+test('as long as nobody knows the total there is no time left to tell, and what fails without a task is not counted', (t) => {
+  let now = 0
+  const runner = new ByHand()
+  const progress = new Progress(runner, () => now)
+  now = 1000
+  runner.emit('result')
+  runner.emit('error', new Error('a task'), contextOf(1, ''))
+  runner.emit('error', new Error('the source'))
+  t.deepEqual([progress.done, progress.failed, progress.rate, progress.secondsLeft], [2, 1, 2, undefined])
+  progress.total = 6
+  t.is(progress.secondsLeft, 2)
+})
+
 test('times are told in steps that can be read', (t) => {
   t.deepEqual([7.2, 59.9, 64, 200, 7500].map(spoken), ['8 s', '60 s', '1 min 0 s', '3 min 20 s', '2 h 5 min'])
 })
