@@ -1,12 +1,14 @@
 /** Makes a source of tasks from plain items and what to do with each. */
 import {checkItems, handleRejections, isAsyncIterable, openIterator, unopenedIterator} from './iterable.js'
-import {checkFunction} from './options.js'
-import type {Items, Mapper, Source, TaskContext, TaskFunction} from './types.js'
+import {checkFunction, type Grouping, resolveMapping} from './options.js'
+import type {Items, MapOptions, Mapper, Source, TaskContext, TaskFunction} from './types.js'
 
 /** Items and what to do with each, of a source that {@link mapped} made. */
 export interface Mapping {
   readonly items: Iterable<unknown> | AsyncIterable<unknown>
   readonly mapper: Mapper<unknown, unknown>
+  /** `undefined` where no option was given. */
+  readonly grouping: Grouping | undefined
 }
 
 /** Under this key a mapped source keeps its parts: the runner reads the items itself, without a function for each. */
@@ -18,8 +20,9 @@ export const mapping: unique symbol = Symbol('mapping')
  *
  * @param items Any iterable or async iterable, or a function that makes one when the run starts.
  * @param mapper What to do with an item; gets the task's context too.
+ * @param options See {@link MapOptions}; all are optional. A runner heeds them; whoever else reads the source does not.
  * @returns A source for one runner.
- * @throws TypeError if the items cannot be read or the mapper is no function.
+ * @throws TypeError or RangeError if the items cannot be read, the mapper is no function, or an option is wrong.
  * @example
  * ```ts
  * class Named<T> extends ConcurrentRunner<T> {
@@ -32,27 +35,36 @@ export const mapping: unique symbol = Symbol('mapping')
  * const named = new Named(mapped(urls, load), {name: 'pages', limit: 4})
  * ```
  */
-export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T>
+export function mapped<Item, T, Group = unknown>(
+  items: Items<Item>,
+  mapper: Mapper<Item, T>,
+  options?: MapOptions<Item, Group>,
+): Source<T>
 /**
  * The same where the mapper gives a value or a promise of another type.
  *
  * @param items Any iterable or async iterable, or a function that makes one when the run starts.
  * @param mapper What to do with an item; gets the task's context too.
+ * @param options See {@link MapOptions}; all are optional. A runner heeds them; whoever else reads the source does not.
  * @returns A source for one runner.
- * @throws TypeError if the items cannot be read or the mapper is no function.
+ * @throws TypeError or RangeError if the items cannot be read, the mapper is no function, or an option is wrong.
  * @example
  * ```ts
  * const found: Source<number | string> = mapped(urls, (url) => (url === '' ? 0 : load(url)))
  * ```
  */
-export function mapped<Item, Result>(
+export function mapped<Item, Result, Group = unknown>(
   items: Items<Item>,
   mapper: (item: Item, context: TaskContext<Item>) => Result,
+  options?: MapOptions<Item, Group>,
 ): Source<Awaited<Result>>
-export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>): Source<T> {
+export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>, options?: MapOptions<Item>): Source<T> {
   checkItems('items', items)
   checkFunction('mapper', mapper)
-  return typeof items === 'function' ? (signal) => mapIterable(items(signal), mapper) : mapIterable(items, mapper)
+  const grouping = options === undefined ? undefined : resolveMapping(options)
+  return typeof items === 'function'
+    ? (signal) => mapIterable(items(signal), mapper, grouping)
+    : mapIterable(items, mapper, grouping)
 }
 
 /** The parts of a mapped source; `undefined` for any other. */
@@ -63,19 +75,24 @@ export function mappingOf(source: object): Mapping | undefined {
 function mapIterable<I, T>(
   items: Iterable<I> | AsyncIterable<I>,
   mapper: Mapper<I, T>,
+  grouping: Grouping | undefined,
 ): Iterable<TaskFunction<T>> | AsyncIterable<TaskFunction<T>> {
   checkItems('items', items)
   handleRejections(items)
-  return isAsyncIterable(items) ? new AsyncMapped(items, mapper) : new SyncMapped(items, mapper)
+  return isAsyncIterable(items) ? new AsyncMapped(items, mapper, grouping) : new SyncMapped(items, mapper, grouping)
 }
 
 // Iterators written by hand and not generators: a generator could not be closed while it waits for an item.
 
 class SyncMapped<I, T> implements Iterable<TaskFunction<T>> {
-  readonly [mapping]: {readonly items: Iterable<I>; readonly mapper: Mapper<I, T>}
+  readonly [mapping]: {
+    readonly items: Iterable<I>
+    readonly mapper: Mapper<I, T>
+    readonly grouping: Grouping | undefined
+  }
 
-  constructor(items: Iterable<I>, mapper: Mapper<I, T>) {
-    this[mapping] = {items, mapper}
+  constructor(items: Iterable<I>, mapper: Mapper<I, T>, grouping: Grouping | undefined) {
+    this[mapping] = {items, mapper, grouping}
   }
 
   [Symbol.iterator](): Iterator<TaskFunction<T>, undefined> {
@@ -93,10 +110,14 @@ class SyncMapped<I, T> implements Iterable<TaskFunction<T>> {
 }
 
 class AsyncMapped<I, T> implements AsyncIterable<TaskFunction<T>> {
-  readonly [mapping]: {readonly items: AsyncIterable<I>; readonly mapper: Mapper<I, T>}
+  readonly [mapping]: {
+    readonly items: AsyncIterable<I>
+    readonly mapper: Mapper<I, T>
+    readonly grouping: Grouping | undefined
+  }
 
-  constructor(items: AsyncIterable<I>, mapper: Mapper<I, T>) {
-    this[mapping] = {items, mapper}
+  constructor(items: AsyncIterable<I>, mapper: Mapper<I, T>, grouping: Grouping | undefined) {
+    this[mapping] = {items, mapper, grouping}
   }
 
   [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {

@@ -7,6 +7,7 @@ import type {
   Budget,
   Governor,
   GroupOptions,
+  MapOptions,
   PushOptions,
   QueueOptions,
   QueueRunOptions,
@@ -33,6 +34,8 @@ export interface ResolvedOptions {
   readonly signal: AbortSignal | undefined
   readonly governor: Governor | undefined
   readonly retry: RetryPolicy | undefined
+  /** `undefined`: what the source says, or else 0. */
+  readonly readAhead: number | undefined
 }
 
 /** The `retry` option with every default filled in. */
@@ -70,6 +73,7 @@ const runnerOptions = [
   'signal',
   'governor',
   'retry',
+  'readAhead',
 ]
 
 /** What other libraries call an option, by what it is called here. */
@@ -103,6 +107,7 @@ export function resolveOptions(options: RunnerOptions<boolean | undefined> = {})
     signal: checkSignal('signal', options.signal),
     governor,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
+    readAhead: options.readAhead === undefined ? undefined : checkReadAhead(options.readAhead),
   }
 }
 
@@ -225,6 +230,51 @@ function checkGroupGovernor(governor: GroupGovernor): GroupGovernor {
       `groups.governor must give an object with methods acquire and tryAcquire; got ${describe(governor)}`,
     )
   return governor
+}
+
+/** What a mapped source is grouped by, and how far it is read ahead, with every default filled in. */
+export interface Grouping {
+  readonly groupOf: ((item: unknown) => unknown) | undefined
+  readonly rules: GroupRules
+  /** `undefined`: what the runner says. */
+  readonly readAhead: number | undefined
+}
+
+/** The options of a mapped source. */
+export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {}): Grouping {
+  checkObject('options', options)
+  checkNames(options, ['group', 'groups', 'readAhead'])
+  const {group, groups, readAhead} = options
+  if (group !== undefined) checkFunction('group', group)
+  else if (groups !== undefined) throw new TypeError('groups needs the option group, which gives the group of an item')
+  const {capacity}: GroupOptions<Group> = groups ?? {}
+  if (capacity !== undefined)
+    throw new TypeError('groups.capacity is for a TaskQueue: readAhead bounds what waits here')
+  return {
+    groupOf: group as Grouping['groupOf'],
+    rules: resolveGroups(groups),
+    readAhead: readAhead === undefined ? undefined : checkReadAhead(readAhead),
+  }
+}
+
+/** How many items are read ahead by default where they have groups. */
+const readAheadOfGroups = 100
+
+/** How far the items of a run are read ahead; `undefined` where they are not. */
+export function readAheadFor(
+  grouping: Grouping | undefined,
+  {readAhead}: ResolvedOptions,
+): {readonly most: number; readonly groupOf: Grouping['groupOf']; readonly rules: GroupRules} | undefined {
+  const groupOf = grouping?.groupOf
+  const most = grouping?.readAhead ?? readAhead ?? (groupOf === undefined ? 0 : readAheadOfGroups)
+  if (most === 0 && groupOf === undefined) return undefined
+  return {most: Math.max(1, most), groupOf, rules: grouping?.rules ?? resolveGroups()}
+}
+
+/** How many items may be read ahead of the slots. */
+function checkReadAhead(readAhead: number): number {
+  const expected = 'an integer ≥ 0, or Infinity for no bound'
+  return checkNumber('readAhead', readAhead, expected, (value) => value === Infinity || isCount(value, 0))
 }
 
 /** A push's options with every default filled in. */

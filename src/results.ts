@@ -48,6 +48,11 @@ export class Results<R> {
     return this.#size
   }
 
+  /** Whether results are dropped that no consumer waits for. */
+  get isDiscarding(): boolean {
+    return this.#mode === 'discard'
+  }
+
   /** Whether a consumer is waiting for a result. */
   get isAwaited(): boolean {
     return this.#waiting > 0
@@ -56,6 +61,12 @@ export class Results<R> {
   /** Whether so many results wait that no more tasks should start. */
   get isFull(): boolean {
     return this.#size >= this.highWaterMark && this.#isFull()
+  }
+
+  /** With `ordered`, the place in the source of the result for which those that wait here are kept back, if any is. */
+  get awaitedPlace(): number | undefined {
+    const isKeptBack = this.#isOrdered && this.#size > 0 && this.#ring?.[this.#head & this.#mask] === empty
+    return isKeptBack ? this.#head : undefined
   }
 
   /** Takes in the result of the task at `index`. */

@@ -1,6 +1,7 @@
 /** The runner, as users and subclasses see it: consuming, controlling, observing, events and hooks. */
 /// <reference lib="esnext.disposable" preserve="true" />
 import {Batches} from './batches.js'
+import {Consumer} from './consumer.js'
 import {Emitter, type ListenerOptions} from './emitter.js'
 import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import {mapped} from './mapped.js'
@@ -13,6 +14,7 @@ import type {
   EventArguments,
   Items,
   Listener,
+  MapOptions,
   Mapper,
   RunnerEvents,
   RunnerOptions,
@@ -59,6 +61,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #run: Run<T>
+  readonly #consumer: Consumer<T>
   readonly #yieldsExceptions: boolean
   /** Made for the first listener: a run without listeners does not pay for one. */
   #emitter: Emitter | undefined
@@ -75,6 +78,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     const resolved = resolveOptions(options)
     this.#yieldsExceptions = resolved.yieldExceptions
     this.#run = new Run<T>(source, resolved, this.#host(), options?.limit)
+    this.#consumer = new Consumer(this.#run)
   }
 
   /**
@@ -83,40 +87,42 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
-   * @param options See {@link RunnerOptions}; all are optional.
+   * @param options See {@link RunnerOptions} and {@link MapOptions}; all are optional.
    * @throws TypeError or RangeError if the items cannot be read or an option is wrong.
    * @example
    * ```ts
    * const sizes = await ConcurrentRunner.map(files, async (file) => (await stat(file)).size, {limit: 8}).toArray()
    * ```
    */
-  static map<Item, T, Yields extends boolean | undefined = false>(
+  static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<NoInfer<T>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
   /** The same where the mapper gives a value or a promise of another type: the runner yields the union. */
-  static map<Item, Result, Yields extends boolean | undefined = false>(
+  static map<Item, Result, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: (item: Item, context: TaskContext<Item>) => Result,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<Awaited<Result>, Yields>
   /** The same on a subclass whose tasks all give results of one type. */
-  static map<Item, T, Yields extends boolean | undefined = false>(
+  static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
     this: RunnerClass<T, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, NoInfer<T>>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
-  static map<Item, T, Yields extends boolean | undefined>(
+  static map<Item, T, Yields extends boolean | undefined, Group>(
     this: RunnerClass<T, Yields>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
-    options?: RunnerOptions<Yields>,
+    options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields> {
-    return new this(mapped(items, mapper), options)
+    if (options?.group === undefined && options?.groups === undefined) return new this(mapped(items, mapper), options)
+    const {group, groups, readAhead, ...others} = options
+    return new this(mapped(items, mapper, {group, groups, readAhead}), others)
   }
 
   // Consuming
@@ -129,7 +135,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * Rejects, once, with the error that ended the run.
    */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
-    return this.#run.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
+    return this.#consumer.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
   }
 
   /**
@@ -158,7 +164,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   /** The runner itself: several loops over it share the results. */
   [Symbol.asyncIterator](): this {
-    this.#run.iterate()
+    this.#consumer.iterate()
     return this
   }
 
@@ -188,7 +194,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```
    */
   run(): Promise<RunnerStats> {
-    return this.#run.all()
+    return this.#consumer.all()
   }
 
   /**
@@ -200,7 +206,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```
    */
   toArray(): Promise<Array<Yielded<T, Yields>>> {
-    return this.#run.collect() as Promise<Array<Yielded<T, Yields>>>
+    return this.#consumer.collect() as Promise<Array<Yielded<T, Yields>>>
   }
 
   /**
@@ -219,11 +225,11 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    */
   batches(max: number, options?: BatchOptions): AsyncIterableIterator<Array<Yielded<T, Yields>>> {
     const {most, maxWait} = resolveBatches(max, options)
-    this.#run.iterate()
+    this.#consumer.iterate()
     return new Batches<Yielded<T, Yields>>(
       {
         next: () => this.next(),
-        takeReady: (count) => this.#run.takeReady(count) as Array<Yielded<T, Yields>>,
+        takeReady: (count) => this.#consumer.takeReady(count) as Array<Yielded<T, Yields>>,
         return: () => this.return(),
       },
       most,
@@ -357,7 +363,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   /**
    * Calls a listener at each event of that name from now on, in the order in which listeners were added.
    *
-   * @param event `start`, `retry`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
+   * @param event `start`, `retry`, `limit`, `result`, `error` or `drain` (see {@link RunnerEvents}), or an event of a subclass.
    * @param listener Gets the event's arguments. What it throws is reported once, as an uncaught exception, and
    * changes nothing.
    * @param context What `this` is for the listener. Default: the runner.
@@ -769,7 +775,7 @@ function keepSpecimen(): void {
   const kept: object[] = []
   specimen = kept
   const items = ConcurrentRunner.map([1, 2], (_item, context) => kept.push(context), {ordered: true})
-  const tasks = new ConcurrentRunner([() => 1])
+  const tasks = new ConcurrentRunner([() => 1], {timeout: 1})
   kept.push(items, tasks)
   isMakingSpecimen = true
   void items.toArray()

@@ -77,7 +77,7 @@ export class SourceReader {
     this.#limit = limit
   }
 
-  /** Whether the source is an async one. Known once opened, as are the next two. */
+  /** Whether the source is an async one. Known once opened, as are the next three. */
   get isAsync(): boolean {
     return this.#isAsync
   }
@@ -90,6 +90,11 @@ export class SourceReader {
   /** What to do with an item, where the items are no tasks. */
   get mapper(): Mapping['mapper'] | undefined {
     return this.#mapping?.mapper
+  }
+
+  /** What the items are grouped by, where they are mapped. */
+  get grouping(): Mapping['grouping'] {
+    return this.#mapping?.grouping
   }
 
   /** Whether an item was asked for and has not come. There is never more than one. */

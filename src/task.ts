@@ -6,7 +6,7 @@ import type {Permit, TaskContext} from './types.js'
 // oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
 
-/** A task of a TaskQueue, as the runner that takes it sees it: told what becomes of it. */
+/** A task that waits in a line before it runs, as the run that takes it sees it. The run tells it its outcome. */
 export interface QueuedTask {
   readonly item: unknown
   /** Milliseconds that it may run, if its push has said so. */
@@ -26,8 +26,8 @@ export interface QueuedTask {
   leave(): void
   /** Calls the task by way of `call`, in the async context of its push. */
   call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown
-  /** It gives the task to a subclass's `execute`. */
-  toFunction(): (context: Context) => unknown
+  /** The task as a function or a promise, for a subclass's `execute`. */
+  toFunction(): unknown
   fulfilled(value: unknown): void
   rejected(reason: unknown): void
   /** Whether a failed attempt can be made again: the task is a function, and its push has not settled. */

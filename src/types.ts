@@ -146,13 +146,19 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /** Ends the run when it aborts, as `abort(signal.reason)` does. Listened to only during the run. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Who else must agree before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
+   * Must give a permit before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
    * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
    * `Infinity`.
    */
   readonly governor?: Governor | undefined
   /** What to do with a failed attempt. Default: a failure is final. */
   readonly retry?: RetryOptions | undefined
+  /**
+   * How many items the source may be ahead of the slots: an integer ≥ 0 or `Infinity`. They wait in order, so that a slow
+   * source does not leave a free slot waiting. Nothing is read behind a promise that waits, and a TaskQueue is not read
+   * ahead. Default: 0.
+   */
+  readonly readAhead?: number | undefined
 }
 
 /**
@@ -246,6 +252,32 @@ export interface GroupOptions<Group = unknown> {
   readonly governor?:
     | {governor(group: Group): Governor & Required<Pick<Governor, 'tryAcquire'>>}['governor']
     | undefined
+}
+
+/**
+ * How a mapped source is read.
+ *
+ * @typeParam Item What is mapped.
+ * @typeParam Group What tells groups apart.
+ * @example
+ * ```ts
+ * const perHost: MapOptions<string, string> = {group: (url) => new URL(url).host, groups: {limit: 2}}
+ * const pages = ConcurrentRunner.map(urls, load, {limit: 20, ...perHost})
+ * ```
+ */
+export interface MapOptions<Item = unknown, Group = unknown> {
+  /**
+   * Gives the group of an item; groups compare as keys of a `Map` do. Groups take turns, and a group that may start
+   * nothing now blocks no other. What it throws fails the item's task. Default: no groups.
+   */
+  readonly group?: ((item: Item) => Group) | undefined
+  /** What holds for each group, see {@link GroupOptions}; without `capacity`, as `readAhead` bounds what waits. */
+  readonly groups?: Omit<GroupOptions<Group>, 'capacity'> | undefined
+  /**
+   * How many items are looked at ahead of the slots: an integer ≥ 0 or `Infinity`. With `group` at least one is.
+   * Default: with `group` 100, else the runner's.
+   */
+  readonly readAhead?: number | undefined
 }
 
 /**
@@ -423,6 +455,8 @@ export type RunnerEvents<T> = {
   start: [context: TaskContext]
   /** An attempt has failed, and the task will be tried again. */
   retry: [context: TaskContext, info: RetryInfo]
+  /** `limit` was set to another value; tasks that start because of it start after this. */
+  limit: [limit: number, previous: number]
   /** A task succeeded, whether or not anybody consumes its result. */
   result: [value: Awaited<T>, context: TaskContext]
   /** A task failed; without a context: its item was no task, or the source, its cleanup or a hook failed. */
@@ -570,7 +604,9 @@ export interface Budget {
 }
 
 /**
- * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events.
+ * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events. It
+ * does not name its runner: `start` is published in the async context of the run or, for a push, of the push, so a store
+ * set there tells runners apart.
  *
  * @example
  * ```ts
@@ -582,7 +618,7 @@ export interface TaskTrace {
   readonly index: number
   /** Which attempt this is, counted from 1. */
   readonly attempt: number
-  /** The group of a push, if it has one. */
+  /** The group of a push, or of an item of `map`, if it has one. */
   readonly group: unknown
   /** The priority of a push; `undefined` where the source is no TaskQueue. */
   readonly priority: number | undefined

@@ -13,7 +13,7 @@ import {
   type Request,
   renew,
 } from './governor.js'
-import {Line, type Waiter} from './line.js'
+import {type Waiter, WaitingLine} from './line.js'
 
 /**
  * Asks several governors, and starts something when all of them allow it. A permit is taken from each by `tryAcquire`,
@@ -111,7 +111,7 @@ class Combined implements LocalGovernor {
   readonly tryAcquire?: (request?: Request) => DisposablePermit | undefined
   /** In the one order in which every `all` takes them: whoever keeps one and waits for another makes no circle. */
   readonly parts: readonly Governor[]
-  readonly #line: Line<Request, DisposablePermit> = new Line(
+  readonly #line: WaitingLine<Request, DisposablePermit> = new WaitingLine(
     (request) => this.#take(request),
     () => this.#waitForRefusal(),
   )

@@ -10,7 +10,7 @@ import {
   type Request,
   renew,
 } from './governor.js'
-import {Line} from './line.js'
+import {WaitingLine} from './line.js'
 
 /**
  * What may start in which time.
@@ -131,7 +131,7 @@ export class RateLimit implements LocalGovernor {
 class Window {
   readonly amount: number
   readonly per: number
-  readonly line: Line<number, Charge> = new Line(
+  readonly line: WaitingLine<number, Charge> = new WaitingLine(
     (cost) => this.#take(cost),
     () => this.#setTimer(),
   )

@@ -244,23 +244,37 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   /** Takes the entry whose turn it is, with a place in its group; `undefined` if none may start. */
   shift(): E | undefined {
     for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
-      const {group} = turn
-      group.turn = undefined
-      let permit: Permit | undefined
-      let failure: {readonly cause: unknown} | undefined
-      try {
-        permit = this.#enter(group)
-      } catch (cause) {
-        failure = {cause}
-      }
-      if (permit === undefined && failure === undefined) continue // the group waits for its governor
-      const entry = group.line.shift() as E | undefined
-      if (entry !== undefined) this.#size--
-      if (permit !== undefined && entry !== undefined) entry.member?.enter(permit)
-      this.#update(group)
-      if (failure === undefined) return entry
-      if (entry !== undefined) this.#host.failed(entry, failure.cause)
+      turn.group.turn = undefined
+      const entry = this.#takeFirst(turn.group)
+      if (entry !== undefined) return entry
     }
+    return undefined
+  }
+
+  /** Takes the first entry of a group, out of turn, with a place in the group; `undefined` if it may not start now. */
+  takeFirstOf(entry: E): E | undefined {
+    const group = this.#groupOf(entry)
+    if (group.turn === undefined) return undefined
+    this.#dropTurn(group)
+    return this.#takeFirst(group)
+  }
+
+  /** `undefined` if the group must wait for its governor, or that has failed for the entry. */
+  #takeFirst(group: Group): E | undefined {
+    let permit: Permit | undefined
+    let failure: {readonly cause: unknown} | undefined
+    try {
+      permit = this.#enter(group)
+    } catch (cause) {
+      failure = {cause}
+    }
+    if (permit === undefined && failure === undefined) return undefined
+    const entry = group.line.shift() as E | undefined
+    if (entry !== undefined) this.#size--
+    if (permit !== undefined && entry !== undefined) entry.member?.enter(permit)
+    this.#update(group)
+    if (failure === undefined) return entry
+    if (entry !== undefined) this.#host.failed(entry, failure.cause)
     return undefined
   }
 

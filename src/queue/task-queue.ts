@@ -39,7 +39,7 @@ import {Rejections} from './rejections.js'
 /** Makes a runner over a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
-/** So many tasks whose signals have aborted are withdrawn at once before the event loop turns. */
+/** The number of tasks whose signals have aborted that are withdrawn before the event loop turns. */
 const mostWithdrawn = 1024
 
 /** A push that waits for room. */
@@ -92,11 +92,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #otherReaders = 0
   /** How the last runner ended that {@link run} had made. */
   #lastEnd: ConcurrentError | undefined
-  /** Who waits for a task, the longest waiting first. */
+  /** The readers that wait for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
   #isWaking = false
   readonly #roomWaiters = new Set<RoomWaiter<T>>()
-  /** Places that are kept for those who were told that there is room. */
+  /** Places that are reserved by calls of `room` that have resolved. */
   #reservations = 0
   #idle: DeferredPromise<void> | undefined
   #isCheckingIdle = false
@@ -240,7 +240,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Waits until fewer than `capacity` tasks wait, and reserves a place. Those who wait are served in order.
+   * Waits until fewer than `capacity` tasks wait, and reserves a place. Calls are served in order.
    *
    * @param options `signal`: gives up waiting; the promise rejects with its reason.
    * @returns A promise for a `push` that is never refused, whatever others push, if it is called within that turn of the
@@ -336,8 +336,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * No more pushes: they reject, and so does who waits for {@link room}. The tasks that wait are still run, and
-   * then the source ends for the runners.
+   * No more pushes: they reject, and so do calls of {@link room} that wait. The tasks that wait are still run, and then
+   * the source ends for the runners.
    */
   close(): void {
     if (this.#state === 'closed') return
@@ -347,8 +347,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Closes the queue when no task waits and none is running, at once if that is so: for tasks that push
-   * further tasks, and for those who push further ones as soon as they have a task's result.
+   * Closes the queue when no task waits and none is running, at once if that is so. For tasks that push further tasks,
+   * and for code that pushes a further one as soon as a task has given its result.
    *
    * @example
    * ```ts
@@ -539,7 +539,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return this.#running === 0 && this.size === 0
   }
 
-  /** Lets those who wait for a task look, a microtask later: what comes first by then goes first. */
+  /** Wakes the readers that wait, a microtask later: the task that comes first by then goes first. */
   #wake(): void {
     if (this.#isWaking) return
     this.#isWaking = true
@@ -601,7 +601,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
-    // Who awaits the last task's result may be about to push the next.
+    // Code that awaits the last task's result may be about to push the next.
     nextTurn(() => {
       this.#isCheckingIdle = false
       if (!this.#isIdle) return
@@ -611,7 +611,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     })
   }
 
-  /** Reserves places for those who wait for room. A place that is not used in this turn of the event loop lapses. */
+  /** Reserves places for the calls of `room` that wait. A place that is not used in this turn of the event loop lapses. */
   #admit(): void {
     for (const waiter of this.#roomWaiters) {
       if (this.#waiting + this.#reservations >= this.#capacity) return
@@ -699,7 +699,7 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
     this.#reading.whenAvailable(callback)
   }
 
-  // For everybody else
+  // For all other readers
 
   next(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
     const waiter = pDefer<IteratorResult<TaskFunction<T>, undefined>>()

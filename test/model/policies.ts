@@ -1,9 +1,10 @@
-/** Random runs with retries and a governor, held against what the contract says of both. */
+/** Random runs with retries, a governor, groups and items that are read ahead, held against what the contract says. */
 import type {Arbitrary, Scheduler} from 'fast-check'
 import * as fc from 'fast-check'
 import {
   ConcurrentRunner,
   type Governor,
+  type MapOptions,
   type Permit,
   type PermitOutcome,
   type PermitRequest,
@@ -28,7 +29,7 @@ interface TaskPlan {
 }
 
 export interface Policies {
-  readonly source: 'array' | 'generator' | 'async' | 'queue' | 'map'
+  readonly source: 'array' | 'generator' | 'async' | 'queue' | 'map' | 'mapped async'
   readonly tasks: readonly TaskPlan[]
   readonly limit: number | undefined
   readonly highWaterMark: number | undefined
@@ -53,6 +54,11 @@ export interface Policies {
         readonly failsAt: number
       }
     | undefined
+  readonly readAhead: number | undefined
+  /** Of mapped items only: their number, and what holds for each. */
+  readonly groups:
+    | {readonly count: number; readonly limit: number; readonly isGoverned: boolean; readonly failsAt: number}
+    | undefined
   readonly consumer: 'loop' | 'run' | 'toArray'
   readonly outside: readonly Action[]
   readonly inside: ReadonlyArray<{readonly place: Place; readonly nth: number; readonly action: Action}>
@@ -66,7 +72,7 @@ function maybe<V>(arbitrary: Arbitrary<V>): Arbitrary<V | undefined> {
 const action = fc.constantFrom<Action>('pause', 'pause', 'resume', 'resume', 'resume', ...actions)
 
 export const policies: Arbitrary<Policies> = record<Policies>({
-  source: fc.constantFrom('array', 'generator', 'async', 'queue', 'map'),
+  source: fc.constantFrom('array', 'generator', 'async', 'queue', 'map', 'map', 'mapped async'),
   tasks: fc.array(
     record<TaskPlan>({
       isPromise: fc.integer({min: 0, max: 7}).map((value) => value === 0),
@@ -95,6 +101,15 @@ export const policies: Arbitrary<Policies> = record<Policies>({
       capacity: fc.constantFrom(1, 2, Infinity),
       fails: fc.constantFrom('never' as const, 'never', 'throws', 'rejects'),
       failsAt: fc.nat(4),
+    }),
+  ),
+  readAhead: fc.constantFrom(undefined, undefined, 0, 1, 2, Infinity),
+  groups: maybe(
+    record({
+      count: fc.integer({min: 1, max: 4}),
+      limit: fc.constantFrom(1, 1, 2, Infinity),
+      isGoverned: fc.boolean(),
+      failsAt: fc.nat(30),
     }),
   ),
   consumer: fc.constantFrom('loop', 'loop', 'run', 'toArray'),
@@ -142,6 +157,7 @@ class Check {
   readonly #counts = new Map<Place, number>()
   readonly #permits = new Map<TaskContext, Held>()
   readonly #outcomes = new Map<TaskContext, PermitOutcome>()
+  readonly #called = new WeakSet<TaskContext>()
   readonly #values: unknown[] = []
   #isOver = false
   #isStopped = false
@@ -154,6 +170,7 @@ class Check {
   readonly #asking = new Set<PermitRequest>()
   #asked = 0
   #permitsHeld = 0
+  #groupPermits = 0
   readonly #lineWaiters: Array<() => void> = []
   #retriesTaken = 0
   #attemptsEntered = 0
@@ -166,7 +183,7 @@ class Check {
   constructor(scenario: Policies, world: World) {
     this.#scenario = scenario
     this.#world = world
-    const {limit, highWaterMark, ordered, yieldExceptions, timeout, releaseOnTimeout} = scenario
+    const {limit, highWaterMark, ordered, yieldExceptions, timeout, releaseOnTimeout, readAhead} = scenario
     const options: RunnerOptions = {
       limit,
       highWaterMark,
@@ -174,6 +191,7 @@ class Check {
       yieldExceptions,
       timeout: timeout ? 20 : undefined,
       releaseOnTimeout,
+      readAhead,
       governor: this.#governor(),
       retry: this.#retry(),
     }
@@ -216,7 +234,15 @@ class Check {
       case 'async':
         return new ConcurrentRunner(this.#async(tasks.map((plan) => this.#call(plan))), options)
       case 'map':
-        return ConcurrentRunner.map(tasks, (plan, context) => this.#call(plan)(context), options)
+        return ConcurrentRunner.map(this.#pull(tasks), (plan, context) => this.#call(plan)(context), {
+          ...options,
+          ...this.#groups(),
+        })
+      case 'mapped async':
+        return ConcurrentRunner.map(this.#slowly(tasks), (plan, context) => this.#call(plan)(context), {
+          ...options,
+          ...this.#groups(),
+        })
       default:
         for (const [place, task] of all.entries())
           this.#queue.push(task, {priority: place % 3 === 2 ? 1 : 0}).catch(() => {})
@@ -226,15 +252,83 @@ class Check {
   }
 
   *#lazily(tasks: readonly TaskPlan[]): Generator<Task<unknown>> {
-    for (const plan of tasks) yield this.#task(plan)
+    for (const plan of this.#pull(tasks)) yield this.#task(plan)
   }
 
   async *#async(
     tasks: ReadonlyArray<(context: TaskContext) => unknown>,
   ): AsyncGenerator<(context: TaskContext) => unknown> {
-    for (const task of tasks) {
+    for await (const task of this.#slowly(tasks)) yield task
+  }
+
+  async *#slowly<I>(items: readonly I[]): AsyncGenerator<I> {
+    for (const item of this.#pull(items)) {
       await this.#world.step('source')
-      yield task
+      yield item
+    }
+  }
+
+  *#pull<I>(items: readonly I[]): Generator<I> {
+    const {groups, source, readAhead} = this.#scenario
+    const isGrouped = groups !== undefined && (source === 'map' || source === 'mapped async')
+    const most = isGrouped ? Math.max(1, readAhead ?? 100) : (readAhead ?? 0)
+    for (const [place, item] of items.entries()) {
+      // One more may wait for its permit, or is about to start.
+      if (place - this.#started > most + 1) this.#world.problem(`item ${place} is pulled, and ${this.#started} started`)
+      if (this.#isOver || this.#isStopped) this.#world.problem(`item ${place} is pulled after the end`)
+      yield item
+    }
+  }
+
+  #groups(): MapOptions<TaskPlan, number> {
+    const {groups, tasks} = this.#scenario
+    if (groups === undefined) return {}
+    const {count, limit, isGoverned, failsAt} = groups
+    let asked = 0
+    const groupOf = (plan: TaskPlan): number => {
+      if (asked++ === failsAt) throw 'no group'
+      return tasks.indexOf(plan) % count
+    }
+    return {
+      group: groupOf,
+      groups: {limit, ...(isGoverned ? {governor: () => this.#gate()} : {})},
+    }
+  }
+
+  /** The governor of a group: lets one through at a time, and now and then only later. */
+  #gate(): Required<Pick<Governor, 'acquire' | 'tryAcquire'>> {
+    let isTaken = false
+    let asked = 0
+    const waiters: Array<() => void> = []
+    const take = (): Permit => {
+      isTaken = true
+      let isHeld = true
+      this.#groupPermits++
+      return {
+        release: () => {
+          if (!isHeld) this.#world.problem("a group's permit is released twice")
+          isHeld = isTaken = false
+          this.#groupPermits--
+          waiters.shift()?.()
+        },
+      }
+    }
+    return {
+      tryAcquire: () => (isTaken || asked++ % 3 === 1 ? undefined : take()),
+      acquire: async ({signal} = {}) => {
+        await this.#world.step('permit of a group')
+        // oxlint-disable-next-line eslint/no-unmodified-loop-condition -- the signal aborts
+        while (isTaken && !signal?.aborted)
+          await new Promise<void>((resolve) => {
+            waiters.push(resolve)
+            signal?.addEventListener('abort', () => resolve())
+          })
+        if (signal?.aborted) {
+          waiters.shift()?.()
+          throw signal.reason
+        }
+        return take()
+      },
     }
   }
 
@@ -259,12 +353,23 @@ class Check {
         this.#world.problem(`attempt ${attempt} of ${index} has no permit`)
       known.state = 'running'
       known.live++
+      this.#called.add(context)
+      this.#checkGroup(index)
       const live = [...this.#known.values()].reduce((sum, each) => sum + each.live, 0)
       if (live > this.#limit && attempt > 1 && !this.#scenario.releaseOnTimeout)
         this.#world.problem(`${live} attempts run with limit ${this.#limit}`)
       this.#reach('task')
       return this.#attempt(plan.attempts[attempt - 1] ?? 'resolves', context, known)
     }
+  }
+
+  #checkGroup(index: number): void {
+    const {groups, source, releaseOnTimeout} = this.#scenario
+    if (groups === undefined || releaseOnTimeout || (source !== 'map' && source !== 'mapped async')) return
+    const most = groups.isGoverned ? 1 : groups.limit
+    let live = 0
+    for (const [place, known] of this.#known) if ((place - index) % groups.count === 0) live += known.live
+    if (live > most) this.#world.problem(`${live} of the group of ${index} run; the limit is ${most}`)
   }
 
   #attempt(how: (typeof attempts)[number], context: TaskContext, known: Known): unknown {
@@ -407,8 +512,7 @@ class Check {
 
   #checkRelease(name: string, context: TaskContext, outcome: PermitOutcome): void {
     const settled = this.#outcomes.get(context)
-    const known = this.#known.get(context.index)
-    const wasCalled = known !== undefined && known.calls >= context.attempt
+    const wasCalled = this.#called.has(context)
     const hasTimedOut = outcome.status === 'failed' && isTimeout(outcome.error)
     if (!wasCalled) {
       const isPromise = this.#scenario.tasks.some((plan) => plan.isPromise)
@@ -552,6 +656,7 @@ class Check {
     for (const {name, isReleased} of this.#permits.values())
       if (!isReleased) world.problem(`the permit of ${name} is not released`)
     if (this.#permitsHeld > 0) world.problem('a permit is lost')
+    if (this.#groupPermits > 0) world.problem('a permit of a group is lost')
     if (this.#retriesTaken !== 0) world.problem(`${this.#retriesTaken} retries are not given back`)
     if (this.#attemptsEntered !== 0) world.problem(`${this.#attemptsEntered} attempts are not left`)
     if (world.timers.size > 0 && !releaseOnTimeout) world.problem('a timer is left')

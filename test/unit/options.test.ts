@@ -25,6 +25,7 @@ test('without options every option has its default', (t) => {
     signal: undefined,
     governor: undefined,
     retry: undefined,
+    readAhead: undefined,
   }
   t.deepEqual(resolveOptions(), defaults)
   t.deepEqual(resolveOptions({}), defaults)
@@ -54,6 +55,7 @@ test('good options are taken as they are', (t) => {
     signal: new AbortController().signal,
     governor: {acquire: () => ({release: () => {}})},
     retry: {attempts: 5, delay: 100, when: () => true, budget: {take: () => true, give: () => {}}, waiting: 7},
+    readAhead: 4,
   }
   t.deepEqual(resolveOptions(options), options)
 })

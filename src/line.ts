@@ -1,0 +1,231 @@
+/** Keeps what was read ahead of the slots: in the order of the source, or by groups that take turns. */
+import type {Context} from './context.js'
+import type {GroupRules} from './options.js'
+import {type AsyncScope, isEnterWithContained} from './platform/runtime.js'
+import {Groups, type Member} from './queue/groups.js'
+import {PriorityQueue, type Waiting} from './queue/priority-queue.js'
+import {handleRejection, type QueuedTask} from './task.js'
+import type {Mapper, Permit, TaskContext} from './types.js'
+
+/** How far a source is read ahead, and what its tasks are grouped by. */
+export interface ReadAhead {
+  /** How many tasks may wait in the line: at least 1. */
+  readonly most: number
+  /** Gives the group of an item; `undefined` where there are no groups. */
+  readonly groupOf: ((item: unknown) => unknown) | undefined
+  readonly rules: GroupRules
+}
+
+/** Told what happens in the line that nobody has asked for. */
+export interface LineHost {
+  /** A task may start that could not before. */
+  lineChanged(): void
+  /** The group's governor has failed for a task, which waits no longer. */
+  groupFailed(task: LineTask, cause: unknown): void
+  /** An item was read, and its task will never run. */
+  leftOver(item: unknown): void
+}
+
+/** One item of the source, from when it is read until its task has settled. */
+export class LineTask implements Waiting, QueuedTask {
+  /** The place of the item in the source. */
+  readonly sequence: number
+  readonly raw: unknown
+  readonly priority = 0
+  readonly timeout: undefined
+  readonly queuedAt: undefined
+  readonly hasSignal = false
+  next: this | undefined = undefined
+  isWaiting = true
+  /** Its place in its group; `undefined` where it has no group. */
+  member: Member | undefined
+  /** Why its group could not be told: it fails when its turn comes. */
+  failure: {readonly cause: unknown} | undefined
+  readonly #line: Line
+
+  constructor(line: Line, raw: unknown, index: number) {
+    this.#line = line
+    this.raw = raw
+    this.sequence = index
+  }
+
+  get item(): unknown {
+    return this.#line.mapper === undefined ? undefined : this.raw
+  }
+
+  get group(): unknown {
+    return this.member?.key
+  }
+
+  takePermit(): Permit | undefined {
+    return this.member?.takePermit()
+  }
+
+  tryEnter(onAvailable: () => void): boolean {
+    return this.member?.tryEnter(onAvailable) ?? true
+  }
+
+  leave(): void {
+    this.member?.leave()
+  }
+
+  call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown {
+    const {scope} = this.#line
+    return isEnterWithContained && scope !== undefined
+      ? scope.runInAsyncScope(call, undefined, this.raw, context)
+      : call(this.raw, context)
+  }
+
+  toFunction(): unknown {
+    const {mapper} = this.#line
+    return mapper === undefined ? this.raw : (context: TaskContext) => mapper(this.raw, context)
+  }
+
+  get isRepeatable(): boolean {
+    return this.#line.mapper !== undefined || typeof this.raw === 'function'
+  }
+
+  fulfilled(): void {
+    this.#settled()
+  }
+
+  rejected(): void {
+    this.#settled()
+  }
+
+  refuse(): void {
+    this.#settled()
+    this.#line.leftOver(this)
+  }
+
+  released(): void {}
+
+  [Symbol.dispose](): void {
+    this.#line.putBack(this)
+  }
+
+  /** It will never run. */
+  drop(): void {
+    this.isWaiting = false
+    this.refuse()
+  }
+
+  #settled(): void {
+    const {member} = this
+    this.member = undefined
+    member?.settled()
+  }
+}
+
+export class Line {
+  /** What to do with an item, where the items are no tasks. */
+  readonly mapper: Mapper<unknown, unknown> | undefined
+  /** The async context in which the run began. */
+  readonly scope: AsyncScope | undefined
+  readonly #ahead: ReadAhead
+  readonly #host: LineHost
+  readonly #groups: Groups<LineTask> | undefined
+  readonly #tasks: Groups<LineTask> | PriorityQueue<LineTask>
+  /** The promise that was read last: nothing is read behind it until its task starts. */
+  #promise: LineTask | undefined
+  /** Tasks from this place on are dropped. */
+  #end = Infinity
+
+  constructor(
+    ahead: ReadAhead,
+    mapper: Mapper<unknown, unknown> | undefined,
+    scope: AsyncScope | undefined,
+    host: LineHost,
+  ) {
+    this.#ahead = ahead
+    this.mapper = mapper
+    this.scope = scope
+    this.#host = host
+    if (ahead.groupOf !== undefined)
+      this.#groups = new Groups<LineTask>(ahead.rules, {
+        ready: () => host.lineChanged(),
+        offered: () => host.lineChanged(),
+        failed: (task, cause) => host.groupFailed(task, cause),
+      })
+    this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
+  }
+
+  get isGrouped(): boolean {
+    return this.#groups !== undefined
+  }
+
+  /** How many tasks wait. */
+  get size(): number {
+    return this.#tasks.size
+  }
+
+  /** Whether nothing more is to be read now. */
+  get isFull(): boolean {
+    return this.#tasks.size >= this.#ahead.most || this.#promise?.isWaiting === true
+  }
+
+  /** Keeps the item at a place in the source. */
+  push(item: unknown, index: number): void {
+    const task = new LineTask(this, item, index)
+    if (typeof item === 'object' && this.mapper === undefined) {
+      handleRejection(item)
+      this.#promise = task
+    }
+    if (this.#groups !== undefined) {
+      try {
+        task.member = this.#groups.join(this.#ahead.groupOf?.(item))
+      } catch (cause) {
+        task.failure = {cause}
+      }
+    }
+    this.#tasks.push(task)
+  }
+
+  /** Takes the task whose turn it is; `undefined` if none may start now. */
+  tryTake(): LineTask | undefined {
+    return this.#taken(this.#tasks.shift())
+  }
+
+  /** Takes the task at a place in the source, out of turn; `undefined` if it does not wait here, or may not start now. */
+  tryTakeAt(index: number): LineTask | undefined {
+    for (const task of this.#tasks)
+      if (task.sequence === index)
+        return this.#groups === undefined ? this.tryTake() : this.#taken(this.#groups.takeFirstOf(task))
+    return undefined
+  }
+
+  /** Keeps a task again that was taken and could not start. */
+  putBack(task: LineTask): void {
+    if (task.sequence >= this.#end) return task.drop()
+    task.isWaiting = true
+    this.#tasks.putBack(task)
+  }
+
+  /** Whether a task waits that comes before a place in the source. */
+  hasBefore(index: number): boolean {
+    for (const {sequence} of this.#tasks) if (sequence < index) return true
+    return false
+  }
+
+  /** Drops the tasks from a place in the source on, now and later. */
+  close(from: number): void {
+    this.#end = Math.min(this.#end, from)
+    const tasks = [...this.#tasks]
+    for (const task of tasks) {
+      if (task.sequence < from || !task.isWaiting) continue
+      task.isWaiting = false
+      this.#tasks.remove(task)
+      task.drop()
+    }
+  }
+
+  /** For tasks that will never run. */
+  leftOver({raw}: LineTask): void {
+    this.#host.leftOver(raw)
+  }
+
+  #taken(task: LineTask | undefined): LineTask | undefined {
+    if (task !== undefined) task.isWaiting = false
+    return task
+  }
+}
