@@ -334,14 +334,32 @@ class Weighed implements LocalGovernor {
   }
 
   acquire(request: Request = {}): DisposablePermit | Promise<DisposablePermit> {
-    const wrap = (permit: Permit): DisposablePermit => new WeighedPermit(permit, request.context, this.#actual)
+    const {context} = request
     const answer = this.governor.acquire(this.#weigh(request))
-    return isPromise(answer) ? Promise.resolve(answer).then(wrap) : wrap(answer)
+    if (!isPromise(answer)) return new WeighedPermit(answer, context, this.#actual)
+    return Promise.resolve(answer).then((permit) => new WeighedPermit(permit, context, this.#actual))
   }
 
   #weigh(request: Request): Request {
-    const {context, signal} = request
-    return context === undefined ? request : {cost: checkCost(this.#cost(context)), context, signal}
+    const {context} = request
+    return context === undefined ? request : new WeighedRequest(request, context, checkCost(this.#cost(context)))
+  }
+}
+
+/** The signal of a runner's request is made when it is first read, so only those that must wait read it. */
+class WeighedRequest implements Request {
+  readonly cost: number
+  readonly context: TaskContext
+  readonly #request: Request
+
+  constructor(request: Request, context: TaskContext, cost: number) {
+    this.#request = request
+    this.context = context
+    this.cost = cost
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#request.signal
   }
 }
 
@@ -444,5 +462,5 @@ function checkGovernor(name: string, governor: Governor): void {
 }
 
 function isPromise(answer: Permit | PromiseLike<Permit>): answer is PromiseLike<Permit> {
-  return 'then' in answer && typeof answer.then === 'function'
+  return typeof (answer as Partial<PromiseLike<Permit>>).then === 'function'
 }
