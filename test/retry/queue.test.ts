@@ -1,8 +1,8 @@
 /** Tasks of a queue that are tried again: a push settles with the last attempt. */
 import {AsyncLocalStorage} from 'node:async_hooks'
-import {TaskQueue} from '../../src/index.js'
+import {ConcurrentRunner, TaskQueue} from '../../src/index.js'
 import {caught, isSettled, manual, record, turn} from '../helpers/index.js'
-import {clock, pass, serial} from '../helpers/virtual-time.js'
+import {clock, knownToFail, pass, serial} from '../helpers/virtual-time.js'
 import {flaky, second} from './flaky.js'
 
 serial('a push settles with the last attempt of its task', async (t) => {
@@ -135,5 +135,38 @@ serial(
     stuck.resolve('')
     await turn()
     t.is(queue.running, 0)
+  },
+)
+
+knownToFail(
+  'a retry that is due when another task ends the run, and whose start is made possible by an error listener, settles its push',
+  async (t) => {
+    const queue = new TaskQueue()
+    const tasks = [manual(), manual()] as const
+    const [one, other] = tasks.map(({thunk}) => caught(queue.push(thunk)))
+    const runner = new ConcurrentRunner(queue, {
+      limit: 3,
+      timeout: 20,
+      retry: {
+        delay: 7,
+        budget: {
+          take: () => {
+            runner.pause()
+            return true
+          },
+          give: () => {},
+        },
+      },
+    })
+    runner.once('error', () => runner.resume())
+    runner.run().catch(() => {})
+    await pass(20)
+    tasks[1].resolve('late')
+    await pass(7)
+    tasks[0].resolve('late')
+    await turn()
+    t.regex(String(await one), /TimeoutError/)
+    t.true(await isSettled(other ?? Promise.resolve()))
+    t.deepEqual([queue.size, queue.running], [0, 0])
   },
 )
