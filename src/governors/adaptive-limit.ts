@@ -29,7 +29,8 @@ export interface AdaptiveLimitOptions {
 /**
  * Finds by itself how many may run at once, from how the other side answers. At first the limit doubles each round
  * trip. An overload makes it a tenth smaller, once for each round trip, however many fail in it; or, while it grows by
- * more than one in each, brings it back to what it was when the round trip began, if that is less. After that it grows
+ * more than one in each, brings it back to what it was when the round trip of the failed attempt began, if that is less.
+ * After that it grows
  * by one for each limit's worth of successes, and only while at least half of it is in use; and when there was no
  * overload for ten round trips, by 2, 4, 8 and so on. Attempts that were aborted or did not begin do not count, nor do
  * failures that are no overload. A request takes one place, whatever its cost.
