@@ -38,7 +38,7 @@ export class ConcurrentError extends Error {
   declare readonly item: unknown
 
   /**
-   * For those who wrap errors of their own: the library makes the ones that it gives out. The `stack` is the message and
+   * For code that wraps errors of its own: the library makes the ones that it gives out. The `stack` is the message and
    * the frames of the cause, since the user's lines are there; it is made when it is first read.
    */
   constructor(message: string, {cause, index, item}: ConcurrentErrorDetails) {

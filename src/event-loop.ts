@@ -7,7 +7,7 @@ const budget = 4
 const longestStride = 64
 
 /**
- * So many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
+ * The number of strides of tasks that start in a batch. The next batch comes a microtask later, so that tasks that finish at
  * once free their slots first: else a high limit would fill the memory with tasks that have finished.
  */
 const mostStrides = 7

@@ -19,10 +19,10 @@ export interface Outcome {
   readonly reason: unknown
 }
 
-/** Whose life this is: does what a transition demands. */
+/** The run, which does what a transition demands. */
 export interface LifecycleHost {
   readonly stats: RunnerStats
-  /** The run has ended in any but a graceful way: nothing starts any more, and running tasks are told why. */
+  /** The run has ended in any but a graceful way: nothing starts any more, and the signals of running tasks abort. */
   halt(outcome: Outcome): void
   /** Whether the source is in the middle of producing an item. */
   readonly isPulling: boolean
@@ -117,7 +117,7 @@ export class Lifecycle {
     return this.#over.promise
   }
 
-  /** Whether an error only says that what was told to stop has stopped. */
+  /** Whether an error only says that something has stopped because the run told it to. */
   isReason(error: unknown): boolean {
     if (this.#stopReason === undefined) return false
     try {
@@ -133,7 +133,7 @@ export class Lifecycle {
     return false
   }
 
-  /** Whether somebody waits for the run to be over. */
+  /** Whether anything waits for the run to be over. */
   get isAwaited(): boolean {
     return this.#over !== undefined
   }

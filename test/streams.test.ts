@@ -170,7 +170,7 @@ function failingWebStream(): {readonly stream: ReadableStream<string>; readonly 
   return {stream, fail: () => fail()}
 }
 
-test('a stream that fails to close itself is told by an error event', async (t) => {
+test('when a stream fails to close itself, an error event says so', async (t) => {
   const stream = new ReadableStream<string>({
     start: (controller) => controller.enqueue('chunk'),
     cancel: () => Promise.reject(boom),
@@ -228,7 +228,7 @@ test('a stream that is locked already is a failure of the source', async (t) => 
   t.is((error as Error).name, 'ConcurrentIteratorError')
 })
 
-test('chunks that a stream has already when it is left in the middle of a pull are not told as errors', async (t) => {
+test('chunks that a stream has already when it is left in the middle of a pull are not reported as errors', async (t) => {
   const stream = new PassThrough({objectMode: true})
   const runner = concurrent<number>(stream as AsyncIterable<Task<number>>, {limit: 2})
   const log = record(runner)

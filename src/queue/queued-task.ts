@@ -158,11 +158,15 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return signal?.aborted ? signal : undefined
   }
 
-  /** The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once. */
-  handOut(): TaskFunction<unknown> & Disposable {
+  /**
+   * The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once.
+   *
+   * @param putBack Called when the function is disposed of.
+   */
+  handOut(putBack: () => void): TaskFunction<unknown> & Disposable {
     this.state = 'handed out'
     const call = (context: TaskContext): unknown => this.#callByReader(context)
-    return Object.assign(call, {[Symbol.dispose]: () => this.#attached.host.putBack(this)})
+    return Object.assign(call, {[Symbol.dispose]: putBack})
   }
 
   /** It will not be run: its push rejects as the given promise has, and the task is disposed of. */

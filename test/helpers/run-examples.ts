@@ -1,6 +1,6 @@
 /**
  * Runs the examples of doc comments, one after the other, in a process of its own: `run-examples.ts <ending> <file>…`.
- * Gives each what it assumes, ends each of its runners in that way, and prints what goes wrong.
+ * Gives each what it assumes, ends each of its runners in the given way, and prints what goes wrong.
  */
 import {EventEmitter, on} from 'node:events'
 import {createReadStream} from 'node:fs'
@@ -153,7 +153,7 @@ for (const file of files) {
   )
   if (!(await Promise.race([run, sleep(patience, false)]))) problem('hangs')
   clearTimeout(ends)
-  await sleep(20) // what nobody handles is told
+  await sleep(20) // unhandled rejections are printed
 }
 process.stdout.write(`ran ${files.length}\n`)
 process.exit()

@@ -71,7 +71,7 @@ export class Probe {
   wasPulling = false
   /** It has produced an item, of which the runner is about to hear. */
   isHandingOver = false
-  /** The runner has been told that there is nothing more. */
+  /** The runner knows that there is nothing more. */
   onExhausted: () => void = () => {}
   mayPull: () => boolean = () => true
   readonly #world: World
