@@ -46,6 +46,7 @@ class Hand {
   constructor(t: ExecutionContext, engine: WorkerEngine, max: number) {
     this.#engine = engine
     engine.listen?.({
+      wake: () => {}, // it is asked again soon anyway
       deliver: (jobs) => void this.jobs.push(...jobs),
       interrupt: (interruption) => void this.interruptions.push(interruption),
       end: (error) => void (this.#error ??= error),
@@ -74,6 +75,7 @@ class Hand {
       const wanted = max - this.jobs.length
       const jobs = await this.#engine.take(wanted, this.#closing.signal)
       if (jobs.length > wanted) this.#error ??= new Error(`${jobs.length} jobs came, of ${wanted} that were asked for`)
+      if (jobs.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
       this.jobs.push(...jobs)
     }
   }
