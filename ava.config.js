@@ -1,5 +1,5 @@
 export default {
-  files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:bullmq, test:pg-boss
+  files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:remote
   extensions: {ts: 'module'},
   nodeArguments: ['--import=tsx'],
   workerThreads: false,

@@ -163,6 +163,24 @@ export function testEngine(name: string, open: Open): void {
     t.deepEqual(await producer.outcomes([id]), [{id, status: 'completed', result: 'first'}])
   })
 
+  test('two producers of the same jobs both get every result, and none runs twice', async (t, engine) => {
+    let runs = 0
+    const worker = new ConcurrentRunner(
+      workerTasks(engine.worker(), ({data}) => (runs++, data)),
+      {limit: 4},
+    )
+    const working = worker.run()
+    const ids = Array.from({length: 20}, () => newId(engine))
+    const both = [1, 2].map(() => {
+      const tasks = remoteTasks<unknown>(ids, engine.producer(), {jobId: (_, index) => ids[index] ?? ''})
+      return new ConcurrentRunner(tasks, {limit: 10, ordered: true}).toArray()
+    })
+    t.deepEqual(await Promise.all(both), [ids, ids])
+    await worker.stop()
+    await working
+    t.is(runs, 20)
+  })
+
   test('outcomes tell how far each job is', async (t, engine) => {
     const producer = await producerOf(t, engine)
     const [first = '', second = ''] = await add(producer, engine, 2)

@@ -257,7 +257,8 @@ test('errors of signs of life and of closing are reported', async (t) => {
   const engine = new HandMade()
   const errors: string[] = []
   engine.errors.set('touch', [busy, new Error('cannot touch')]).set('close', [new Error('cannot close')])
-  const source = workerTasks(engine, () => sleep(50), {onError: ({message}) => errors.push(message)})
+  const isTouched = (): boolean => errors.length > 0
+  const source = workerTasks(engine, () => until(isTouched), {onError: ({message}) => errors.push(message)})
   const runner = new ConcurrentRunner(source)
   const next = runner.next()
   engine.give('a')

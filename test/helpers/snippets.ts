@@ -76,7 +76,7 @@ export async function documentSnippets(document: string): Promise<Snippet[]> {
   return blocks(document.replace('.github/', ''), await readFile(join(root, document), 'utf8'))
 }
 
-/** Whether a snippet needs a Redis: such ones are run by `npm run test:bullmq`. */
+/** Whether a snippet needs a Redis: such ones are run by `npm run test:remote`. */
 export const needsRedis = ({code}: Snippet): boolean => code.includes("from 'aio-tasks/bullmq'")
 
 /** Whether a snippet needs a Redis or a PostgreSQL. */
