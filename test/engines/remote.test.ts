@@ -475,6 +475,28 @@ test('a batch takes what a turn adds, rejects all of it or none, and settles', a
   t.deepEqual(calls, [[1, 2], [3, 4], [5]])
 })
 
+test('a batch has two calls under way at most, and the next one takes all that has come meanwhile', async (t) => {
+  const calls: Array<{items: readonly number[]; end: () => void}> = []
+  const batch = new Batch<number>((items) => new Promise((resolve) => calls.push({items, end: resolve})))
+  const added: Array<Promise<void>> = []
+  for (let number = 0; number < 5; number++) {
+    added.push(batch.add(number))
+    await sleep(1) // each in a turn of its own
+  }
+  await until(() => calls.length === 2)
+  calls[1]?.end() // the first one is stuck, and holds up none
+  await until(() => calls.length === 3)
+  calls[2]?.end()
+  await Promise.all(added.slice(1))
+  t.deepEqual(
+    calls.map(({items}) => items),
+    [[0], [1], [2, 3, 4]],
+  )
+  calls[0]?.end()
+  await batch.settled()
+  await added[0]
+})
+
 test('the example runs its jobs, and ends by itself', async (t) => {
   const path = fileURLToPath(new URL('../../examples/own-engine.ts', import.meta.url))
   const {stdout, stderr} = await promisify(execFile)(process.execPath, ['--import=tsx', path])
