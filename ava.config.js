@@ -1,7 +1,8 @@
 export default {
-  files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:bullmq, test:pg-boss
+  files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:remote
   extensions: {ts: 'module'},
-  nodeArguments: ['--import=tsx'],
+  // Tests give promises to limited runs on purpose. What the warning says is tested in processes of its own.
+  nodeArguments: ['--import=tsx', '--disable-warning=ConcurrentWarning'],
   workerThreads: false,
   timeout: '2m',
 }

@@ -1,7 +1,18 @@
-/** An attempt for which the governor is being asked, and what the governor is told of it. */
+/** Asks the governor for a permit, for one attempt at a time, and tells it how the attempt went. */
 import type {Context} from './context.js'
+import {reportUncaught} from './platform/runtime.js'
 import type {WaitingRetry} from './retry.js'
-import type {PermitRequest} from './types.js'
+import {isThenable, whenSettled} from './task.js'
+import type {Governor, Permit, PermitOutcome, PermitRequest} from './types.js'
+
+/** Told what the governor answers. */
+export interface AdmissionHost {
+  /** The permit does not come at once. */
+  permitAwaited(candidate: Candidate): void
+  permitted(candidate: Candidate, permit: Permit): void
+  /** The governor has thrown, or its promise has rejected. */
+  refused(candidate: Candidate, cause: unknown): void
+}
 
 /** Its signal is made when it is first read: most governors answer at once. */
 class AdmissionRequest implements PermitRequest {
@@ -28,6 +39,7 @@ class AdmissionRequest implements PermitRequest {
   }
 }
 
+/** An attempt for which the governor is being asked. */
 export class Candidate {
   readonly item: unknown
   /** The wait that is over, if the task is tried again. */
@@ -40,5 +52,80 @@ export class Candidate {
     this.item = item
     this.retry = retry
     this.request = new AdmissionRequest(context)
+  }
+}
+
+export class Admission {
+  readonly #governor: Governor
+  readonly #host: AdmissionHost
+  #candidate: Candidate | undefined
+
+  constructor(governor: Governor, host: AdmissionHost) {
+    this.#governor = governor
+    this.#host = host
+  }
+
+  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  get candidate(): Candidate | undefined {
+    return this.#candidate
+  }
+
+  ask(candidate: Candidate): void {
+    this.#candidate = candidate // also while the governor is called: that may end the run
+    try {
+      const answer = this.#governor.acquire(candidate.request)
+      if (!isThenable(answer)) return this.#permitted(candidate, answer)
+      this.#host.permitAwaited(candidate)
+      whenSettled(
+        answer,
+        (permit) => this.#permitted(candidate, permit),
+        (cause) => this.#refused(candidate, cause),
+      )
+    } catch (cause) {
+      this.#refused(candidate, cause)
+    }
+  }
+
+  /** Waits no longer. Returns the attempt that the permit was for. */
+  drop(reason: unknown): Candidate | undefined {
+    const candidate = this.#candidate
+    this.#candidate = undefined
+    candidate?.request.giveUp(reason)
+    return candidate
+  }
+
+  #permitted(candidate: Candidate, permit: Permit): void {
+    if (this.#candidate !== candidate) return releasePermit(permit, unused) // the wait was given up
+    this.#candidate = undefined
+    this.#host.permitted(candidate, permit)
+  }
+
+  #refused(candidate: Candidate, cause: unknown): void {
+    if (this.#candidate !== candidate) return // the wait was given up
+    this.#candidate = undefined
+    this.#host.refused(candidate, cause)
+  }
+}
+
+export const unused: PermitOutcome = {status: 'unused'}
+
+export function releasePermit(permit: Permit, outcome: PermitOutcome): void {
+  try {
+    permit.release(outcome)
+  } catch (error) {
+    reportUncaught(error)
+  }
+}
+
+/** The permit of the governor and that of the task's group, as one. */
+export function bothPermits(first: Permit, second: Permit): Permit {
+  return {
+    release(outcome) {
+      try {
+        first.release(outcome)
+      } finally {
+        second.release(outcome)
+      }
+    },
   }
 }

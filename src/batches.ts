@@ -29,6 +29,11 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
 
   next(): Promise<IteratorResult<R[], undefined>> {
     const previous = this.#last
+    if (previous === undefined && this.#maxWait === 0 && this.#end === undefined) {
+      // Nobody is before this call, and a batch that waits for nothing needs one promise only.
+      const ready = this.#source.takeReady(this.#max)
+      if (ready.length > 0) return Promise.resolve({done: false, value: ready})
+    }
     const batch = previous === undefined ? this.#gather() : previous.then(() => this.#gather())
     const settled: Promise<void> = batch.then(
       () => this.#settled(settled),

@@ -4,12 +4,13 @@ import {turnTime} from './event-loop.js'
 import {nextTurn} from './platform/runtime.js'
 import type {Slot} from './slots.js'
 
-/** A timer that fires so many milliseconds late has waited for a blocked event loop. */
+/** A timer that fires more than this many milliseconds late was held up by a blocked event loop. */
 const tolerance = 50
 
 export class Deadlines {
   readonly #host: (slot: Slot, timeout: number) => void
   readonly #lines = new Map<number, DeadlineLine>()
+  /** The line that was used last. It is kept when it is empty: most tasks of a run have the same timeout. */
   #usual: DeadlineLine | undefined
   #isHolding = true
 
@@ -24,7 +25,7 @@ export class Deadlines {
     line.add(slot)
   }
 
-  /** From now on the timers do not keep the process alive, or do again. */
+  /** Sets whether the timers keep the process alive from now on. */
   hold(isHolding: boolean): void {
     this.#isHolding = isHolding
     for (const line of this.#lines.values()) line.hold(isHolding)
@@ -36,17 +37,19 @@ export class Deadlines {
   }
 
   #line(timeout: number): DeadlineLine {
-    let line = this.#lines.get(timeout)
-    if (line === undefined) {
-      const onEmpty = (): void => {
-        this.#lines.delete(timeout)
-        if (this.#usual?.timeout === timeout) this.#usual = undefined
-      }
-      line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
-      line.hold(this.#isHolding)
-      this.#lines.set(timeout, line)
-    }
+    if (this.#usual?.isEmpty) this.#lines.delete(this.#usual.timeout)
+    const line = this.#lines.get(timeout) ?? this.#newLine(timeout)
     return (this.#usual = line)
+  }
+
+  #newLine(timeout: number): DeadlineLine {
+    const onEmpty = (): void => {
+      if (line !== this.#usual && line === this.#lines.get(timeout)) this.#lines.delete(timeout)
+    }
+    const line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
+    line.hold(this.#isHolding)
+    this.#lines.set(timeout, line)
+    return line
   }
 }
 
@@ -70,6 +73,10 @@ export class DeadlineLine {
     this.timeout = timeout
     this.#onExpired = onExpired
     this.#onEmpty = onEmpty
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === undefined
   }
 
   add(slot: Slot): void {
@@ -127,7 +134,7 @@ export class DeadlineLine {
       this.#onExpired(slot)
       if (slot === last) break
     }
-    // One that started meanwhile may have armed the timer.
+    // A task that started meanwhile may have armed the timer.
     if (this.#first === undefined || this.#timer !== undefined) return
     const {deadline} = this.#first
     this.#arm(deadline, Math.max(1, deadline - performance.now()))
@@ -144,7 +151,7 @@ export class DeadlineLine {
   }
 }
 
-/** Only Node's timers keep a process alive, and can be told not to. */
+/** Only Node's timers keep a process alive, and have a method that ends that. */
 function reference(timer: unknown, how: 'ref' | 'unref'): void {
   if (typeof timer === 'object' && timer !== null && how in timer) (timer as Record<typeof how, () => void>)[how]()
 }

@@ -38,7 +38,7 @@ export class ConcurrentError extends Error {
   declare readonly item: unknown
 
   /**
-   * For those who wrap errors of their own: the library makes the ones that it gives out. The `stack` is the message and
+   * For code that wraps errors of its own: the library makes the ones that it gives out. The `stack` is the message and
    * the frames of the cause, since the user's lines are there; it is made when it is first read.
    */
   constructor(message: string, {cause, index, item}: ConcurrentErrorDetails) {
@@ -145,7 +145,9 @@ export function describe(value: unknown): string {
   }
 }
 
-/** By tag too: errors come from other realms. */
+/** By tag too: errors come from other realms. In Jest every DOMException does, the library's own among them. */
 function isError(value: object): value is Error {
-  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
+  if (value instanceof Error) return true
+  const tag = Object.prototype.toString.call(value)
+  return tag === '[object Error]' || tag === '[object DOMException]'
 }

@@ -1,10 +1,18 @@
-/** Guards the event loop: tells when tasks that never wait have kept timers and I/O waiting, for all runs of the process. */
+/** Guards the event loop: a run rests when its tasks, which may never wait, have kept timers and I/O waiting. */
 import {nextTurn} from './platform/runtime.js'
 
 /** Milliseconds without a turn of the event loop after which runs yield to it. */
 const budget = 4
 /** A run reads the clock at most every 64 units of work, and at every unit where a unit takes 1 ms or more. */
 const longestStride = 64
+
+/**
+ * The number of strides of tasks that start in a batch. The next batch comes a microtask later, so that tasks that finish at
+ * once free their slots first: else a high limit would fill the memory with tasks that have finished.
+ */
+const mostStrides = 7
+
+// The clock, for all runs of the process
 
 /** How many units of work a run may do before it asks {@link isOverdue} again. */
 export let stride = 1
@@ -43,4 +51,79 @@ function turned(): void {
   if (ready.length === 0) return
   callbacks = []
   for (const callback of ready) callback()
+}
+
+/** What one run does about it: counts its units of work, which are starts, results and calls of listeners, and rests. */
+export class EventLoopGuard {
+  /** Nothing starts until the next microtask, or the next turn of the event loop. */
+  isResting = false
+  /** The event loop turns. Tasks that settle meanwhile are deferred. */
+  isYielding = false
+  /** Units of work until the clock is read again. */
+  #unitsLeft = 0
+  #strides = 0
+  #deferred: Array<() => void> = []
+  readonly #onChange: () => void
+
+  /** @param onChange Called when a rest begins or ends. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+  }
+
+  /** Counts a unit of work. If the event loop is due, a rest begins. Returns whether one is due or under way. */
+  spend(): boolean {
+    return --this.#unitsLeft < 0 && this.#mustYield()
+  }
+
+  /** Tasks are about to be started. */
+  beginBatch(): void {
+    this.#strides = 0
+  }
+
+  /** Counts a start. Returns whether it must wait for the end of a rest. */
+  spendOnStart(): boolean {
+    return --this.#unitsLeft < 0 && (this.#mustYield() || this.#isBatchFull())
+  }
+
+  /** Has what a settled task sets going wait for the end of the turn. */
+  defer(settle: () => void): void {
+    this.#deferred.push(settle)
+  }
+
+  settleDeferred(): void {
+    if (!this.isYielding) return
+    this.isYielding = false
+    this.#onChange()
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const settle of deferred) settle()
+  }
+
+  #mustYield(): boolean {
+    if (this.isYielding) return true
+    const isDue = isOverdue()
+    this.#unitsLeft = stride
+    if (!isDue) return this.isResting
+    this.isResting = this.isYielding = true
+    this.#onChange()
+    yieldToEventLoop(() => {
+      this.settleDeferred()
+      this.#wake()
+    })
+    return true
+  }
+
+  #isBatchFull(): boolean {
+    if (++this.#strides < mostStrides) return false
+    this.isResting = true
+    this.#onChange()
+    void Promise.resolve().then(() => this.#wake())
+    return true
+  }
+
+  #wake(): void {
+    if (this.isYielding) return // what was deferred took long
+    this.isResting = false
+    this.#onChange()
+  }
 }

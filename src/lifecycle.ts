@@ -2,7 +2,6 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {nextTurn} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
-import {isThenable, whenSettled} from './task.js'
 import type {RunnerState, RunnerStats} from './types.js'
 
 /** The states in their order; a run never goes back. */
@@ -20,10 +19,10 @@ export interface Outcome {
   readonly reason: unknown
 }
 
-/** Whose life this is: does what a transition demands. */
+/** The run, which does what a transition demands. */
 export interface LifecycleHost {
   readonly stats: RunnerStats
-  /** The run has ended in any but a graceful way: nothing starts any more, and running tasks are told why. */
+  /** The run has ended in any but a graceful way: nothing starts any more, and the signals of running tasks abort. */
   halt(outcome: Outcome): void
   /** Whether the source is in the middle of producing an item. */
   readonly isPulling: boolean
@@ -34,8 +33,7 @@ export interface LifecycleHost {
   /** Running tasks are waited for no longer: the consumer hears that they failed. */
   giveUp(reason: unknown): void
   /** Nothing runs any more: releases what a subclass holds. */
-  cleanup(reason: unknown): PromiseLike<void> | void
-  cleanupFailed(cause: unknown): void
+  cleanUp(reason: unknown, onDone: () => void): void
   /** The run is over. Returns its final counts. */
   drained(): RunnerStats
 }
@@ -106,19 +104,20 @@ export class Lifecycle {
 
   /** Resolves with the final counts when nothing of the run goes on any more. */
   get drained(): Promise<RunnerStats> {
+    if (this.#stats !== undefined) return Promise.resolve(this.#stats)
     this.#drained ??= pDefer()
-    if (this.#stats !== undefined) this.#drained.resolve(this.#stats)
     return this.#drained.promise
   }
 
   /** Resolves with the counts when nothing goes on any more but tasks whose outcome was told early. */
   get over(): Promise<RunnerStats> {
+    if (this.#stats !== undefined) return Promise.resolve(this.#stats)
     this.#over ??= pDefer()
-    if (this.#isOver) this.#over.resolve(this.#stats ?? this.#host.stats)
+    if (this.#isOver) this.#over.resolve(this.#host.stats)
     return this.#over.promise
   }
 
-  /** Whether an error only says that what was told to stop has stopped. */
+  /** Whether an error only says that something has stopped because the run told it to. */
   isReason(error: unknown): boolean {
     if (this.#stopReason === undefined) return false
     try {
@@ -134,7 +133,7 @@ export class Lifecycle {
     return false
   }
 
-  /** Whether somebody waits for the run to be over. */
+  /** Whether anything waits for the run to be over. */
   get isAwaited(): boolean {
     return this.#over !== undefined
   }
@@ -294,26 +293,7 @@ export class Lifecycle {
   #cleanUp(): void {
     this.#hasCleanedUp = true
     this.enter()
-    try {
-      const cleaning = this.#host.cleanup(this.#outcome?.reason)
-      if (isThenable(cleaning)) {
-        whenSettled(
-          cleaning,
-          () => this.leave(),
-          (cause) => this.#cleanupFailed(cause),
-        )
-        return
-      }
-    } catch (cause) {
-      this.#cleanupFailed(cause)
-      return
-    }
-    this.leave()
-  }
-
-  #cleanupFailed(cause: unknown): void {
-    this.#host.cleanupFailed(cause)
-    this.leave()
+    this.#host.cleanUp(this.#outcome?.reason, () => this.leave())
   }
 
   #drain(): void {
@@ -324,6 +304,8 @@ export class Lifecycle {
     this.#stats = this.#host.drained()
     this.#over?.resolve(this.#stats)
     this.#drained?.resolve(this.#stats)
+    // A runner may be kept: up to Node 22, promises and timers hold the AsyncLocalStorage stores of whoever asked for them.
+    this.#over = this.#drained = this.#deadline = undefined
   }
 
   /** Lets the consumer know how the run ended, once. */

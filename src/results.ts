@@ -48,6 +48,11 @@ export class Results<R> {
     return this.#size
   }
 
+  /** Whether results are dropped that no consumer waits for. */
+  get isDiscarding(): boolean {
+    return this.#mode === 'discard'
+  }
+
   /** Whether a consumer is waiting for a result. */
   get isAwaited(): boolean {
     return this.#waiting > 0

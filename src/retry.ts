@@ -3,11 +3,12 @@
 import type {Context} from './context.js'
 import {Fifo} from './fifo.js'
 import {checkDelay, type RetryPolicy} from './options.js'
+import {reportUncaught} from './platform/runtime.js'
 import type {QueuedTask} from './task.js'
 import type {RetryFailure} from './types.js'
 
 /** So many tasks may wait by default, if the limit is lower. */
-export const leastWaiting = 100
+const leastWaiting = 100
 
 /** The delay before the second attempt, and the longest, in milliseconds. Both are the top of a range that starts at 0. */
 const firstDelay = 100
@@ -43,7 +44,7 @@ export interface FailedAttempt {
 }
 
 /** How long a failed task waits for its next attempt, in milliseconds; `undefined` if the failure is final. */
-export function delayOf({attempts, when, delay, budget}: RetryPolicy, failure: RetryFailure): number | undefined {
+function delayOf({attempts, when, delay, budget}: RetryPolicy, failure: RetryFailure): number | undefined {
   const {attempt} = failure
   if (attempt >= attempts || when?.(failure) === false) return undefined
   const given = typeof delay === 'function' ? delay(failure) : delay
@@ -56,6 +57,7 @@ export function delayOf({attempts, when, delay, budget}: RetryPolicy, failure: R
  * still runs when its wait is over, is dismissed.
  */
 export class Retries {
+  readonly #policy: RetryPolicy
   readonly #onDue: () => void
   /** By due time, the latest first. */
   #waiting: WaitingRetry[] = []
@@ -68,16 +70,66 @@ export class Retries {
   /** The due time that the timer is for. What the timer says counts, even if the clock says less. */
   #timerDue = Infinity
 
-  constructor(onDue: () => void) {
+  constructor(policy: RetryPolicy, onDue: () => void) {
+    this.#policy = policy
     this.#onDue = onDue
   }
+
+  // What the policy says
+
+  /** Whether so many tasks wait that nothing new is pulled. */
+  isFull(limit: number): boolean {
+    return this.size >= (this.#policy.waiting ?? Math.max(limit, leastWaiting))
+  }
+
+  /**
+   * How long a task waits for its next attempt, in milliseconds; `undefined` if the failure is final. What a function of
+   * the policy throws becomes the failure.
+   */
+  delay(failed: FailedAttempt): number | undefined {
+    const {error, context} = failed
+    try {
+      return delayOf(this.#policy, {error, attempt: context.attempt, context})
+    } catch (cause) {
+      failed.error = cause
+      return undefined
+    }
+  }
+
+  /** An attempt begins. */
+  enter(): void {
+    this.#tellBudget('enter')
+  }
+
+  /** An attempt does not run any more. */
+  leave(attempt: number): void {
+    this.#tellBudget('leave')
+    if (attempt > 1) this.giveBack()
+  }
+
+  /** A retry that the budget has let through will not run, or has run. */
+  giveBack(): void {
+    this.#tellBudget('give')
+  }
+
+  #tellBudget(what: 'enter' | 'leave' | 'give'): void {
+    try {
+      this.#policy.budget?.[what]?.()
+    } catch (error) {
+      reportUncaught(error)
+    }
+  }
+
+  // What waits
 
   /** Tasks that wait, due or not. */
   get size(): number {
     return this.#waiting.length + this.#due.size + this.#blocked.size + this.#dismissed.length
   }
 
-  add(retry: WaitingRetry): void {
+  /** Has a task wait. `isRunning`: its attempt has timed out and still runs. */
+  add({item, context, error}: FailedAttempt, delay: number, isRunning: boolean): WaitingRetry {
+    const retry = {item, context, error, dueAt: performance.now() + delay, isRunning, stopListening: undefined}
     let low = 0
     for (let high = this.#waiting.length; low < high; ) {
       const middle = (low + high) >> 1
@@ -86,6 +138,7 @@ export class Retries {
     }
     this.#waiting.splice(low, 0, retry)
     this.#arm()
+    return retry
   }
 
   /** The task whose next attempt comes first, if it is due. It stays. */

@@ -1,17 +1,17 @@
 /** One run: starts tasks while it may, hears how they settle, and hands their results over. */
-import {Candidate} from './admission.js'
+import {Admission, type AdmissionHost, bothPermits, Candidate, releasePermit, unused} from './admission.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
-import {isOverdue, stride, yieldToEventLoop} from './event-loop.js'
+import {EventLoopGuard} from './event-loop.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
 import {Line, type LineHost, type LineTask} from './line.js'
 import {highWaterMarkFor, type ResolvedOptions, readAheadFor} from './options.js'
 import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
 import {Results} from './results.js'
-import {delayOf, type FailedAttempt, leastWaiting, Retries, type WaitingRetry} from './retry.js'
+import {type FailedAttempt, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
@@ -48,12 +48,6 @@ export interface RunHost<T> {
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): void
 }
 
-/**
- * So many strides of tasks start in a batch. The next batch comes a microtask later, so that tasks that finish at
- * once free their slots first: else a high limit would fill the memory with tasks that have finished.
- */
-const mostStrides = 7
-
 const noListeners: Audience = {
   start: undefined,
   retry: undefined,
@@ -62,7 +56,7 @@ const noListeners: Audience = {
   drain: undefined,
 }
 
-export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
+export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, LifecycleHost {
   /** The listeners of the runner's events, as of now. */
   audience: Audience = noListeners
   readonly #host: RunHost<T>
@@ -74,8 +68,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #deadlines: Deadlines | undefined
   /** The tasks that wait for their next attempt; `undefined` where a failure is final. */
   #retries: Retries | undefined
-  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
-  #candidate: Candidate | undefined
+  /** Asks the governor; `undefined` where there is none. */
+  readonly #admission: Admission | undefined
   /** No attempt starts any more: `stop()` was called, or the run has ended. */
   #isStopped = false
   #tracing: Channels | undefined
@@ -83,13 +77,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
   #execute: Hooks<T>['execute']
-  /** The answer of `ready()`, which is used up when a task starts. */
-  #admission: 'unasked' | 'asking' | 'admitted' = 'unasked'
-  /** Who has claimed all results that no `next()` waits for. */
-  #consumer: 'run()' | 'toArray()' | undefined
-  #hasIterated = false
-  #isTooLate = false
-  #running: Promise<RunnerStats> | undefined
+  /** The answer of `ready()`, which is used up by the next pull. */
+  #readiness: 'unasked' | 'asking' | 'ready' = 'unasked'
   /** The place in the source of the next item. */
   #index = 0
   #hasSourceEnded = false
@@ -99,16 +88,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Whether all results are delivered; if not, those of tasks before this place. */
   #deliversAll = true
   #deliversBelow = Infinity
+  /** `shouldRaise()` is being asked. */
+  #isJudging = false
   /** With `ordered`, the error that comes once everything before it has been delivered. */
   #failure: ConcurrentError | undefined
   #isPaused = false
-  /** Units of work until the clock is read again. */
-  #unitsLeft = 0
-  /** Nothing starts until the next microtask, or the next turn of the event loop. */
-  #isResting = false
-  /** The event loop turns. No result is handed over, and tasks that settle wait in `#deferred`. */
-  #isYielding = false
-  #deferred: Array<() => void> = []
+  readonly #guard = new EventLoopGuard(() => this.#restChanged())
   /**
    * The run is open and not failing, paused or resting, no permit is awaited, and not too many tasks wait to be tried
    * again. Kept by `#update`.
@@ -131,30 +116,26 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** @param givenLimit The limit that the caller has given, if one was given. */
   constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>, givenLimit?: number) {
-    const {limit, highWaterMark, ordered, retry} = options
+    const {limit, highWaterMark, ordered, governor, retry} = options
     this.#host = host
     this.#options = options
     this.#reader = new SourceReader(source, this, givenLimit)
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
-    if (retry !== undefined) this.#retries = new Retries(() => this.#retriesDue())
+    if (governor !== undefined) this.#admission = new Admission(governor, this)
+    if (retry !== undefined) this.#retries = new Retries(retry, () => this.#retriesDue())
   }
 
   // Consuming
 
+  /** The next result; at the end the failure, once, and then `done`. */
   next(): Promise<IteratorResult<Awaited<T> | ConcurrentError, undefined>> {
     if (this.#lifecycle.isIdle) {
-      this.#hasIterated = true
       const first = this.#results.next() // a call from within what follows comes after this one
-      this.#begin()
+      this.begin()
       return first
     }
-    this.#hasIterated = true
-    if (this.#isTooLate) {
-      this.#isTooLate = false
-      return Promise.reject(this.#tooLate('A loop'))
-    }
-    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    this.#guard.spend() // for a consumer that never waits
     const result = this.#results.next()
     if (this.#mayStart && this.#slots.hasFree && (!this.#results.isFull || this.#line !== undefined)) this.#look()
     return result
@@ -162,69 +143,29 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Takes up to `most` results that are ready. */
   takeReady(most: number): Array<Awaited<T> | ConcurrentError> {
-    if (!this.#hasIterated) return []
-    if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield() // for a consumer that never waits
+    this.#guard.spend() // for a consumer that never waits
     const taken = this.#results.takeReady(most)
     if (this.#mayStart && taken.length > 0) this.#look()
     return taken
   }
 
-  /** A loop begins. One over a run whose results are gone hears so, and does not seem to be empty. */
-  iterate(): void {
-    this.#isTooLate = this.#lifecycle.isDrained && this.#consumer !== undefined && !this.#hasIterated
+  /** From now on results that no `next()` waits for are dropped. */
+  discard(): void {
+    this.#results.discard()
+    if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
+    this.#consume()
   }
 
-  /** Consumes everything and keeps nothing. */
-  all(): Promise<RunnerStats> {
-    return (this.#running ??= this.#all())
-  }
-
-  async collect(): Promise<Array<Awaited<T> | ConcurrentError>> {
-    this.#checkConsumable('toArray()')
-    if (this.#consumer !== undefined) throw this.#tooLate('toArray()')
-    this.#consumer = 'toArray()'
+  /** From now on results that no `next()` waits for are put into an array. */
+  collect(): Array<Awaited<T> | ConcurrentError> {
     const collected = this.#results.collect()
     this.#consume()
-    await this.#ended()
     return collected
   }
 
-  async #all(): Promise<RunnerStats> {
-    this.#checkConsumable('run()')
-    if (this.#consumer === undefined) {
-      this.#consumer = 'run()'
-      this.#results.discard()
-      if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
-      this.#consume()
-    }
-    return this.#ended()
-  }
-
-  #checkConsumable(consumer: 'run()' | 'toArray()'): void {
-    const {outcome, isDrained} = this.#lifecycle
-    const isConsumed = isDrained && this.#results.size === 0 && (this.#hasIterated || this.#consumer !== undefined)
-    if (isConsumed && (outcome === undefined || outcome.kind === 'left')) throw this.#tooLate(consumer)
-  }
-
-  #tooLate(consumer: string): DOMException {
-    return new DOMException(
-      `${consumer} comes too late: the results of this run have gone to ${this.#consumer ?? 'a loop, or next()'}`,
-      'InvalidStateError',
-    )
-  }
-
   #consume(): void {
-    if (this.#lifecycle.isIdle) this.#begin()
+    if (this.#lifecycle.isIdle) this.begin()
     else this.#look()
-  }
-
-  /** The counts once the run is over; rejects if it failed or was aborted, so that the consumer knows. */
-  async #ended(): Promise<RunnerStats> {
-    const stats = await this.over()
-    const {outcome} = this.#lifecycle
-    if (outcome === undefined || outcome.kind === 'left') return stats
-    this.#results.end()
-    throw outcome.reason
   }
 
   /** The counts once nothing goes on any more but tasks whose outcome was told early. */
@@ -235,6 +176,20 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   get whenDrained(): Promise<RunnerStats> {
     return this.#lifecycle.drained
+  }
+
+  /** Why the run ended, if it failed or was aborted; whoever is told so need not be told by `next()`. */
+  takeFailure(): {readonly error: unknown} | undefined {
+    const {outcome} = this.#lifecycle
+    if (outcome === undefined || outcome.kind === 'left') return undefined
+    this.#results.end()
+    return {error: outcome.reason}
+  }
+
+  /** Whether the run has drained without a failure, and no result is left. */
+  get isEmpty(): boolean {
+    const {outcome, isDrained} = this.#lifecycle
+    return isDrained && this.#results.size === 0 && (outcome === undefined || outcome.kind === 'left')
   }
 
   // Controlling
@@ -314,7 +269,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   // Starting tasks
 
-  #begin(): void {
+  begin(): void {
     if (!this.#lifecycle.begin(this.#options.signal)) return
     const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
@@ -368,10 +323,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Starts what the source gives. */
   #fillDirectly(): void {
-    let strides = 0
+    this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
-      if (this.#ready !== undefined && this.#admission !== 'admitted') {
+      if (this.#guard.spendOnStart()) return
+      if (this.#ready !== undefined && this.#readiness !== 'ready') {
         if (this.#askReady(this.#ready)) continue
         return
       }
@@ -392,9 +347,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Starts the tasks in the line while they may start, and reads ahead. */
   #fillFrom(line: Line): void {
-    let strides = 0
+    this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(++strides)) return
+      if (this.#guard.spendOnStart()) return
       // Groups take turns among all that may be read; without groups a task starts as soon as it was read.
       if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
       this.#hasChanged = false
@@ -423,15 +378,15 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Reads until so many tasks are in the line, or it is full. */
   #readAhead(line: Line, most: number): void {
     while (this.#mayPull && line.size < most && !line.isFull) {
-      if (--this.#unitsLeft < 0 && this.#mustRest(0)) return
-      if (this.#ready !== undefined && this.#admission !== 'admitted') {
+      if (this.#guard.spend()) return
+      if (this.#ready !== undefined && this.#readiness !== 'ready') {
         if (this.#askReady(this.#ready)) continue
         return
       }
       const item = this.#reader.pull()
       if (item === nothing) break
       if (!this.#mayPull) return this.#reader.putBack(item)
-      if (this.#ready !== undefined) this.#admission = 'unasked'
+      if (this.#ready !== undefined) this.#readiness = 'unasked'
       line.push(item, this.#index++)
     }
     if (this.#reader.isOver) this.#sourceEnded()
@@ -439,18 +394,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Keeps `#mayStart`, after each change of what it is made of. */
   #update(): void {
-    const isFree =
-      !this.#isPaused && !this.#isResting && (this.#retries === undefined || this.#retries.size < this.#mostWaiting)
+    const isFree = !this.#isPaused && !this.#guard.isResting && this.#retries?.isFull(this.#slots.limit) !== true
     this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
     // What is in the line before a failure still starts.
     const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
     this.#mayStart = isOpen && this.#candidate === undefined
     this.#hasChanged = true
-  }
-
-  /** At so many tasks that wait to be tried again nothing new is pulled. */
-  get #mostWaiting(): number {
-    return this.#options.retry?.waiting ?? Math.max(this.#slots.limit, leastWaiting)
   }
 
   #mayStillStart(): boolean {
@@ -460,22 +409,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Asks the hook whether an item may be pulled. Returns whether it has said so at once. */
   #askReady(ready: (signal: AbortSignal) => PromiseLike<void> | void): boolean {
-    if (this.#admission === 'asking' || this.#reader.isPulling) return false
-    this.#admission = 'asking'
+    if (this.#readiness === 'asking' || this.#reader.isPulling) return false
+    this.#readiness = 'asking'
     try {
       const answer = ready(this.#lifecycle.signal)
       if (isThenable(answer)) {
         whenSettled(
           answer,
           () => {
-            this.#admission = 'admitted'
+            this.#readiness = 'ready'
             this.#look()
           },
           (cause) => this.#readyFailed(cause),
         )
         return false
       }
-      this.#admission = 'admitted'
+      this.#readiness = 'ready'
       return true
     } catch (cause) {
       this.#readyFailed(cause)
@@ -491,15 +440,18 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Makes the first attempt, once the governor agrees. */
   #try(item: unknown, context: Context): void {
-    if (this.#options.governor === undefined) this.#launch(item, context, undefined)
-    else this.#admit(new Candidate(item, context, undefined))
+    if (this.#admission === undefined) this.#launch(item, context, undefined)
+    else this.#admission.ask(new Candidate(item, context, undefined))
   }
 
   /** Makes an attempt, the first one or a later one. */
   #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
     if (permit !== undefined) slot.permit = permit
-    if (this.#retries !== undefined) this.#enterAttempt(slot, item)
+    if (this.#retries !== undefined) {
+      slot.item = item
+      this.#retries.enter()
+    }
     if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
@@ -524,7 +476,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** An item was taken from the source for good, and with it the answer of `ready()` is used up. */
   #used(): void {
     this.#index++
-    if (this.#ready !== undefined) this.#admission = 'unasked'
+    if (this.#ready !== undefined) this.#readiness = 'unasked'
   }
 
   #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
@@ -543,7 +495,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {outcome} = this.#lifecycle
     if (outcome !== undefined) {
       // A listener of `start` has ended the run.
-      this.#releasePermit(slot, {status: 'unused'})
+      this.#releasePermit(slot, unused)
       this.#dispose(item)
       throw outcome.reason
     }
@@ -594,60 +546,34 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     return true
   }
 
-  // Asking the governor
+  // Told by the governor
 
-  /** Asks the governor for the permit of an attempt, and makes the attempt when it has come. */
-  #admit(candidate: Candidate): void {
-    const {governor} = this.#options
-    if (governor === undefined) return
-    this.#candidate = candidate // also while the governor is called: that may end the run
-    try {
-      const answer = governor.acquire(candidate.request)
-      if (isThenable(answer)) this.#awaitPermit(candidate, answer)
-      else this.#permitted(candidate, answer)
-    } catch (cause) {
-      this.#refused(candidate, cause)
-    }
+  permitAwaited(candidate: Candidate): void {
+    this.#update()
+    if (this.#admission?.candidate !== candidate || candidate.retry !== undefined) return
+    // A task of a queue stays in the queue, for others to see, until its permit is there.
+    if (this.#isQueued) this.#layBack(candidate)
+    else handleRejection(candidate.item) // a promise may reject before its permit is there
   }
 
-  #awaitPermit(candidate: Candidate, answer: PromiseLike<Permit>): void {
+  /** The permit is used at once, or given back. */
+  permitted(candidate: Candidate, permit: Permit): void {
     this.#update()
-    if (this.#candidate === candidate && candidate.retry === undefined) {
-      // A task of a queue stays in the queue, for others to see, until its permit is there.
-      if (this.#isQueued) this.#layBack(candidate)
-      else handleRejection(candidate.item) // a promise may reject before its permit is there
-    }
-    whenSettled(
-      answer,
-      (permit) => this.#permitted(candidate, permit),
-      (cause) => this.#refused(candidate, cause),
-    )
-  }
-
-  /** A permit is there. It is used at once, or given back. */
-  #permitted(candidate: Candidate, permit: Permit): void {
-    if (this.#candidate !== candidate) return this.#tell(permit, {status: 'unused'}) // the wait was given up
-    this.#candidate = undefined
-    this.#update()
-    if (!this.#isInHand(candidate)) this.#tell(permit, {status: 'unused'})
-    else if (this.#slots.hasFree && !this.#isPaused) {
-      if (candidate.retry !== undefined && !this.#enterGroup(candidate.retry)) {
-        this.#tell(permit, {status: 'unused'})
+    const {item, request, retry} = candidate
+    if (this.#isInHand(candidate)) {
+      if (!this.#slots.hasFree || this.#isPaused) this.#putBack(candidate)
+      else if (retry === undefined || this.#enterGroup(retry)) {
+        retry?.stopListening?.()
+        this.#launch(item, request.context, permit)
         return this.#look()
       }
-      candidate.retry?.stopListening?.()
-      this.#launch(candidate.item, candidate.request.context, permit)
-    } else {
-      this.#putBack(candidate)
-      this.#tell(permit, {status: 'unused'})
     }
+    releasePermit(permit, unused)
     this.#look()
   }
 
-  /** The governor has thrown, or its promise has rejected: the task fails for good. */
-  #refused(candidate: Candidate, cause: unknown): void {
-    if (this.#candidate !== candidate) return // the wait was given up
-    this.#candidate = undefined
+  /** The task fails for good. */
+  refused(candidate: Candidate, cause: unknown): void {
     this.#update()
     // Nothing starts between its start and its error.
     this.#withoutStarts(() => {
@@ -660,7 +586,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {context} = request
     if (retry !== undefined) {
       retry.stopListening?.()
-      this.#tellBudget('give')
+      this.#retries?.giveBack()
       return this.#failForGood(item, context, cause)
     }
     this.#enterTask(context)
@@ -668,6 +594,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#taskFailed(context, cause)
     if (!this.#isQueued) this.#dispose(item)
     this.#settled()
+  }
+
+  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  get #candidate(): Candidate | undefined {
+    return this.#admission?.candidate
   }
 
   /** Whether the task is still there. One that stayed in its queue is taken out, if it still comes first there. */
@@ -694,27 +625,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#dispose(candidate.item)
   }
 
-  /** Waits no longer for a permit. Returns the attempt that it was for. */
-  #dropCandidate(reason: unknown): Candidate | undefined {
-    const candidate = this.#candidate
-    this.#candidate = undefined
-    this.#update()
-    candidate?.request.giveUp(reason)
-    return candidate
-  }
-
   #releasePermit(slot: Slot, outcome: PermitOutcome): void {
     const {permit} = slot
     slot.permit = undefined
-    if (permit !== undefined) this.#tell(permit, outcome)
-  }
-
-  #tell(permit: Permit, outcome: PermitOutcome): void {
-    try {
-      permit.release(outcome)
-    } catch (error) {
-      reportUncaught(error)
-    }
+    if (permit !== undefined) releasePermit(permit, outcome)
   }
 
   // Trying again
@@ -722,14 +636,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   /** Makes the attempts that are due, whatever the buffer holds. */
   #startRetries(retries: Retries): void {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
-      const isBlocked = this.#isPaused || this.#isResting || this.#isStopped || this.#candidate !== undefined
+      const isBlocked = this.#isPaused || this.#guard.isResting || this.#isStopped || this.#candidate !== undefined
       if (isBlocked || !this.#slots.hasFree) return
-      if (--this.#unitsLeft < 0 && this.#mustYield()) return this.#yield()
+      if (this.#guard.spend()) return
       retries.shift()
       this.#update()
       const {item, context} = retry
       const next = new Context(context.index, context.item, context.attempt + 1)
-      if (this.#options.governor !== undefined) this.#admit(new Candidate(item, next, retry))
+      if (this.#admission !== undefined) this.#admission.ask(new Candidate(item, next, retry))
       else if (this.#enterGroup(retry)) {
         retry.stopListening?.()
         this.#launch(item, next, undefined)
@@ -750,7 +664,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       return hasPlace
     } catch (cause) {
       retry.stopListening?.()
-      this.#tellBudget('give')
+      this.#retries?.giveBack()
       this.#failForGood(retry.item, retry.context, cause)
       return false
     }
@@ -768,38 +682,25 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
    * @param running The slot of the attempt, if that has timed out and still runs.
    */
   #tryAgain(failed: FailedAttempt, running: Slot | undefined): boolean {
-    const policy = this.#options.retry
-    if (policy === undefined || this.#retries === undefined || !this.#isRepeatable(failed)) return false
-    const {item, queued, context, error} = failed
-    const {attempt} = context
+    const retries = this.#retries
+    if (retries === undefined || !this.#isRepeatable(failed)) return false
     let delay: number | undefined
     this.#withoutStarts(() => {
-      try {
-        delay = delayOf(policy, {error, attempt, context})
-      } catch (cause) {
-        failed.error = cause
-      }
+      delay = retries.delay(failed)
     })
     if (delay === undefined) return false
     if (!this.#isRepeatable(failed)) {
-      this.#tellBudget('give') // one of those functions has ended the run
+      retries.giveBack() // a function of the policy has ended the run
       return false
     }
-    const retry: WaitingRetry = {
-      item,
-      context,
-      error,
-      dueAt: performance.now() + delay,
-      isRunning: running !== undefined,
-      stopListening: undefined,
-    }
+    const {queued, context, error, hasTimedOut} = failed
+    const retry = retries.add(failed, delay, running !== undefined)
     if (running !== undefined) running.retry = retry
-    this.#retries.add(retry)
     this.#update()
     // A push that is given up waits no longer. After a timeout the signal has aborted already.
-    if (queued?.hasSignal && !failed.hasTimedOut)
+    if (queued?.hasSignal && !hasTimedOut)
       retry.stopListening = onAbort(context.signal, () => this.#endRetries((given) => given === context, error))
-    this.#host.emit('retry', context, {error, attempt, delay})
+    this.#host.emit('retry', context, {error, attempt: context.attempt, delay})
     return true
   }
 
@@ -815,7 +716,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (this.#retries === undefined) return
     const retry = this.#candidate?.retry
     if (retry !== undefined && fits(retry.context)) {
-      this.#dropCandidate(reason)
+      this.#admission?.drop(reason)
       this.#retries.putBack(retry)
     }
     this.#retries.dismiss(fits)
@@ -833,7 +734,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {item, context, error, isRunning} = retry
     retry.stopListening?.()
     this.#update()
-    this.#tellBudget('give')
+    this.#retries?.giveBack()
     if (!isRunning) return this.#failForGood(item, context, error)
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
     if (this.#isQueued) (item as QueuedTask).rejected(error)
@@ -842,33 +743,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     this.#lifecycle.toldEarly()
   }
 
-  #enterAttempt(slot: Slot, item: unknown): void {
-    slot.item = item
-    this.#tellBudget('enter')
-  }
-
-  /** An attempt does not run any more, and the budget hears of it. */
-  #leaveAttempt(attempt: number): void {
-    this.#withoutStarts(() => {
-      this.#tellBudget('leave')
-      if (attempt > 1) this.#tellBudget('give')
-    })
-  }
-
   /** Calls user code between two steps that belong together: nothing starts meanwhile. */
   #withoutStarts(call: () => void): void {
     const wasFilling = this.#isFilling
     this.#isFilling = true
     call()
     this.#isFilling = wasFilling
-  }
-
-  #tellBudget(what: 'enter' | 'leave' | 'give'): void {
-    try {
-      this.#options.retry?.budget?.[what]?.()
-    } catch (error) {
-      reportUncaught(error)
-    }
   }
 
   /** A task that does not run fails. */
@@ -884,65 +764,24 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   // Resting
 
-  /** Whether the event loop must turn before the next unit of work: a start, a result, or listeners. */
-  #mustYield(): boolean {
-    if (this.#isYielding) return false
-    const isDue = isOverdue()
-    this.#unitsLeft = stride
-    return isDue
-  }
-
-  /** Whether nothing may be started now, after so many strides of work at once. */
-  #mustRest(strides: number): boolean {
-    if (this.#mustYield()) this.#yield()
-    else if (strides === mostStrides) this.#rest()
-    return this.#isResting
-  }
-
-  /** Starts nothing until the next microtask. */
-  #rest(): void {
-    this.#isResting = true
+  /** The guard has begun a rest or ended one. While the event loop turns no result is handed over. */
+  #restChanged(): void {
+    this.#results.hold(this.#guard.isYielding)
     this.#update()
-    void Promise.resolve().then(() => this.#wake())
-  }
-
-  /** Lets the event loop turn: meanwhile nothing starts, and no result is handed over. */
-  #yield(): void {
-    this.#isResting = this.#isYielding = true
-    this.#update()
-    this.#results.hold(true)
-    yieldToEventLoop(() => {
-      this.#settleDeferred()
-      this.#wake()
-    })
-  }
-
-  #settleDeferred(): void {
-    this.#isYielding = false
-    this.#results.hold(false)
-    const deferred = this.#deferred
-    this.#deferred = []
-    for (const settle of deferred) settle()
+    if (!this.#guard.isResting) this.#look()
   }
 
   // Apart from its callers, for which the closure would cost an allocation at each call.
   #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
     slot.line?.remove(slot) // it has settled in time
-    this.#deferred.push(() => settle(outcome))
-  }
-
-  #wake(): void {
-    if (this.#isYielding) return // what was deferred took long
-    this.#isResting = false
-    this.#update()
-    this.#look()
+    this.#guard.defer(() => settle(outcome))
   }
 
   // Told by slots
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, queued, permit} = slot
-    if (this.#isYielding) return this.#defer(slot, slot.onFulfilled, value)
+    if (this.#guard.isYielding) return this.#defer(slot, slot.onFulfilled, value)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     this.#release(slot)
     this.#succeeded++
@@ -954,15 +793,15 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const {result} = this.audience
     if (result !== undefined) {
       for (const listener of result) listener(value, context)
-      if (--this.#unitsLeft < 0 && this.#mustYield()) this.#yield()
+      this.#guard.spend()
     }
-    if (permit !== undefined) this.#tell(permit, {status: 'ok', value})
+    if (permit !== undefined) releasePermit(permit, {status: 'ok', value})
     this.#settled()
   }
 
   rejected(slot: Slot, reason: unknown): void {
     const {context, queued, item, permit} = slot
-    if (this.#isYielding) return this.#defer(slot, slot.onRejected, reason)
+    if (this.#guard.isYielding) return this.#defer(slot, slot.onRejected, reason)
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
     if (slot.trace !== undefined) traceError(slot.trace, reason)
     const wasAborted = context.aborted !== undefined
@@ -977,7 +816,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
       }
       this.#taskFailed(context, error)
     }
-    if (permit !== undefined) this.#tell(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
+    if (permit !== undefined)
+      releasePermit(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
     if (isTriedAgain) this.#fill()
     else this.#settled()
   }
@@ -990,7 +830,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     const attempt = slot.context?.attempt ?? 1
     slot.item = undefined
     this.#slots.release(slot)
-    this.#leaveAttempt(attempt)
+    this.#withoutStarts(() => this.#retries?.leave(attempt))
   }
 
   #settled(): void {
@@ -1009,7 +849,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     if (retry !== undefined) retry.isRunning = false
     this.#release(slot)
     if (permit !== undefined)
-      this.#tell(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
+      releasePermit(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
     if (retry === undefined) {
       queued?.released()
       this.#lifecycle.leaveLate()
@@ -1040,7 +880,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     context.abort(error)
     if (isReleased) {
       this.#slots.abandon(slot)
-      if (this.#retries !== undefined) this.#leaveAttempt(context.attempt)
+      this.#withoutStarts(() => this.#retries?.leave(context.attempt))
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
@@ -1148,7 +988,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   #dropPulled(from: number): void {
     if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
-      const candidate = this.#dropCandidate(reason)
+      const candidate = this.#admission?.drop(reason)
+      this.#update()
       // Closing the source disposes of what was put back.
       if (candidate?.isInHand) this.#putBack(candidate)
     }
@@ -1160,7 +1001,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   }
 
   giveUp(reason: unknown): void {
-    if (this.#isYielding) this.#settleDeferred()
+    this.#guard.settleDeferred()
     for (const slot of this.#slots.open()) {
       if (slot.isLate) continue // a listener has given up the rest already
       this.#failEarly(slot, reason)
@@ -1168,18 +1009,24 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
     }
   }
 
-  cleanup(reason: unknown): PromiseLike<void> | void {
-    return this.#host.cleanup(reason)
-  }
-
-  cleanupFailed(cause: unknown): void {
-    this.#hookFailed('cleanup', cause)
+  cleanUp(reason: unknown, onDone: () => void): void {
+    const failed = (cause: unknown): void => {
+      this.#hookFailed('cleanup', cause)
+      onDone()
+    }
+    try {
+      const cleaning = this.#host.cleanup(reason)
+      if (isThenable(cleaning)) return whenSettled(cleaning, onDone, failed)
+    } catch (cause) {
+      return failed(cause)
+    }
+    onDone()
   }
 
   drained(): RunnerStats {
     const {stats} = this
     this.#deadlines?.stop()
-    this.#scope = undefined // what its AsyncLocalStorage holds is not kept
+    this.#scope = this.#line = undefined // what the run's AsyncLocalStorage holds is not kept
     this.#host.emit('drain', stats)
     return stats
   }
@@ -1211,10 +1058,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** The error that ends the run: the given one, none, or that of the hook that failed to decide. */
   #raised(error: ConcurrentError): ConcurrentError | undefined {
+    this.#isJudging = true
     try {
       return this.#host.shouldRaise(error) ? error : undefined
     } catch (cause) {
       return hookError('shouldRaise', cause, error.index)
+    } finally {
+      this.#isJudging = false
     }
   }
 
@@ -1223,7 +1073,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
    * comes before the error is finished and delivered first.
    */
   #fail(error: ConcurrentError, tell: () => void): void {
-    const isInOrder = this.#options.ordered && this.#consumer !== 'run()'
+    const isInOrder = this.#options.ordered && !this.#results.isDiscarding
     if (isInOrder) this.#results.clearFrom(error.index)
     const decided = (): void => {
       this.#deliversAll = false
@@ -1246,6 +1096,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
 
   /** Ends the run once nothing runs any more that comes before the failure. */
   #failInOrder(): void {
+    if (this.#isJudging) return // the error that is being judged comes first
     if (this.#failure !== undefined && this.#isFirst(this.#failure)) this.#lifecycle.fail(this.#failure, ignore)
   }
 
@@ -1259,7 +1110,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, LifecycleHost {
   }
 
   #readyFailed(cause: unknown): void {
-    this.#admission = 'unasked'
+    this.#readiness = 'unasked'
     if (this.#lifecycle.isOpen || !this.#lifecycle.isReason(cause)) this.#hookFailed('ready', cause)
   }
 
@@ -1334,18 +1185,6 @@ function endTrace(slot: Slot, error?: unknown): void {
   if (trace === undefined) return
   if (error !== undefined) traceError(trace, error)
   traceEnd(trace)
-}
-
-function bothPermits(first: Permit, second: Permit): Permit {
-  return {
-    release(outcome) {
-      try {
-        first.release(outcome)
-      } finally {
-        second.release(outcome)
-      }
-    },
-  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

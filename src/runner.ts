@@ -1,6 +1,7 @@
 /** The runner, as users and subclasses see it: consuming, controlling, observing, events and hooks. */
 /// <reference lib="esnext.disposable" preserve="true" />
 import {Batches} from './batches.js'
+import {Consumer} from './consumer.js'
 import {Emitter, type ListenerOptions} from './emitter.js'
 import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import {mapped} from './mapped.js'
@@ -60,6 +61,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   implements AsyncIterableIterator<Yielded<T, Yields>>
 {
   readonly #run: Run<T>
+  readonly #consumer: Consumer<T>
   readonly #yieldsExceptions: boolean
   /** Made for the first listener: a run without listeners does not pay for one. */
   #emitter: Emitter | undefined
@@ -76,6 +78,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     const resolved = resolveOptions(options)
     this.#yieldsExceptions = resolved.yieldExceptions
     this.#run = new Run<T>(source, resolved, this.#host(), options?.limit)
+    this.#consumer = new Consumer(this.#run)
   }
 
   /**
@@ -132,7 +135,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * Rejects, once, with the error that ended the run.
    */
   next(): Promise<IteratorResult<Yielded<T, Yields>, undefined>> {
-    return this.#run.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
+    return this.#consumer.next() as Promise<IteratorResult<Yielded<T, Yields>, undefined>>
   }
 
   /**
@@ -161,7 +164,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   /** The runner itself: several loops over it share the results. */
   [Symbol.asyncIterator](): this {
-    this.#run.iterate()
+    this.#consumer.iterate()
     return this
   }
 
@@ -191,7 +194,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```
    */
   run(): Promise<RunnerStats> {
-    return this.#run.all()
+    return this.#consumer.all()
   }
 
   /**
@@ -203,7 +206,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```
    */
   toArray(): Promise<Array<Yielded<T, Yields>>> {
-    return this.#run.collect() as Promise<Array<Yielded<T, Yields>>>
+    return this.#consumer.collect() as Promise<Array<Yielded<T, Yields>>>
   }
 
   /**
@@ -222,11 +225,11 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    */
   batches(max: number, options?: BatchOptions): AsyncIterableIterator<Array<Yielded<T, Yields>>> {
     const {most, maxWait} = resolveBatches(max, options)
-    this.#run.iterate()
+    this.#consumer.iterate()
     return new Batches<Yielded<T, Yields>>(
       {
         next: () => this.next(),
-        takeReady: (count) => this.#run.takeReady(count) as Array<Yielded<T, Yields>>,
+        takeReady: (count) => this.#consumer.takeReady(count) as Array<Yielded<T, Yields>>,
         return: () => this.return(),
       },
       most,
@@ -772,7 +775,7 @@ function keepSpecimen(): void {
   const kept: object[] = []
   specimen = kept
   const items = ConcurrentRunner.map([1, 2], (_item, context) => kept.push(context), {ordered: true})
-  const tasks = new ConcurrentRunner([() => 1])
+  const tasks = new ConcurrentRunner([() => 1], {timeout: 1})
   kept.push(items, tasks)
   isMakingSpecimen = true
   void items.toArray()

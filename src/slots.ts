@@ -3,7 +3,7 @@ import type {Context} from './context.js'
 import type {QueuedTask} from './task.js'
 import type {Permit, TaskTrace} from './types.js'
 
-/** Told when the task in a slot settles. */
+/** Called when the task in a slot settles. */
 export interface SlotHost {
   fulfilled(slot: Slot, value: unknown): void
   rejected(slot: Slot, reason: unknown): void
@@ -23,7 +23,7 @@ export class Slot {
   context: Context | undefined
   /** The pushed task that is told how it went, where the source is a TaskQueue. */
   queued: QueuedTask | undefined
-  /** The attempt is over as far as its task is concerned, by a timeout or as it was given up. It has not settled. */
+  /** The outcome was reported early: the attempt timed out, or was given up. It has not settled. */
   isLate = false
   hasTimedOut = false
   /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
@@ -52,7 +52,7 @@ export class Slot {
   }
 }
 
-/** So many slots are kept when no task runs. */
+/** The number of slots that are kept when no task runs. */
 const mostIdle = 1024
 
 export class Slots {

@@ -6,7 +6,7 @@ import type {Permit, TaskContext} from './types.js'
 // oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
 
-/** A task that waits in a line before it runs, as the run that takes it sees it: told what becomes of it. */
+/** A task that waits in a line before it runs, as the run that takes it sees it. The run tells it its outcome. */
 export interface QueuedTask {
   readonly item: unknown
   /** Milliseconds that it may run, if its push has said so. */

@@ -27,7 +27,7 @@ export function tracing(): Channels | undefined {
   })
 }
 
-/** When a task is pushed, if anybody wants to know. */
+/** When a task is pushed, if `start` has a subscriber. */
 export function queuedAt(): number | undefined {
   return tracing()?.start.hasSubscribers ? performance.now() : undefined
 }
@@ -48,7 +48,7 @@ export function traceCall<A extends unknown[]>(trace: TaskTrace, call: (...args:
   }
 }
 
-/** The outcome of an attempt is told. */
+/** Publishes that the outcome of an attempt is known. */
 export function traceEnd(trace: TaskTrace): void {
   channels?.asyncStart.publish(trace)
   channels?.asyncEnd.publish(trace)

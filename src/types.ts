@@ -146,7 +146,7 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /** Ends the run when it aborts, as `abort(signal.reason)` does. Listened to only during the run. */
   readonly signal?: AbortSignal | undefined
   /**
-   * Who else must agree before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
+   * Must give a permit before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
    * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
    * `Infinity`.
    */

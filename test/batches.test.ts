@@ -95,7 +95,7 @@ test('several calls of next() at once are answered in order', async (t) => {
   t.true(results.at(-1)?.done ?? false)
 })
 
-test('bad arguments are told by their names', (t) => {
+test('a bad argument is refused by its name', (t) => {
   const runner = concurrent(numbers(1))
   for (const max of [0, -1, 1.5, NaN, '2' as unknown as number])
     t.throws(() => runner.batches(max), {message: /^max must be an integer ≥ 1; got /})

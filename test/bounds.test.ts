@@ -60,7 +60,7 @@ test('stop() and disposal do not wait for a task that has timed out, drained doe
   }
 })
 
-test('a task that has timed out and keeps its slot lets run() end only once the source is over', async (t) => {
+test('run() does not end while a task that has timed out keeps the only slot and the source has more', async (t) => {
   const late = manual<number>()
   const tasks = [late.thunk, one, one]
   const ended = concurrent<number, true>(tasks, {limit: 1, timeout: 1, yieldExceptions: true})
@@ -71,7 +71,7 @@ test('a task that has timed out and keeps its slot lets run() end only once the 
   t.is((await run).succeeded, 2)
 })
 
-test('an abort behind a task that has timed out reaches a loop that has results to take, and none that has ended', async (t) => {
+test('an abort after a timeout reaches a loop that has results to take, and no loop that has ended', async (t) => {
   const make = (): ConcurrentRunner<number, true> =>
     concurrent<number, true>([never, one], {timeout: 1, limit: 2, yieldExceptions: true})
   const slow = make()
@@ -119,7 +119,7 @@ test('past the timeout of stop() a source whose return() never settles is given 
   t.pass()
 })
 
-test('past the timeout of stop() a task that never settled is told as failed, once', async (t) => {
+test('past the timeout of stop() a task that never settled is reported as failed, once', async (t) => {
   const task = manual<number>()
   const runner = concurrent<number>([task.thunk])
   const log = record(runner)
@@ -132,7 +132,7 @@ test('past the timeout of stop() a task that never settled is told as failed, on
   t.deepEqual(log, ['start 0', 'error 0 stop() took longer than 1 ms', 'drain'])
 })
 
-test('a second abort() tells of running tasks early, and run() ends', async (t) => {
+test('a second abort() reports running tasks as failed at once, and run() ends', async (t) => {
   const runner = concurrent<number>([never])
   const run = caught(runner.run())
   await turn()
@@ -216,7 +216,7 @@ test.serial('a return() that rejects after drained is reported as an uncaught ex
   await runner.next()
   void runner.return()
   runner.abort()
-  runner.abort() // gives the closing up
+  runner.abort() // waits no longer for the source to close
   await runner.drained
   const count = log.length
   const reported = await reportedDuring(async () => {
@@ -318,7 +318,7 @@ for (const [kind, make] of Object.entries(hostile))
       try {
         runner = concurrent<number>(make() as Iterable<Task<number>>)
       } catch (error) {
-        t.is(error, boom) // it was refused, which is well too
+        t.is(error, boom) // refusing it is right too
         return
       }
       await end(runner)
@@ -339,7 +339,7 @@ test('an iterator whose next() gives promises fails in map()', saysSo, () =>
 )
 test('an iterator whose next() gives promises fails in inflate()', saysSo, () => inflate(givesPromises({}), () => []))
 
-test('an iterator whose next() gives promises fails among what inflate() waits for', async (t) => {
+test('an iterator whose next() gives promises fails as a part of an object of inflate()', async (t) => {
   const error = instance(await caught(inflate([{}], () => givesPromises(one)).run()), ConcurrentError)
   t.regex(error.message, /next\(\) of the source gave a promise/)
 })
@@ -376,7 +376,7 @@ test.serial(
   },
 )
 
-test('a listener on a task’s signal that throws ends no run, and every task is told', async (t) => {
+test('a listener on a task’s signal that throws ends no run, and the signal of every task aborts', async (t) => {
   const {code, lines} = await runScript(
     (src) => `
     import {concurrent} from '${src}'

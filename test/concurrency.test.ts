@@ -316,7 +316,7 @@ test('pause() inside a task holds the ones after it', async (t) => {
   t.deepEqual(await runner.toArray(), ['late'])
 })
 
-test('a source that pauses the run in the middle of a pull has its item kept until resume()', async (t) => {
+test('when a source pauses the run in the middle of a pull, its item is kept until resume()', async (t) => {
   const [x] = manuals(1)
   const runner: ConcurrentRunner<string> = concurrent(function* () {
     runner.pause()
@@ -331,7 +331,7 @@ test('a source that pauses the run in the middle of a pull has its item kept unt
   t.deepEqual(await ended, ['x'])
 })
 
-test('a source that lowers the limit in the middle of a pull has its item kept until a slot is free', async (t) => {
+test('when a source lowers the limit in the middle of a pull, its item is kept until a slot is free', async (t) => {
   const [x, y] = manuals(2)
   const runner: ConcurrentRunner<string> = concurrent(
     function* () {
@@ -390,7 +390,7 @@ test('lowering the limit waits for running tasks', async (t) => {
   await ended
 })
 
-test('the limit can be set while paused, and is heeded on resume()', async (t) => {
+test('the limit can be set while paused, and holds from resume() on', async (t) => {
   const tasks = manuals(4)
   const runner = concurrent(thunks(tasks), {limit: 4})
   runner.pause()
@@ -414,7 +414,7 @@ test('the limit can be set before the start, after the end, and to no limit', as
   t.is(runner.limit, 1)
 })
 
-test('an item on its way when the limit was lowered waits for a slot', async (t) => {
+test('an item that was being pulled when the limit was lowered waits for a slot', async (t) => {
   const gate = pDefer<void>()
   const [a, b] = manuals(2)
   const source = trackedAsync(thunks([a, b]), {onNext: (call) => (call === 1 ? gate.promise : undefined)})
@@ -432,7 +432,7 @@ test('an item on its way when the limit was lowered waits for a slot', async (t)
   t.deepEqual(await ended, ['a', 'b'])
 })
 
-test('the mark follows the limit where it was not given', async (t) => {
+test('without the option highWaterMark, the mark is the limit, also when the limit changes', async (t) => {
   const runner = concurrent(tracked<Task<number>>([], {forever: () => () => 1}), {limit: 1})
   await runner.next()
   runner.limit = 4
@@ -459,7 +459,7 @@ test('a limit of "2" is refused at run time', wrongLimit, '2', 'TypeError')
 
 // The event loop
 
-/** How many of `many` ready tasks were through when a timer and an immediate were called first. */
+/** How many of `many` ready tasks had finished when a timer and an immediate were first called. */
 async function ticksDuring(run: () => Promise<unknown>, through: () => number): Promise<number[]> {
   const seen: number[] = []
   const timer = setTimeout(() => seen.push(through()), 1)
@@ -581,7 +581,7 @@ test.serial('200,000 tasks that finish at once overflow no stack', async (t) => 
   t.is(stats.succeeded, many)
 })
 
-test('however high the limit, so many tasks start at once at most, and those that finish at once leave their slots to the next', async (t) => {
+test('whatever the limit, at most 512 tasks run at once when each finishes as soon as it starts', async (t) => {
   let mostRunning = 0
   const runner = new ConcurrentRunner(
     (function* () {
@@ -596,7 +596,7 @@ test('however high the limit, so many tasks start at once at most, and those tha
   t.true(mostRunning <= 512, `${mostRunning} ran at once`)
 })
 
-test('tasks that take their time reach a limit above what starts at once', async (t) => {
+test('tasks that take a while reach a limit above 512', async (t) => {
   const runner = new ConcurrentRunner(endless(), {limit: 2000})
   void runner.next()
   for (let before = 0; before < runner.stats.running; ) {

@@ -1,4 +1,4 @@
-/** Consumers of one run together: nothing is lost or out of order, and a consumer that comes too late is told. */
+/** Consumers of one run together: nothing is lost or out of order, and a consumer that comes too late gets an error. */
 import test from 'ava'
 import {ConcurrentRunner, concurrent, type Task} from '../src/index.js'
 import {caught, consume, manuals, thunks, turn} from './helpers/index.js'
@@ -8,7 +8,7 @@ const numbers = (count: number): Array<Task<number>> => Array.from({length: coun
 for (const ordered of [false, true]) {
   const how = ordered ? 'with ordered' : 'without ordered'
 
-  test(`next() that waits when run() comes gets its results, in order, ${how}`, async (t) => {
+  test(`a next() that waits when run() is called gets its results, in order, ${how}`, async (t) => {
     const tasks = manuals(5)
     const runner = concurrent(thunks(tasks), {ordered})
     const waiting = [runner.next(), runner.next(), runner.next()]
@@ -24,7 +24,7 @@ for (const ordered of [false, true]) {
     t.is((await run).succeeded, 5)
   })
 
-  test(`next() behind run() gets the results that come then, each once and in order, ${how}`, async (t) => {
+  test(`a next() after run() gets the results that come from then on, each once and in order, ${how}`, async (t) => {
     const tasks = manuals(4)
     const runner = concurrent(thunks(tasks), {ordered})
     const run = runner.run()
@@ -71,7 +71,7 @@ const consumers: Record<string, (runner: Runner) => Promise<unknown>> = {
 for (const [first, consumeFirst] of Object.entries(consumers))
   for (const [second, consumeSecond] of Object.entries(consumers)) {
     if (first === second && first !== 'toArray()') continue
-    test(`${second} over a run that ${first} has consumed says that it comes too late`, async (t) => {
+    test(`${second} over a run that ${first} has consumed rejects, since it comes too late`, async (t) => {
       const runner = concurrent(numbers(3))
       await consumeFirst(runner)
       const error = await caught(consumeSecond(runner))
@@ -86,7 +86,7 @@ test('a loop over a run that a loop has consumed is empty', async (t) => {
   t.deepEqual(await consume(runner), {values: []})
 })
 
-test('a second toArray() during the first one is told so too', async (t) => {
+test('a second toArray() during the first one rejects in the same way', async (t) => {
   const runner = concurrent(numbers(3))
   const first = runner.toArray()
   t.like(await caught(runner.toArray()), tooLate)

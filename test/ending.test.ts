@@ -295,7 +295,7 @@ for (const [name, end] of Object.entries(stuck)) {
   })
 }
 
-test('a failing task does not wait for a source that is stuck in an await', async (t) => {
+test('a failing task ends the run without waiting for a source that is stuck in an await', async (t) => {
   const [x] = manuals(1)
   const runner = concurrent<string>(async function* () {
     yield x.thunk
@@ -563,7 +563,7 @@ test('return() gives done and its value, the value awaited', async (t) => {
   t.deepEqual(await concurrent([one]).return(), {done: true, value: undefined})
 })
 
-test.serial('return() with a promise that rejects rejects with its reason, and leaves nothing unhandled', async (t) => {
+test.serial('return() of a promise that rejects gives that rejection, and leaves nothing unhandled', async (t) => {
   const source = tracked([one, one], {onReturn: () => turn(2)})
   const runner = concurrent(source, {limit: 1, highWaterMark: 0})
   await runner.next()
@@ -726,7 +726,7 @@ test('abort() can be called from a task, which still gets its outcome', async (t
   t.deepEqual(log, ['start 0', 'result 0 1', 'drain'])
 })
 
-test('a task that never settles keeps the run from draining, and nobody else waiting', async (t) => {
+test('a task that never settles keeps the run from draining, and keeps nothing else waiting', async (t) => {
   const runner = concurrent([never])
   const pending = caught(runner.next())
   runner.abort(boom)
@@ -747,7 +747,7 @@ test('an abort after a failed run has drained takes nothing back: what was ready
   t.is((raised as Error).cause, boom)
 })
 
-test('who waits for a result when the run is aborted hears so, also if somebody else leaves meanwhile', async (t) => {
+test('a next() that is pending when the run is aborted rejects with the reason, also if return() is called meanwhile', async (t) => {
   const closed = pDefer<unknown>()
   const runner = concurrent(trackedAsync<Task<never>>([never, never], {onReturn: () => closed.promise}), {limit: 1})
   const pending = caught(runner.next())
@@ -1094,7 +1094,7 @@ test('an idle runner, one that is paused and one that is stuck let the process e
     const ended = stopped.toArray()
     void stopped.stop({timeout: 60_000})
     await ended
-    await new Promise((resolve) => setImmediate(resolve)) // a timer that no task needs goes after a turn
+    await new Promise((resolve) => setImmediate(resolve)) // a timer that no task needs is removed after a turn
     console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, 'timers')
     process.on('exit', () => console.log('exit', keep.length))
   `,

@@ -316,7 +316,7 @@ test.serial('a listener that throws at each call is reported at each call', asyn
   t.is(reported.length, 3)
 })
 
-test.serial('a listener of a subclass event that throws does not disturb the one who emits it', async (t) => {
+test.serial('a listener of a subclass event that throws does not disturb the code that emits the event', async (t) => {
   class Noisy extends ConcurrentRunner<string, false, {noise: [volume: number]}> {}
   const noisy = new Noisy([a])
   const heard: number[] = []

@@ -123,7 +123,7 @@ test('of several pending next() one gets the error, the others are done', async 
   )
 })
 
-test('after a failure nothing more is pulled or started, and running tasks are told why', async (t) => {
+test('after a failure nothing more is pulled or started, and the signals of running tasks abort with the error', async (t) => {
   const [x, y] = manuals(2)
   const source = tracked([x.thunk, y.thunk, a, a])
   const runner = concurrent<string>(source, {limit: 2})
@@ -525,7 +525,7 @@ class Lazy<T> extends Promise<T> {
 test('a subclass of Promise fulfils', settlesOnce, () => Promising.resolve(1), ['result 0 1'])
 test('a subclass of Promise rejects', settlesOnce, () => Promising.reject(boom), ['error 0 boom'])
 
-test('a lazy promise is not set going before its turn', async (t) => {
+test('a lazy promise is not started before its turn', async (t) => {
   const [x] = manuals(1)
   const lazy = Lazy.resolve('lazy') as Lazy<string>
   const ended = concurrent([x.thunk, lazy], {limit: 1}).toArray()
@@ -558,7 +558,7 @@ test(
   ['error - boom'],
 )
 test(
-  'a proxy whose every property throws is no task, and it is told that it cannot be disposed of either',
+  'a proxy whose every property throws is no task, and an error event says that it cannot be disposed of either',
   hostileGetter,
   new Proxy({}, getter),
   ['error - boom', 'error - boom'],
@@ -626,7 +626,7 @@ test('a timed-out task keeps its slot until it settles: the limit is never excee
 })
 
 test.serial(
-  'a timeout that lets ordered results through makes room for the next task, though its own slot stays taken',
+  'a timeout of the first task lets ordered results through, so that the next task starts, though the slot stays taken',
   async (t) => {
     const timeout = 54_321
     const timers: Array<() => void> = []

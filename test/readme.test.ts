@@ -88,6 +88,30 @@ test('every file that the page about the tests names is there', async (t) => {
   )
 })
 
+/** The text files in a folder and below it, but for packages and what is built. */
+async function textFiles(folder: string): Promise<string[]> {
+  const names: string[] = []
+  for (const entry of await readdir(join(root, folder), {withFileTypes: true})) {
+    const path = join(folder, entry.name)
+    if (!entry.isDirectory()) names.push(...(/\.(?:md|ts|js|json|yml)$|^run$/.test(path) ? [path] : []))
+    else if (!['node_modules', 'dist', '.git', 'coverage'].includes(entry.name)) names.push(...(await textFiles(path)))
+  }
+  return names
+}
+
+test('every npm script that a page or a source file names is there', async (t) => {
+  const {scripts} = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {scripts: Record<string, string>}
+  const missing: string[] = []
+  let named = 0
+  for (const file of await textFiles('.'))
+    for (const [, script = ''] of (await readFile(join(root, file), 'utf8')).matchAll(/npm run ([\w:-]+)/g)) {
+      named++
+      if (scripts[script] === undefined) missing.push(`${file}: npm run ${script}`)
+    }
+  t.true(named > 20)
+  t.deepEqual(missing, [])
+})
+
 test('the README is at most 350 lines long, and its first snippet is ten lines of JavaScript that print what it says', async (t) => {
   const text = await readFile(join(root, 'README.md'), 'utf8')
   t.true(text.split('\n').length <= 351)

@@ -1,4 +1,4 @@
-/** What listeners, hooks, tasks and sources may do in the midst of what is being done to them. */
+/** What listeners, hooks, tasks and sources may do while the runner is in the middle of calling them. */
 import test from 'ava'
 import {type ConcurrentError, ConcurrentRunner, concurrent} from '../src/index.js'
 import {manuals, reportedDuring, thunks, turn, unhandledDuring} from './helpers/index.js'
@@ -205,7 +205,7 @@ for (const event of ['start', 'result', 'error', 'drain'] as const) {
   })
 }
 
-test('an item that is no task is disposed of after its error and before drain, and what that throws is told', async (t) => {
+test('an item that is no task is disposed of after its error and before drain, and what the disposal throws is reported', async (t) => {
   const log: string[] = []
   const item = {
     async [Symbol.asyncDispose]() {
@@ -284,6 +284,22 @@ test('a synchronous iterator that gives promises fails the source, and says what
   t.regex(error?.message ?? '', /gave a promise; an async iterator is found under Symbol\.asyncIterator/)
 })
 
+test.failing('a shouldRaise that stops the run whose source failed, and says no, has the error delivered before the end', async (t) => {
+  class Stopping extends ConcurrentRunner<number, true> {
+    protected override shouldRaise(): boolean {
+      void this.stop()
+      return false
+    }
+  }
+  const source = (): never => {
+    throw boom
+  }
+  const runner = new Stopping(source, {yieldExceptions: true})
+  const first = await runner.next()
+  t.is((first.value as ConcurrentError | undefined)?.cause, boom)
+  t.deepEqual(await runner.next(), {value: undefined, done: true})
+})
+
 test('a shouldRaise that stops the run still lets the error be told, before drain', async (t) => {
   const log: string[] = []
   class Stopping extends ConcurrentRunner<number> {
@@ -308,7 +324,7 @@ test('the call of next() that begins the run comes before one that is made by a 
   t.is((await inner)?.value, 'b')
 })
 
-test('a source that lowers the limit while it is pulled gets its task held when results fill the buffer', async (t) => {
+test('the task of a source that lowers the limit during a pull waits while results fill the buffer', async (t) => {
   const runner = concurrent(
     function* () {
       yield () => 'a'
@@ -360,7 +376,7 @@ test.serial(
   },
 )
 
-test('a source that lowers the limit, and with it the mark, while it gives a task: the task waits', async (t) => {
+test('when a source lowers the limit, and with it the mark, while it gives a task, the task waits', async (t) => {
   let isLowered = false
   const runner = concurrent(
     function* () {
@@ -379,7 +395,7 @@ test('a source that lowers the limit, and with it the mark, while it gives a tas
   t.deepEqual(await runner.toArray(), [2, 3])
 })
 
-test('a listener that ends the run over an item that is no task: the drain comes after that item is disposed of', async (t) => {
+test('when a listener ends the run at an item that is no task, drain comes after that item was disposed of', async (t) => {
   const log: string[] = []
   const item = {[Symbol.dispose]: () => log.push('disposed')}
   const runner = concurrent([item as unknown as () => number], {yieldExceptions: true})
@@ -414,7 +430,7 @@ test('a function that cannot be read, given by a source that pauses the run, is 
   }
 })
 
-test('abort() in a listener that hears of a task that was given up tells each task once', async (t) => {
+test('when a second abort() gives tasks up, and an error listener aborts again, each task is reported once', async (t) => {
   const tasks = manuals(3)
   const runner = concurrent(thunks(tasks), {yieldExceptions: true})
   const told: number[] = []

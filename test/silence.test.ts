@@ -1,4 +1,4 @@
-/** What was told to stop waiting, and says so, is no error: no `error` event, no unhandled rejection, no crash. */
+/** What rejects because the run has told it to stop waiting is no error: no `error` event, no unhandled rejection, no crash. */
 import {EventEmitter, on, once} from 'node:events'
 import {createReadStream} from 'node:fs'
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
@@ -133,13 +133,13 @@ for (const [kind, make] of Object.entries(stuff)) {
   const nothing = (): void => {}
   const failed = ['error 0 boom']
   test.serial(
-    `a failing task is all that is told in a generator over ${kind}`,
+    `the failing task is the only error in a generator over ${kind}`,
     isSilent,
     () => errorsOf(generator(throwBoom), nothing, ConcurrentRunner, {limit: 1}),
     failed,
   )
   test.serial(
-    `a failing task is all that is told over ${kind}`,
+    `the failing task is the only error over ${kind}`,
     isSilent,
     () => errorsOf(mapped(items, throwBoom), nothing, ConcurrentRunner, {limit: 1}),
     failed,
@@ -171,7 +171,7 @@ for (const [name, end] of Object.entries(endings))
     errorsOf([one, one], end, Waits as typeof ConcurrentRunner),
   )
 test.serial(
-  'a failing task is all that is told while ready() waits for a sleep with its signal',
+  'the failing task is the only error while ready() waits for a sleep with its signal',
   isSilent,
   () => errorsOf([async () => turn(1).then(throwBoom), one], () => {}, Waits as typeof ConcurrentRunner),
   ['error 0 boom'],

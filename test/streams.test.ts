@@ -170,7 +170,7 @@ function failingWebStream(): {readonly stream: ReadableStream<string>; readonly 
   return {stream, fail: () => fail()}
 }
 
-test('a stream that fails to close itself is told by an error event', async (t) => {
+test('when a stream fails to close itself, an error event says so', async (t) => {
   const stream = new ReadableStream<string>({
     start: (controller) => controller.enqueue('chunk'),
     cancel: () => Promise.reject(boom),
@@ -200,6 +200,26 @@ test('a stream that is read to its end is unlocked and not cancelled', async (t)
   await runner.return()
 })
 
+test('a ReadableStream that comes to its end just when the run is left is closed without an error', async (t) => {
+  for (let ticks = 0; ticks < 8; ticks++) {
+    let close = (): void => {}
+    const stream = new ReadableStream<string>({
+      start: (controller) => {
+        controller.enqueue('chunk')
+        close = () => controller.close()
+      },
+    })
+    const runner = ConcurrentRunner.map(stream, String)
+    const log = await waits(runner)
+    close()
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
+    await runner.return()
+    await runner.drained
+    t.deepEqual(log, ['start 0', 'result 0 chunk', 'drain'], `${ticks} microtasks after its end`)
+    t.false(stream.locked)
+  }
+})
+
 test('a stream that is locked already is a failure of the source', async (t) => {
   const {stream} = webStream()
   stream.getReader()
@@ -208,7 +228,7 @@ test('a stream that is locked already is a failure of the source', async (t) => 
   t.is((error as Error).name, 'ConcurrentIteratorError')
 })
 
-test('chunks that a stream has already when it is left in the middle of a pull are not told as errors', async (t) => {
+test('chunks that a stream has already when it is left in the middle of a pull are not reported as errors', async (t) => {
   const stream = new PassThrough({objectMode: true})
   const runner = concurrent<number>(stream as AsyncIterable<Task<number>>, {limit: 2})
   const log = record(runner)

@@ -395,7 +395,7 @@ test('map() on a subclass makes an instance of that', async (t) => {
   t.deepEqual(await runner.toArray(), [2, 4])
 })
 
-test('ready is given a signal that aborts when the run ends in any but a graceful way', async (t) => {
+test('ready gets a signal that aborts when the run ends in any way but gracefully', async (t) => {
   let seen: AbortSignal | undefined
   class Waiting extends ConcurrentRunner<number> {
     protected override ready(signal: AbortSignal): Promise<void> {
@@ -414,7 +414,7 @@ test('ready is given a signal that aborts when the run ends in any but a gracefu
   t.is(seen?.reason, reason)
 })
 
-test('a ready() that rejects after stop() is told of, and fails nothing: what runs is delivered', async (t) => {
+test('a ready() that rejects after stop() is reported, and fails nothing: what runs is delivered', async (t) => {
   const answers = [pDefer<void>(), pDefer<void>()] as const
   let asked = 0
   class Gated extends ConcurrentRunner<string> {

@@ -1,4 +1,4 @@
-/** What the library tells its users: items, what runs, wrong options, promises that cannot be limited, errors. */
+/** What the library says to its users: items, what runs, wrong options, promises that cannot be limited, errors. */
 import test from 'ava'
 import {
   ConcurrentError,
@@ -171,12 +171,17 @@ test(
   1,
 )
 test('what a function gives is warned about too', warns, 'await concurrent(() => promises(3), {limit: 2}).run()', 1)
-test('no more promises than the limit are well', warns, 'await concurrent(promises(2), {limit: 2}).run()', 0)
-test('without a limit of the caller there is no warning', warns, 'await concurrent(promises(100)).run()', 0)
+test(
+  'an array of no more promises than the limit is not warned about',
+  warns,
+  'await concurrent(promises(2), {limit: 2}).run()',
+  0,
+)
+test('without the option limit there is no warning', warns, 'await concurrent(promises(100)).run()', 0)
 test('without any limit there is no warning', warns, 'await concurrent(promises(100), {limit: Infinity}).run()', 0)
 test('functions are not warned about', warns, 'await concurrent(Array(9).fill(() => 1), {limit: 2}).run()', 0)
 test(
-  'items that are promises are warned about no more than they are limited',
+  'items that are promises are not warned about, since the mapper is what is limited',
   warns,
   'await ConcurrentRunner.map([1, 2, 3], async () => 1, {limit: 2}).run()',
   0,

@@ -1,7 +1,7 @@
 /** A limit that finds by itself how much the other side can take. */
 import {checkFunction, checkNumber, checkOptions, isCount} from './check.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
-import {Line} from './line.js'
+import {WaitingLine} from './line.js'
 
 /**
  * How the limit is sought. Every option may be left out.
@@ -108,7 +108,7 @@ const quietRounds = 10
 
 /** The search for the limit. */
 class Search {
-  readonly line: Line<undefined, Place> = new Line(() => this.#take())
+  readonly line: WaitingLine<undefined, Place> = new WaitingLine(() => this.#take())
   readonly #min: number
   readonly #max: number
   readonly #start: number

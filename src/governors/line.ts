@@ -12,7 +12,7 @@ export interface Waiter<A, P> {
   unlisten: (() => void) | undefined
 }
 
-export class Line<A, P> {
+export class WaitingLine<A, P> {
   readonly #take: (ask: A) => P | undefined
   readonly #changed: () => void
   #first: Waiter<A, P> | undefined

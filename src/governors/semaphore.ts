@@ -1,7 +1,7 @@
 /** A limit that any number of runners share. */
 import {checkNumber, costOf, isCount} from './check.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
-import {Line} from './line.js'
+import {WaitingLine} from './line.js'
 
 /**
  * Lets at most `capacity` run at once, however many runners share it, first come first served. A request with a
@@ -81,7 +81,7 @@ class Places {
   taken = 0
   /** How many permits are not released. */
   permits = 0
-  readonly line: Line<number, DisposablePermit> = new Line((cost) => this.#take(cost))
+  readonly line: WaitingLine<number, DisposablePermit> = new WaitingLine((cost) => this.#take(cost))
 
   constructor(capacity: number) {
     this.capacity = capacity

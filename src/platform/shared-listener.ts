@@ -1,7 +1,7 @@
 /** Shares one `abort` listener on a signal among all runs and pushes that wait for it. */
 import {nextTurn, reportUncaught} from './runtime.js'
 
-/** So many are called in one turn of the event loop, so that a hundred thousand block nobody. */
+/** The number of callbacks in one turn of the event loop, so that a hundred thousand do not block it. */
 const mostInATurn = 4096
 
 interface Shared {
@@ -37,7 +37,7 @@ function share(signal: AbortSignal): Shared {
   return shared
 }
 
-/** Calls back so many, and the others in later turns of the event loop. One that is removed meanwhile is not called. */
+/** Calls the first ones now and the others in later turns of the event loop, unless they are removed meanwhile. */
 function callSome(callbacks: Set<() => void>): void {
   let left = mostInATurn
   for (const callback of callbacks) {

@@ -31,15 +31,15 @@ import type {
   TaskFunction,
   WaitingTask,
 } from '../types.js'
-import {Groups} from './groups.js'
+import {Groups, type Member} from './groups.js'
 import {PriorityQueue} from './priority-queue.js'
-import {noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
+import {type Details, noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
-/** So many tasks whose signals have aborted are withdrawn at once before the event loop turns. */
+/** The number of tasks whose signals have aborted that are withdrawn before the event loop turns. */
 const mostWithdrawn = 1024
 
 /** A push that waits for room. */
@@ -74,8 +74,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #pushed = 0
   /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
   #clearedBelow = 0
-  /** Tasks that were handed out and not called, with the iterator that did so: they come back if it is closed. */
-  readonly #handedOut = new Map<QueuedTask, QueueIterator<T>>()
+  /** Tasks that were handed out and not called: they come back if the iterator that did so is closed. */
+  readonly #handedOut = new Map<QueuedTask, HandOut<T>>()
   /** Tasks that runners have taken and are about to call, after their `start` listeners. */
   readonly #taken: QueuedTask[] = []
   /** Tasks whose pushes are about to reject. */
@@ -92,11 +92,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #otherReaders = 0
   /** How the last runner ended that {@link run} had made. */
   #lastEnd: ConcurrentError | undefined
-  /** Who waits for a task, the longest waiting first. */
+  /** The readers that wait for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
   #isWaking = false
   readonly #roomWaiters = new Set<RoomWaiter<T>>()
-  /** Places that are kept for those who were told that there is room. */
+  /** Places that are reserved by calls of `room` that have resolved. */
   #reservations = 0
   #idle: DeferredPromise<void> | undefined
   #isCheckingIdle = false
@@ -202,9 +202,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const refusal = this.#refusal(details?.signal, isReserved, group)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
     const tracedAt = queuedAt()
-    const traced = tracedAt === undefined ? details : {...noDetails, ...details, queuedAt: tracedAt}
-    const joined = group === undefined ? traced : {...noDetails, ...traced, member: this.#grouped().join(group)}
-    const queued = new QueuedTask(task, this.#pushed++, this.#shared, joined, captureOwnScope)
+    const member = group === undefined ? undefined : this.#grouped().join(group)
+    const isPlain = tracedAt === undefined && member === undefined
+    const attached = isPlain ? details : withDetails(details ?? noDetails, member, tracedAt)
+    const queued = new QueuedTask(task, this.#pushed++, this.#shared, attached, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
@@ -239,7 +240,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Waits until fewer than `capacity` tasks wait, and reserves a place. Those who wait are served in order.
+   * Waits until fewer than `capacity` tasks wait, and reserves a place. Calls are served in order.
    *
    * @param options `signal`: gives up waiting; the promise rejects with its reason.
    * @returns A promise for a `push` that is never refused, whatever others push, if it is called within that turn of the
@@ -335,8 +336,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * No more pushes: they reject, and so does who waits for {@link room}. The tasks that wait are still run, and
-   * then the source ends for the runners.
+   * No more pushes: they reject, and so do calls of {@link room} that wait. The tasks that wait are still run, and then
+   * the source ends for the runners.
    */
   close(): void {
     if (this.#state === 'closed') return
@@ -346,8 +347,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Closes the queue when no task waits and none is running, at once if that is so: for tasks that push
-   * further tasks, and for those who push further ones as soon as they have a task's result.
+   * Closes the queue when no task waits and none is running, at once if that is so. For tasks that push further tasks,
+   * and for code that pushes a further one as soon as a task has given its result.
    *
    * @example
    * ```ts
@@ -475,9 +476,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       tryHandOut: () => {
         const task = this.#take()
         if (task === undefined) return undefined
-        this.#handedOut.set(task, iterator)
+        const handOut: HandOut<T> = {iterator}
+        this.#handedOut.set(task, handOut)
         iterator.held++
-        return task.handOut() as TaskFunction<T>
+        // The task may have come back and been handed out again since.
+        const putBack = (): void => {
+          if (this.#handedOut.get(task) === handOut) this.#putBack(task)
+        }
+        return task.handOut(putBack) as TaskFunction<T>
       },
       // A reader waits for tasks that others hold and may put back, unless it holds some itself: else two that gather
       // tasks before they call them would wait for each other.
@@ -491,7 +497,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         if (!isOwn) this.#otherReaders--
       },
       closed: () => {
-        const held = iterator.held === 0 ? [] : [...this.#handedOut].filter(([, owner]) => owner === iterator)
+        const held =
+          iterator.held === 0 ? [] : [...this.#handedOut].filter(([, handOut]) => handOut.iterator === iterator)
         for (const [task] of held.toReversed()) this.#putBack(task)
         if (!isOwn) this.#abandonIfAlone()
       },
@@ -532,7 +539,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return this.#running === 0 && this.size === 0
   }
 
-  /** Lets those who wait for a task look, a microtask later: what comes first by then goes first. */
+  /** Wakes the readers that wait, a microtask later: the task that comes first by then goes first. */
   #wake(): void {
     if (this.#isWaking) return
     this.#isWaking = true
@@ -561,8 +568,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         this.#line.remove(task)
         return true
       case 'handed out': {
-        const reader = this.#handedOut.get(task)
-        if (reader !== undefined) reader.held--
+        const handOut = this.#handedOut.get(task)
+        if (handOut !== undefined) handOut.iterator.held--
         this.#handedOut.delete(task)
         break
       }
@@ -594,7 +601,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
-    // Who awaits the last task's result may be about to push the next.
+    // Code that awaits the last task's result may be about to push the next.
     nextTurn(() => {
       this.#isCheckingIdle = false
       if (!this.#isIdle) return
@@ -604,7 +611,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     })
   }
 
-  /** Reserves places for those who wait for room. A place that is not used in this turn of the event loop lapses. */
+  /** Reserves places for the calls of `room` that wait. A place that is not used in this turn of the event loop lapses. */
   #admit(): void {
     for (const waiter of this.#roomWaiters) {
       if (this.#waiting + this.#reservations >= this.#capacity) return
@@ -648,6 +655,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 }
 
+/** One time that a task was handed out. */
+interface HandOut<T> {
+  readonly iterator: QueueIterator<T>
+}
+
 /** The queue, as an iterator over it sees it. */
 interface Reading<T> {
   tryTake(): QueuedTask | undefined
@@ -687,7 +699,7 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
     this.#reading.whenAvailable(callback)
   }
 
-  // For everybody else
+  // For all other readers
 
   next(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
     const waiter = pDefer<IteratorResult<TaskFunction<T>, undefined>>()
@@ -743,6 +755,12 @@ function keepSpecimen(): void {
 function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
   const scope = captureScope(promise)
   return isEmptyScope(scope) ? undefined : scope
+}
+
+/** Written out: spreading costs more than the rest of a push. */
+function withDetails(details: Details, member: Member | undefined, at: number | undefined): Details {
+  const {priority, signal, timeout, item} = details
+  return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
 /** Also for infinite numbers, which have no difference. */

@@ -1,4 +1,4 @@
-/** For the tests that need a Redis: `npm run test:bullmq`. */
+/** For the tests that need a Redis: `npm run test:remote`. */
 export default {
   files: ['test/bullmq/**/*.test.ts'],
   extensions: {ts: 'module'},

@@ -36,13 +36,15 @@ function parseMetrics(exposition: string): Metrics {
   return Object.fromEntries([...exposition.matchAll(/^(\w+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]))
 }
 
-/** Asks until the gauges are as given. */
+/** Asks until the gauges are as given; gives up in the end, so that a test that waits in vain says for what. */
 async function until(service: Service, running: number, waiting: number): Promise<Metrics> {
-  for (;;) {
-    const metrics = await service.metrics()
+  let metrics: Metrics = {}
+  for (let asked = 0; asked < 5000; asked++) {
+    metrics = await service.metrics()
     if (metrics['jobs_running'] === running && metrics['jobs_waiting'] === waiting) return metrics
     await sleep(5)
   }
+  throw new Error(`${running} were to run and ${waiting} to wait: ${JSON.stringify(metrics)}`)
 }
 
 const post = (service: Service, body: string, signal: AbortSignal | null = null): Promise<Response> =>
@@ -192,9 +194,10 @@ const deadline = 'shutdown() took longer than 50 ms'
 
 test('past the deadline a job that ignores its signal and those that wait are answered, and the process ends', async (t) => {
   const service = await serve(t, 'LIMIT=2', 'SHUTDOWN=50')
-  const jobs = ['{"n": 60000, "ignores": true}', '{"n": 60000}', '{"n": 0}', '{"n": 0}'].map((body) =>
-    post(service, body),
-  )
+  const send = (body: string): Promise<Response> => post(service, body)
+  const long = ['{"n": 60000, "ignores": true}', '{"n": 60000}'].map(send)
+  await until(service, 2, 0) // requests that are sent together may arrive in any order
+  const jobs = [...long, ...['{"n": 0}', '{"n": 0}'].map(send)]
   await until(service, 2, 2)
   service.child.kill('SIGTERM')
   t.deepEqual(await fate(jobs[0] ?? t.fail()), [504, deadline])

@@ -1,11 +1,13 @@
 /** A clock that goes on only when it is told to: for `performance.now`, `Date.now` and timers. */
 
 const real = {
-  now: performance.now.bind(performance),
   date: Date.now,
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
 }
+
+/** What `performance.now` was before the first clock; a helper may have replaced the real one for good. */
+let replacedNow: (() => number) | undefined
 
 interface Timer {
   readonly at: number
@@ -20,6 +22,7 @@ export class VirtualClock {
   /** Replaces the clock and the timers of this process until `uninstall`. */
   static install(): VirtualClock {
     const clock = new VirtualClock()
+    replacedNow ??= Reflect.get(performance, 'now')
     performance.now = () => clock.now
     Date.now = () => 1_000_000 + clock.now
     const setTimer = (call: () => void, ms = 0): number => {
@@ -32,7 +35,8 @@ export class VirtualClock {
   }
 
   static uninstall(): void {
-    performance.now = real.now
+    if (replacedNow) performance.now = replacedNow
+    replacedNow = undefined
     Date.now = real.date
     globalThis.setTimeout = real.setTimeout
     globalThis.clearTimeout = real.clearTimeout

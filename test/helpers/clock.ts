@@ -1,6 +1,6 @@
 /**
  * Stops the clock by which the runner tells that it has kept the event loop waiting. Without that, tests
- * that run side by side delay one another, and a runner rests at points that no test can foresee.
+ * that run side by side delay one another, and a runner yields to the event loop at points that no test can foresee.
  */
 const realNow: () => number = performance.now.bind(performance)
 

@@ -39,7 +39,7 @@ export function manual<T = string>(): Manual<T> {
   }
 }
 
-/** So many manual tasks, to be taken apart: `const [a, b] = manuals(2)`. */
+/** `count` manual tasks, to be taken apart: `const [a, b] = manuals(2)`. */
 export function manuals<N extends keyof Tuples<unknown>, T = string>(count: N): Tuples<Manual<T>>[N] {
   return Array.from({length: count}, () => manual<T>()) as Tuples<Manual<T>>[N]
 }

@@ -10,7 +10,7 @@ export interface Real {
   readonly controller: AbortController
   readonly hasSignal: boolean
   readonly world: World
-  /** Takes in a promise that was handed out: it has to settle. */
+  /** Notes a promise that was handed out: it has to settle. */
   readonly hand: (label: string, promise: PromiseLike<unknown>) => void
 }
 
@@ -73,7 +73,7 @@ const next = control('next', (_model, {runner, hand}) => hand('next()', ignoreEr
 
 const signal = control('signal', (model, {controller, hasSignal}) => {
   if (controller.signal.aborted) return
-  // A run that has not begun, or has drained, does not listen: it hears of it at the next `next()`.
+  // A run that has not begun, or has drained, does not listen to its signal: `next()` looks at it.
   if (hasSignal && model.isStarted && !model.isDrained) model.abort(exactly('signalled'))
   controller.abort('signalled')
 })
@@ -98,7 +98,7 @@ function limit(value: number): AsyncCommand<Model, Real> {
   })
 }
 
-/** What goes on is as frequent as what ends a run. */
+/** Calls that let a run go on are as frequent as calls that end it. */
 export const call: Arbitrary<AsyncCommand<Model, Real>> = fc.oneof(
   {weight: 2, arbitrary: fc.constant(next)},
   {weight: 3, arbitrary: fc.constantFrom(resume, pause)},
@@ -112,6 +112,6 @@ export async function ignoreError(promise: Promise<unknown>): Promise<void> {
   try {
     await promise
   } catch {
-    // The model hears of it, too.
+    // The call is made on the model, too.
   }
 }

@@ -46,9 +46,9 @@ class Check {
   /** The place of the next item that is to start or to be refused. */
   #nextIndex = 0
   #outcomes = 0
-  /** Steady tasks whose outcome has been told. */
+  /** Steady tasks whose outcome was reported. */
   #told = 0
-  /** Listeners that are being told something. */
+  /** Listeners that are being called. */
   #depth = 0
   #events = 0
   #thrown = 0
@@ -75,8 +75,9 @@ class Check {
     this.#model.onEnding = () => {
       if (probe.isPulling) probe.wasPulling = true
     }
+    this.#model.isSourceOver = () => (this.#model.ending !== undefined || this.#isAllRead) && !probe.isCleaning
     probe.onExhausted = () => this.#model.finish('exhausted')
-    // A task may go back to a queue, and leaves its pass to the next pull: it is used up by the start.
+    // A task that goes back to a queue has not used up the ready() that let it through: only a start does.
     probe.mayPull = () => this.#mayStart && (source.isDirect || this.#runner.pass())
     // A queue calls its tasks a tick after they have started.
     this.#items.mayCall = () => this.#model.outcome === undefined || this.#runner.isExecuting || source.kind === 'queue'
@@ -132,7 +133,7 @@ class Check {
       await this.#settle()
     }
     if (!model.isDrained && finale !== 'stop') {
-      // Whatever the source does, a second abort waits for it no longer.
+      // A second abort waits for no source any longer.
       this.#make(calls.abort)
       this.#make(calls.abort)
       await this.#settle()
@@ -156,6 +157,12 @@ class Check {
   get #mayStart(): boolean {
     const model = this.#model
     return model.isStarted && model.isRunning && !model.isPaused && model.hasFreeSlot && model.hasRoom
+  }
+
+  /** Whether all of a collection has been read. Nobody sees how that is done. */
+  get #isAllRead(): boolean {
+    const {kind} = this.#scenario.source
+    return (kind === 'array' || kind === 'set') && this.#nextIndex === this.#items.all.length
   }
 
   #make(call: Call): void {
@@ -303,13 +310,13 @@ class Check {
     if (!isOwnTimeout && this.#model.outcome?.isReason(cause)) {
       if (this.#hasGivenUp || this.#model.aborts > 1) {
         this.#model.hasToldEarly = true
-        if (settled === undefined) this.#toldEarly(index) // or it had just settled, and the runner had not heard yet
+        if (settled === undefined) this.#toldEarly(index) // or it had just settled, and the runner did not know yet
         return
       }
       if (item?.calls === 0) return // refused
     }
     if (this.#scenario.options.timeout && isOwnTimeout) {
-      // A task of a queue that others read may have settled, and the runner not have heard of it.
+      // A task of a shared queue may have settled before the runner knows it.
       if (!this.#scenario.options.releaseOnTimeout) this.#model.hasToldEarly = true
       if (settled === undefined && !this.#scenario.options.releaseOnTimeout) this.#toldEarly(index)
       return
@@ -373,7 +380,7 @@ class Check {
     return this.#isSourceLost || this.#hasGivenUp || this.#model.aborts > 1
   }
 
-  /** The end has been told to a consumer: the source has cleaned up by then. */
+  /** A consumer has got the end: the source has cleaned up by then. */
   #checkEnd(): void {
     if (this.#built.probe.isCleaning && !this.#mayOutlive)
       this.#world.problem('the end is told before the source has cleaned up')
@@ -388,14 +395,13 @@ class Check {
     this.#checkSignals()
   }
 
-  /** Nothing waits that need not. */
+  /** Nothing waits without a reason. */
   #checkProgress(): void {
     const model = this.#model
     const {probe} = this.#built
-    // Nobody sees how a collection is read.
-    const {kind} = this.#scenario.source
-    if ((kind === 'array' || kind === 'set') && this.#mayStart && this.#nextIndex === this.#items.all.length)
-      model.finish('exhausted')
+    if (this.#isAllRead && this.#mayStart) model.finish('exhausted')
+    if (!model.isRunning && (model.isStarted || model.outcome !== undefined) && this.#built.isOpen())
+      this.#world.problem('the stream is left open')
     const isHeld = this.#model.isRunning && this.#scenario.source.stallsAt !== undefined && probe.isPulling
     if (this.#mayStart && !isHeld) this.#world.problem('no task starts though one may')
     const isOver = !model.isRunning && model.open.size === 0 && model.late.size === 0
@@ -468,7 +474,7 @@ class Check {
     for (const label of new Set(this.#pending.values())) this.#world.problem(`${label} does not settle`)
     if (this.#hasSignal && getEventListeners(this.#controller.signal, 'abort').length > 0)
       this.#world.problem('a listener is left on the signal')
-    // A queue that is cleared has nobody else to tell, and neither has a run that has drained.
+    // What the disposals of a cleared queue throw has no other receiver, nor has what comes after a drain.
     const reported = this.#world.reported.filter((error) => !isLateFailure(error))
     if (reported.length !== this.#thrown) this.#world.problem(`reported: ${reported.join(', ')}`)
     if (this.#contexts.size > 0) this.#world.problem('a start has no outcome')

@@ -1,4 +1,4 @@
-/** Nothing that a run has touched is kept after it. Told by the garbage collector, in a process of its own. */
+/** Nothing that a run has touched is kept after it. The garbage collector shows it, in a process of its own. */
 import {execFile} from 'node:child_process'
 import {fileURLToPath} from 'node:url'
 import {promisify} from 'node:util'

@@ -12,9 +12,9 @@ interface Result {
 type Thunk = () => Promise<Result>
 
 const lasting = new AbortController()
-/** What must go, with its name. */
+/** What must be collected, with its name. */
 const watched: Array<readonly [name: string, ref: WeakRef<object>]> = []
-/** What users may well keep. */
+/** What users may keep. */
 const kept: unknown[] = []
 let runs = 0
 
@@ -89,7 +89,7 @@ async function run(name: string, kind: string, ending: string, options: RunnerOp
   runs++
   await endings[ending]?.(runner).catch(() => {})
   await runner.drained
-  // What still waits listens to its own signal, and may well.
+  // What still waits may listen to its own signal.
   if (source instanceof TaskQueue) source.clear()
 }
 
@@ -120,7 +120,7 @@ if (!globalThis.gc) throw new Error('Run it with node --expose-gc')
 
 await all()
 await collect()
-// A runner keeps why it failed, to tell all that may still ask.
+// A runner keeps the error that ended it, for consumers that still come.
 const left = watched
   .map(([name, ref]) => (ref.deref() === undefined ? '' : name))
   .filter((name) => name !== '' && !/"yieldExceptions":false.*(error|cause)$/.test(name))

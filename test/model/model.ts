@@ -41,7 +41,7 @@ export class Model {
   isBeginning = false
   /** Where a call from inside is being made. */
   within: Place | undefined
-  /** Told when it is decided how the run ends. */
+  /** Called when it is decided how the run ends. */
   onEnding: () => void = () => {}
   /** No more pulls and starts, though the run may end gracefully. */
   ending: 'exhausted' | 'stopped' | undefined
@@ -50,12 +50,16 @@ export class Model {
   isDrained = false
   /** The second one waits no longer for the source's cleanup. */
   aborts = 0
-  /** Tasks that have started and whose outcome has not been told, by their place. */
+  /** Tasks that have started and whose outcome was not reported yet, by their place. */
   readonly open: Set<number> = new Set()
-  /** Tasks whose timeout has been told, and that have not settled. */
+  /** Tasks that have timed out and have not settled. */
   readonly late: Set<number> = new Set()
-  /** The outcome of some task was told before it settled: such tasks only `drained` waits for. */
+  /** Some task's outcome was reported before it settled: only `drained` waits for such tasks. */
   hasToldEarly = false
+  /** Whether the source is exhausted or has cleaned up. */
+  isSourceOver: () => boolean = () => true
+  /** Only tasks whose outcome had been told were left when something ended the run: `run()` was over before. */
+  wasOver = false
   started = 0
   succeeded = 0
   failed = 0
@@ -197,9 +201,12 @@ export class Model {
   }
 
   #end(outcome: Outcome): void {
+    this.wasOver = this.hasToldEarly && this.open.size === 0 && this.isSourceOver()
     this.outcome = outcome
-    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before.
-    if (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')) this.isCollected = true
+    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before, or be about to.
+    const isAboutTo = this.wasOver && this.answered < this.answers.length
+    if (isAboutTo || (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')))
+      this.isCollected = true
     this.onEnding()
   }
 

@@ -1,4 +1,4 @@
-/** A runner that tells the model what is asked of it and what its hooks hear. */
+/** A runner that passes on to the model what is asked of it and what its hooks get. */
 import {
   type ConcurrentError,
   ConcurrentExecutionError,
@@ -30,7 +30,7 @@ export interface Surroundings {
   readonly world: World
   readonly inside: Inside
   readonly hooks: HooksPlan
-  /** An answer that tells of the end has been given. */
+  /** A consumer has got the end. */
   onEnd(): void
 }
 
@@ -44,7 +44,7 @@ export class Observed extends ConcurrentRunner<Value, boolean> {
   readonly #onEnd: () => void
   /** Calls of `next()` that have not returned. */
   #calls = 0
-  /** One was made inside of another, and its answer may be heard first. */
+  /** One was made inside of another, and may settle first. */
   #isNested = false
   #fates = 0
   /** How often ready() has let a pull through, less the pulls that were made. */

@@ -1,4 +1,4 @@
-/** From where control calls are made that come from inside. */
+/** The places from which control calls are made that come from inside. */
 
 export const places = [
   'start',
@@ -20,7 +20,7 @@ export const places = [
 
 export type Place = (typeof places)[number]
 
-/** Told when a place is reached, from which calls may be made. */
+/** Called when a place is reached, from which calls may be made. */
 export interface Inside {
   reach(place: Place): void
 }

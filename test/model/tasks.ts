@@ -51,7 +51,7 @@ export const itemPlan: Arbitrary<ItemPlan> = record({
   ),
 })
 
-/** For a queue, which refuses what is no task. */
+/** For a queue, whose `push` refuses what is no task. */
 export const taskPlan: Arbitrary<ItemPlan> = itemPlan.filter(
   ({kind}) => kind !== 'no task' && kind !== 'disposable no task',
 )
@@ -62,7 +62,7 @@ export interface Item {
   readonly index: number
   readonly plan: ItemPlan
   readonly isTask: boolean
-  /** Settles in the order in which it was let, like all others that are steady. */
+  /** Settles in the order in which it was allowed to, like all steady tasks. */
   readonly isSteady: boolean
   isMade: boolean
   calls: number
@@ -77,7 +77,7 @@ export class Items {
   readonly all: readonly Item[]
   /** Steady tasks in the order in which they settled. */
   readonly settlements: number[] = []
-  /** Told which task has settled. */
+  /** Called with the task that has settled. */
   onSettled: (index: number) => void = () => {}
   /** Whether a task may be called now. */
   mayCall: () => boolean = () => true

@@ -1,7 +1,7 @@
 /** What a run meets, in the test's hands: when things settle, what time it is, which timers fire. */
 import type {Scheduler} from 'fast-check'
 
-/** Something the world is waited for beyond its scheduler: how often, tells whether it still moves. */
+/** After this many turns of the event loop in which nothing has happened, nothing moves any more. */
 const quietTurns = 2
 
 export class World {
@@ -17,7 +17,7 @@ export class World {
   readonly #jitter: readonly number[]
   /** Milliseconds that pass between two looks at the clock. */
   readonly #pace: number
-  /** Told before a timer fires. */
+  /** Called before a timer fires. */
   onTimer: (ms: number) => void = () => {}
   #now = 0
   #jitters = 0
@@ -42,23 +42,23 @@ export class World {
     this.log.push(`!!! ${what}`)
   }
 
-  /** Resolves when the scheduler has it so. */
+  /** Resolves when the scheduler says so. */
   step(label: string): Promise<void> {
     return this.#scheduler.schedule(Promise.resolve(), label)
   }
 
-  /** Resolves when the scenario is over but for this. */
+  /** Resolves when nothing else of the scenario moves any more. */
   never(): Promise<void> {
     return this.#isReleased ? Promise.resolve() : new Promise((resolve) => this.#held.push(resolve))
   }
 
-  /** Lets what would never settle go on, now or when it comes to that. */
+  /** Lets everything settle that would wait for ever, now and from now on. */
   release(): void {
     this.#isReleased = true
     for (const resolve of this.#held.splice(0)) resolve()
   }
 
-  /** Lets everything happen that will, in the scheduler's order, until nothing moves any more. */
+  /** Lets everything happen in the scheduler's order, until nothing moves any more. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < quietTurns; ) {
       const moves = this.#moves

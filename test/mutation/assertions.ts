@@ -20,7 +20,7 @@ export class Assertions {
     this.title = title
   }
 
-  /** Whoever runs the tests knows better how long they take. */
+  /** The runner of the tests has a bound of its own for each. */
   readonly timeout = (_ms: number): void => {}
 
   readonly pass = (): true => this.#assert(true, () => '')
@@ -37,6 +37,7 @@ export class Assertions {
     this.#assert(equal(actual, expected), () => `${show(actual)} does not equal ${show(expected)} ${message}`)
   readonly notDeepEqual = (actual: unknown, expected: unknown): boolean =>
     this.#assert(!equal(actual, expected), () => `${show(actual)} is equal`)
+  readonly like = (actual: unknown, expected: object): boolean => this.deepEqual(part(actual, expected), expected)
   readonly regex = (text: string, pattern: RegExp): boolean =>
     this.#assert(pattern.test(text), () => `${show(text)} does not match ${String(pattern)}`)
   readonly notRegex = (text: string, pattern: RegExp): boolean =>
@@ -85,7 +86,7 @@ export class Assertions {
 
   readonly log = (...values: unknown[]): void => console.log(this.title, ...values)
 
-  /** Called when the test is over: throws what fails it. */
+  /** Called when the test is over. Throws if the test has failed. */
   async finish(): Promise<void> {
     for (const body of this.#teardowns) await body()
     if (this.#failure !== undefined) throw this.#failure
@@ -122,4 +123,14 @@ export class Assertions {
       this.#pending--
     }
   }
+}
+
+/** What a value has of the properties that are expected, at any depth. */
+function part(actual: unknown, expected: unknown): unknown {
+  if (typeof expected !== 'object' || expected === null || typeof actual !== 'object' || actual === null) return actual
+  const entries = Object.entries(expected).map(([name, value]) => [
+    name,
+    part((actual as Readonly<Record<string, unknown>>)[name], value),
+  ])
+  return Array.isArray(expected) ? entries.map(([, value]) => value) : Object.fromEntries(entries)
 }

@@ -9,6 +9,7 @@ const passing: Record<string, (t: Assertions) => unknown> = {
   'equal objects': (t) => t.deepEqual({a: [1, new Map([['b', Number.NaN]])]}, {a: [1, new Map([['b', Number.NaN]])]}),
   'the error that is expected': (t) => t.throws(fail, {is: boom, message: /^boom$/}),
   'a rejection that is expected': (t) => t.throwsAsync(Promise.reject(boom), {instanceOf: Error}),
+  'an object that has what is expected': (t) => t.like({a: [1, 2], b: {c: 3, d: 4}}, {a: [1], b: {c: 3}}),
   'a plan': (t) => {
     t.plan(1)
     t.pass()
@@ -18,6 +19,7 @@ const failing: Record<string, (t: Assertions) => unknown> = {
   'no assertion': () => {},
   'other numbers': (t) => t.is(0, -0),
   'other objects': (t) => t.deepEqual({a: 1}, {a: 1, b: undefined}),
+  'an object that lacks what is expected': (t) => t.like({a: 1, b: {c: 3}}, {b: {c: 3, d: undefined}, a: 2}),
   'another class': (t) => t.deepEqual(new (class extends Array<number> {})(), []),
   'a sparse array': (t) => t.deepEqual(new Array(1), [undefined]),
   'another function': (t) => t.deepEqual([() => {}], [() => {}]),
@@ -59,6 +61,38 @@ async function failuresOf(bodies: Record<string, (t: Assertions) => unknown>): P
 test.serial('passes and fails what it should', async (t) => {
   t.deepEqual(await failuresOf(passing), [])
   t.deepEqual(await failuresOf(failing), Object.keys(failing))
+})
+
+test.serial('hooks are called around each test of their own file, and before() ahead of its first', async (t) => {
+  const log: string[] = []
+  const one = await collect(() => {
+    suite.before(() => log.push('before'))
+    suite.beforeEach('with a title', () => log.push('beforeEach'))
+    suite.afterEach.always(() => log.push('afterEach'))
+    suite('passes', (of: Assertions) => {
+      log.push('passes')
+      of.pass()
+    })
+    suite('fails', fail)
+    return Promise.resolve()
+  })
+  const other = await collect(() => Promise.resolve(suite('other', (of: Assertions) => log.push('other') && of.pass())))
+  const failures: unknown[] = []
+  for (const each of [...one, ...other]) failures.push(await attempt(each, 1000))
+  t.deepEqual(log, ['before', 'beforeEach', 'passes', 'afterEach', 'beforeEach', 'afterEach', 'other'])
+  t.deepEqual(
+    failures.map((failure) => failure !== undefined),
+    [false, true, false],
+  )
+})
+
+test.serial('a hook that throws fails its test', async (t) => {
+  const [one] = await collect(() => {
+    suite.afterEach(fail)
+    suite('passes', (of: Assertions) => of.pass())
+    return Promise.resolve()
+  })
+  t.regex((one && (await attempt(one, 1000))) ?? '', /boom/)
 })
 
 test.serial('a test that does not end has failed', async (t) => {

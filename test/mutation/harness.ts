@@ -14,38 +14,79 @@ interface Macro {
 export interface Test {
   readonly title: string
   readonly body: (t: Assertions) => unknown
+  readonly hooks: Hooks
 }
 
+/** The hooks of one file of tests. */
+interface Hooks {
+  readonly before: Body[]
+  readonly beforeEach: Body[]
+  readonly afterEach: Body[]
+  /** What `before` gave: it is called once, ahead of the first test of the file that runs. */
+  begun: Promise<unknown> | undefined
+}
+
+const noHooks = (): Hooks => ({before: [], beforeEach: [], afterEach: [], begun: undefined})
 const tests: Test[] = []
+let hooks = noHooks()
 
 function add(first: string | Body | Macro, ...rest: unknown[]): void {
   const [named, [body, ...args]] = typeof first === 'string' ? [first, rest] : [undefined, [first, ...rest]]
   const {exec, title} = typeof body === 'function' ? {exec: body as Body, title: undefined} : (body as Macro)
-  tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args)})
+  tests.push({title: title?.(named, ...args) ?? named ?? '', body: (t) => exec(t, ...args), hooks})
 }
 
 const macro = (body: Body | Macro): Macro => (typeof body === 'function' ? {exec: body} : body)
 
-const test: typeof add & {serial: typeof add; macro: typeof macro} = Object.assign(add, {serial: add, macro})
+type Hook = (first: string | Body, body?: Body) => void
+type AlwaysHook = Hook & {always: Hook}
+
+/** Every hook is called whatever the test did, also without `always`: another test comes next in this process. */
+function hook(bodies: (own: Hooks) => Body[]): AlwaysHook {
+  const register: Hook = (first, body) => {
+    const given = typeof first === 'string' ? body : first
+    if (given) bodies(hooks).push(given)
+  }
+  return Object.assign((...args: Parameters<Hook>) => register(...args), {always: register})
+}
+
+const test: typeof add & {
+  serial: typeof add
+  macro: typeof macro
+  skip: (...args: unknown[]) => void
+  before: AlwaysHook
+  after: AlwaysHook
+  beforeEach: AlwaysHook
+  afterEach: AlwaysHook
+} = Object.assign(add, {
+  serial: add,
+  macro,
+  skip: () => {},
+  before: hook((own) => own.before),
+  after: hook(() => []), // the process ends behind its last test, and what the file has opened with it
+  beforeEach: hook((own) => own.beforeEach),
+  afterEach: hook((own) => own.afterEach),
+})
 export default test
 
 /** Loads a file of tests, and gives what it has. */
 export async function collect(load: () => Promise<unknown>): Promise<readonly Test[]> {
   const others = tests.length
+  hooks = noHooks()
   await load()
   return tests.slice(others)
 }
 
-/** Runs a test, for so many milliseconds at most, and says why it failed if it did. */
-export async function attempt({title, body}: Test, patience: number): Promise<string | undefined> {
-  const t = new Assertions(title)
+/** Runs a test for at most `patience` milliseconds. Gives the reason if the test failed. */
+export async function attempt(one: Test, patience: number): Promise<string | undefined> {
+  const t = new Assertions(one.title)
   let timer: NodeJS.Timeout | undefined
   // Keeps no process alive that has nothing else to do.
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`has not ended after ${patience} ms`)), patience).unref()
   })
   try {
-    await Promise.race([body(t), late])
+    await Promise.race([withHooks(one, t), late])
   } catch (error) {
     await t.finish().catch(() => {})
     return show(error)
@@ -53,4 +94,19 @@ export async function attempt({title, body}: Test, patience: number): Promise<st
     clearTimeout(timer)
   }
   return t.finish().then(() => undefined, show)
+}
+
+async function withHooks({body, hooks: own}: Test, t: Assertions): Promise<void> {
+  own.begun ??= callAll(own.before, t)
+  await own.begun
+  try {
+    await callAll(own.beforeEach, t)
+    await body(t)
+  } finally {
+    await callAll(own.afterEach, t)
+  }
+}
+
+async function callAll(bodies: readonly Body[], t: Assertions): Promise<void> {
+  for (const body of bodies) await body(t)
 }

@@ -1,7 +1,8 @@
-/** A few of the model's random runs, the same each time, for what no test of its own has noticed. */
+/** A few random runs of both models, the same each time, for what no test of its own has noticed. */
 import test from 'ava'
 import * as fc from 'fast-check'
 import {check} from '../model/check.js'
+import {checkPolicies, policies} from '../model/policies.js'
 import {scenario} from '../model/scenario.js'
 import {sourceKinds} from '../model/sources.js'
 
@@ -14,3 +15,9 @@ for (const kind of sourceKinds)
     const {failed} = await fc.check(property, {numRuns, seed, endOnFailure: true})
     t.false(failed)
   })
+
+test.serial('the model of retries and governors agrees', async (t) => {
+  const property = fc.asyncProperty(policies, fc.scheduler(), checkPolicies)
+  const {failed} = await fc.check(property, {numRuns: 100, seed, endOnFailure: true})
+  t.false(failed)
+})

@@ -5,9 +5,9 @@ import {Instrumenter} from '@stryker-mutator/instrumenter'
 
 /** One way to break the library. */
 export interface Mutant {
-  /** What switches it on. */
+  /** The id by which the mutant is switched on. */
   readonly id: string
-  /** As in `src/pump.ts`. */
+  /** As in `src/run.ts`. */
   readonly file: string
   /** Counted from 1. */
   readonly line: number
@@ -23,7 +23,7 @@ export interface Instrumented {
   readonly sources: ReadonlyMap<string, string>
 }
 
-/** They have no code to break: types, and exports. */
+/** Files of types and exports: there is no code to break. */
 const withoutCode = new Set(['types.ts', 'index.ts'])
 /** Their tests need a server. */
 const elsewhere = /^(bullmq|pg-boss|remote)[\\/]/

@@ -1,4 +1,4 @@
-/** Runs in a process of its own, bundled with all tests and the library: runs the tests that it is told to. */
+/** Runs in a process of its own, bundled with all tests and the library: runs the tests that the order names. */
 import {existsSync, readFileSync, rmSync, writeSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -22,8 +22,8 @@ const order = JSON.parse(process.env[variable] ?? '{}') as Order
 // oxlint-disable-next-line eslint/no-underscore-dangle -- Stryker's name
 const board: Switchboard = ((globalThis as {__stryker__?: Switchboard}).__stryker__ ??= {})
 const loaded = new Map<string, readonly Test[]>()
-/** With hundreds of thousands of tasks, about time and not about what comes out: many seconds for each mutant. */
-const heavy = /starve the event loop|overflow no stack|with 1,000,000/
+/** Tests of hundreds of thousands of tasks, which would take many seconds for each mutant. */
+const heavy = /starve the event loop|overflow no stack|1,000,000/
 const childHits = join(tmpdir(), `aio-tasks-hits-${process.pid}.json`)
 
 function tell(line: Line): void {
@@ -51,7 +51,7 @@ async function run({file, at, patience}: Chosen): Promise<boolean> {
   const id = `${file}:${at}`
   tell({kind: 'begins', test: {file, at}, title: test.title})
   board.currentTestId = id
-  const startedAt = process.hrtime.bigint() // tests stop the other clock
+  const startedAt = process.hrtime.bigint() // some tests replace performance.now
   const failure = (await attempt(test, patience)) ?? null
   const ms = Number(process.hrtime.bigint() - startedAt) / 1e6
   board.currentTestId = undefined
@@ -60,7 +60,7 @@ async function run({file, at, patience}: Chosen): Promise<boolean> {
   return failure === null
 }
 
-/** What the programs came by that a test has started. */
+/** The mutants that were reached by programs which a test has started. */
 function takeChildHits(): Hits {
   if (!existsSync(childHits)) return {}
   const hits: Hits = {}
@@ -77,7 +77,7 @@ function end(code: number): never {
   process.exit(code)
 }
 
-// A test that waits for what will never come has failed, and nothing need be waited for.
+// The process has nothing more to do, so a test that still waits has failed.
 process.on('beforeExit', () => end(1))
 if (order.hitLimit !== undefined) Object.assign(board, {hitCount: 0, hitLimit: order.hitLimit})
 if (order.tests === undefined) {

@@ -17,7 +17,7 @@ export interface Chosen extends TestId {
 export interface Order {
   /** In this order, until one fails; otherwise all there are. */
   readonly tests?: readonly Chosen[]
-  /** Of which mutant more than so many hits are an endless loop. */
+  /** More hits of the mutant than this are taken for an endless loop. */
   readonly hitLimit?: number
 }
 
@@ -28,12 +28,12 @@ export type Line =
       readonly test: TestId
       readonly ms: number
       readonly failure: string | null
-      /** How often the test came by which mutant. */
+      /** How often the test reached each mutant. */
       readonly hits: Readonly<Record<string, number>>
     }
   | {
       readonly kind: 'over'
-      /** Mutants that code outside of any test came by: what a module does when it is loaded. */
+      /** Mutants that are reached outside of any test: when a module is loaded. */
       readonly loading: Readonly<Record<string, number>>
       readonly isEndless: boolean
     }

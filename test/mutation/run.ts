@@ -1,6 +1,6 @@
 /**
- * Breaks the library one operator at a time, and tells which breaks no test notices. Run by `npm run mutation`;
- * after `--`: `--file src/pump.ts` (as often as wanted), `--sample N [--seed S]`, `--processes N`, `--json FILE`,
+ * Breaks the library one operator at a time, and lists the breaks that no test notices. Run by `npm run mutation`;
+ * after `--`: `--file src/run.ts` (as often as wanted), `--sample N [--seed S]`, `--processes N`, `--json FILE`,
  * `--least SCORE` to fail below it.
  */
 import {writeFileSync} from 'node:fs'
@@ -26,13 +26,14 @@ const {values} = parseArgs({
 })
 const instrumented = await instrument(root)
 const unknown = values.file.find((file) => !instrumented.sources.has(file))
-if (unknown !== undefined) throw new RangeError(`${unknown} is no file of the library's; --file src/pump.ts is`)
+if (unknown !== undefined) throw new RangeError(`${unknown} is no file of the library's; --file src/run.ts is`)
 const ofFiles = instrumented.mutants.filter(({file}) => values.file.length === 0 || values.file.includes(file))
 const mutants = values.sample === undefined ? ofFiles : sample(ofFiles, Number(values.sample), Number(values.seed))
 const shop = await workshop(instrumented)
 try {
   const tests = await baseline(shop)
   console.log(`${tests.tests} tests pass without a mutant, in ${tests.seconds.toFixed(1)} s; ${mutants.length} mutants`)
+  for (const test of tests.leftOut) console.log(`left out, since it fails without a mutant: ${test}`)
   const startedAt = performance.now()
   let done = 0
   const processes = Number(values.processes)

@@ -1,6 +1,6 @@
 import {Random} from '../helpers/random.js'
 
-/** So many items chosen at random, the same ones for the same seed, and in their order. */
+/** `count` items chosen at random, in their order; the same seed chooses the same ones. */
 export function sample<V>(items: readonly V[], count: number, seed: number): V[] {
   const random = new Random(seed)
   return items

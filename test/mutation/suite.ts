@@ -5,8 +5,18 @@ import {fileURLToPath} from 'node:url'
 /** The project's folder. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Not the core's: examples are programs, and the rest has packages or a server of its own. */
-const others = new Set(['bench', 'bullmq', 'examples', 'mutation', 'node_modules', 'package', 'pg-boss', 'remote'])
+/** Not tests of the core and the governors: they are of programs, or have packages or a server of their own. */
+const others = new Set([
+  'bench',
+  'bullmq',
+  'engines',
+  'examples',
+  'faults',
+  'mutation',
+  'node_modules',
+  'package',
+  'pg-boss',
+])
 
 /** The files of tests, as paths in the project. */
 export function testFiles(): string[] {
@@ -15,7 +25,7 @@ export function testFiles(): string[] {
 }
 
 function filesIn(folder: string): string[] {
-  return readdirSync(`${root}/${folder}`)
+  return readdirSync(`${root}/${folder}`, {recursive: folder !== 'test', encoding: 'utf8'})
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `${folder}/${name}`)
     .sort()

@@ -16,14 +16,14 @@ export interface Trial {
   /** The test in which the process ended, or the last one. */
   readonly last: (TestId & {readonly title: string}) | undefined
   readonly loading: Readonly<Record<string, number>>
-  /** It did not come to an end by itself, or came by the mutant far too often. */
+  /** The process did not end by itself, or reached the mutant far too often. */
   readonly isEndless: boolean
   readonly errors: string
 }
 
 /** Milliseconds that a process has beyond what its test has, before it is taken for stuck. */
 const grace = 3000
-/** What each test has where nobody knows what it takes. */
+/** What a test may take whose time is not known. */
 const unknown = 120_000
 
 export function attempt({folder, program}: Workshop, order: Order, mutant?: string): Promise<Trial> {

@@ -14,7 +14,7 @@ export interface Verdict extends Mutant {
   readonly ms: number
 }
 
-/** Judges mutants, so many at once, and tells of each as soon as it is done. */
+/** Judges mutants, at most `processes` at once, and reports each as soon as it is judged. */
 export async function judge(
   mutants: readonly Mutant[],
   {shop, tests, processes}: {readonly shop: Workshop; readonly tests: Baseline; readonly processes: number},

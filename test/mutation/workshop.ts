@@ -6,7 +6,10 @@ import {build, type Plugin} from 'esbuild'
 import type {Instrumented} from './mutants.js'
 import {root, testFiles} from './suite.js'
 
-/** They look at what is written and not at what it does, or take long: the model's runs come in fewer. */
+/**
+ * They look at what is written and not at what it does, load a part of the library anew, or take long: the model's runs
+ * come in fewer.
+ */
 const others = new Set([
   'test/architecture.test.ts',
   'test/docs.test.ts',
@@ -14,14 +17,17 @@ const others = new Set([
   'test/types.test.ts',
   'test/model/leaks.test.ts',
   'test/model/model.test.ts',
+  'test/model/policies.test.ts',
+  'test/unit/event-loop.test.ts',
+  'test/unit/platform/runtime.test.ts',
 ])
 
 /** The files of tests in the order in which they run where nothing else decides. */
 export const suite: readonly string[] = [
   ...testFiles().filter((file) => file.startsWith('test/unit/')),
-  ...testFiles().filter((file) => !file.startsWith('test/unit/') && !others.has(file)),
+  ...testFiles().filter((file) => !file.startsWith('test/unit/')),
   'test/mutation/model-runs.ts',
-]
+].filter((file) => !others.has(file))
 
 export interface Workshop {
   readonly folder: string

@@ -18,7 +18,7 @@ export const loads: Check = (project) => {
   project.write('require.cjs', required)
   const outputOf = (name: string): string => {
     const {stdout, stderr} = spawnSync(process.execPath, [name], {cwd: project.folder, encoding: 'utf8'})
-    // Said by the releases of Node 20 and 22 in which require() of a module is young, whatever the module.
+    // Early releases of Node 20 and 22 with require() of a module warn about it, whatever the module.
     assert.match(stderr, /^(\(node:\d+\) ExperimentalWarning: CommonJS module [^]*require\(\)[^]*)?$/)
     return stdout
   }

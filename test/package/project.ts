@@ -14,12 +14,12 @@ export interface Project {
   readonly tarball: string
   readonly paths: readonly string[]
   readonly bytes: number
-  /** Writes a file, and tells where. */
+  /** Writes a file, and gives its path. */
   write(name: string, content: string): string
   remove(): void
 }
 
-/** One check of the package: throws if something is wrong, and otherwise tells what it saw. */
+/** One check of the package: throws if something is wrong, and otherwise gives lines that say what it saw. */
 export type Check = (project: Project) => readonly string[] | Promise<readonly string[]>
 
 export function run(command: string, args: readonly string[], cwd: string): string {

@@ -15,13 +15,13 @@ import type {Outcome} from './samples/smoke.js'
 const require = createRequire(import.meta.url)
 const platform = `${process.platform}-${process.arch}`
 const denoArgs = ['run', '-A', '--quiet', '--no-lock', '--cached-only', '--node-modules-dir=manual']
-const patience = 60_000
+export const patience = 60_000
 
 /** Node's other releases, by the packages that `test/package.json` names. */
 const nodes = ['22', '24', '26'].map((major) => [major, require.resolve(`node-${major}/bin/node`)] as const)
 
 /** Programs that run the sample, with what comes before its name; the packages' own ones are made by install scripts. */
-const programs: ReadonlyArray<readonly [name: string, program: string, ...args: string[]]> = [
+export const programs: ReadonlyArray<readonly [name: string, program: string, ...args: string[]]> = [
   ['Node', process.execPath],
   ...nodes.map(([, program]) => ['Node', program] as const),
   ['Bun', require.resolve(`@oven/bun-${platform}/bin/bun`)],

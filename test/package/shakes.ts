@@ -1,4 +1,4 @@
-/** What nobody uses costs nothing: bundlers leave an unused import out, the dependencies included. */
+/** An import that is not used costs nothing: bundlers leave it out, with its dependencies. */
 import assert from 'node:assert/strict'
 import commonjs from '@rollup/plugin-commonjs'
 import resolve from '@rollup/plugin-node-resolve'

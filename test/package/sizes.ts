@@ -9,10 +9,10 @@ import type {Check} from './project.js'
 
 /** In bytes. A budget that is exceeded is raised in the commit that exceeds it, which says what for. */
 const budgets: Readonly<Record<string, number>> = {
-  'aio-tasks': 22_000,
-  'aio-tasks/bullmq': 7000,
-  'aio-tasks/governors': 5500,
-  'aio-tasks/pg-boss': 6000,
+  'aio-tasks': 23_500,
+  'aio-tasks/bullmq': 5500,
+  'aio-tasks/governors': 5200,
+  'aio-tasks/pg-boss': 4200,
   'aio-tasks/remote': 7000,
 }
 

@@ -1,4 +1,4 @@
-/** For the tests that need a PostgreSQL: `npm run test:pg-boss`. */
+/** For the tests that need a PostgreSQL: `npm run test:remote`. */
 export default {
   files: ['test/pg-boss/**/*.test.ts'],
   extensions: {ts: 'module'},

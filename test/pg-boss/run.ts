@@ -1,5 +1,5 @@
 /**
- * Runs the tests that need a PostgreSQL, by `npm run test:pg-boss`. Without one it runs none, says so, and exits with
+ * Runs the tests that need a PostgreSQL, by `npm run test:remote`. Without one it runs none, says so, and exits with
  * status 77, which by convention means skipped: neither passed nor failed.
  */
 import {spawnSync} from 'node:child_process'

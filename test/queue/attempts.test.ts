@@ -5,7 +5,7 @@ import {ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../sr
 import {caught, instance, manual, manuals, record, turn} from '../helpers/index.js'
 import {pushAll, Retrying, serve, standing, standings} from './serving.js'
 
-/** Fails so often, and then gives how often it was called. */
+/** Fails the given number of times, and then gives how often it was called. */
 function failing(times: number): () => Promise<number> {
   let calls = 0
   return async () => {

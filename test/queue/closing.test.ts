@@ -48,7 +48,7 @@ test('a refused push’s task is not called, and its promise never an unhandled 
   t.deepEqual(reasons, [])
 })
 
-test('a push into a queue that is full, closed or given an aborted signal tells which', async (t) => {
+test('a refused push says why: the queue is full, the queue is closed, or the signal has aborted', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   void queue.push(() => 1)
   const full = instance(await caught(queue.push(() => 1)), DOMException)
@@ -104,7 +104,7 @@ test('a crawl over several runners ends all of them, when the last task has sett
   )
 })
 
-test('who pushes on as soon as a push has given its result keeps the crawl going', async (t) => {
+test('a push that is made as soon as another has given its result keeps the crawl going', async (t) => {
   const queue = new TaskQueue()
   const log: number[] = []
   const helper = async (page: number): Promise<number> => queue.push(() => turn(1).then(() => page))

@@ -1,4 +1,4 @@
-/** Every push that has not settled is counted in exactly one of `size` and `running`, and never do more wait than may. */
+/** Each unsettled push is counted in exactly one of `size` and `running`, and no more wait than the capacity. */
 import test from 'ava'
 import {ConcurrentRunner, type TaskFunction, TaskQueue} from '../../src/index.js'
 import {manual, manuals, turn} from '../helpers/index.js'

@@ -25,7 +25,7 @@ for (const [how, end] of endings) {
   // The deadline of stop() tells the outcome of a task that still runs.
   const isTold = how.includes('deadline')
 
-  test(`when a runner ${how}, what it runs settles, and what it has not called is for the next`, async (t) => {
+  test(`when a runner ${how}, the tasks that it runs settle, and the next runner gets those that it has not called`, async (t) => {
     const queue = new TaskQueue()
     const running = manual()
     const log: string[] = []
@@ -77,7 +77,7 @@ for (const [how, end] of endings) {
     t.is(await push, 'for the next')
   })
 
-  test(`a runner that ${how} in the very tick of a push loses it not`, async (t) => {
+  test(`a runner that ${how} in the tick of a push does not lose the push`, async (t) => {
     const queue = new TaskQueue()
     const controller = new AbortController()
     const first = serve(queue, {signal: controller.signal})
@@ -90,7 +90,7 @@ for (const [how, end] of endings) {
   })
 }
 
-test('a failure that ends its runner rejects its own push, and the rest is for the next', async (t) => {
+test('a failure that ends its runner rejects its own push, and the next runner gets the rest', async (t) => {
   const queue = new TaskQueue()
   const log: string[] = []
   const reason = new Error('boom')
@@ -129,7 +129,7 @@ test('a runner that is never started takes nothing, and neither does one that is
   t.is(await push, 'a')
 })
 
-test('what comes back from several runners is in its old order, in whichever they end', async (t) => {
+test('tasks that come back from several runners stand in their old order, whichever runner ends first', async (t) => {
   for (const order of [
     [0, 1, 2],
     [0, 2, 1],
@@ -155,7 +155,7 @@ test('what comes back from several runners is in its old order, in whichever the
   }
 })
 
-test('what comes back goes to a runner that waits', async (t) => {
+test('a task that comes back goes to a runner that waits', async (t) => {
   const queue = new TaskQueue()
   const first = serve(queue)
   await turn()
@@ -198,7 +198,7 @@ test('a place that room() reserved under a paused runner is kept, and the next c
   t.is(await (await room)(() => 2), 2)
 })
 
-test('a task that comes back leaves its pull what ready() has granted', async (t) => {
+test('when a pulled task goes back to the queue, the pull needs no second ready()', async (t) => {
   let permits = 1
   const granted: Array<() => void> = []
   class Gated extends ConcurrentRunner<unknown> {
@@ -218,7 +218,7 @@ test('a task that comes back leaves its pull what ready() has granted', async (t
   t.is(await push, 'a')
 })
 
-test('an iterator made of a queue’s own is asked by its own next()', async (t) => {
+test('an iterator that wraps a queue’s is read by its own next()', async (t) => {
   const queue = new TaskQueue()
   const pushes = [1, 2, 3].map((number) => queue.push(() => number))
   queue.close()

@@ -28,7 +28,7 @@ test('onIdle waits for what waits, runs, and is pushed meanwhile', async (t) => 
   t.deepEqual(await standings(idle), ['undefined', 'undefined'])
 })
 
-test('onIdle comes after what the last result set going', async (t) => {
+test('onIdle resolves after what the last result has started', async (t) => {
   const queue = new TaskQueue()
   const log: string[] = []
   void (async () => {

@@ -40,7 +40,7 @@ test('promises and foreign thenables can be pushed', async (t) => {
   t.deepEqual(await Promise.all(pushes), ['a', 'b'])
 })
 
-test('a lazy thenable is not set going before its turn', async (t) => {
+test('a lazy thenable is not started before its turn', async (t) => {
   const queue = new TaskQueue()
   let calls = 0
   const lazy = {

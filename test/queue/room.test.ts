@@ -15,7 +15,7 @@ test('beyond its capacity a queue refuses, and what runs does not count', async 
   t.is(queue.size, 2)
 })
 
-test('room resolves at once while there is some, and always where there is no bound', async (t) => {
+test('room resolves at once while a place is free, and always in a queue without a capacity', async (t) => {
   t.true(await isSettled(new TaskQueue({capacity: 1}).room()))
   const queue = new TaskQueue()
   for (let number = 0; number < 100; number++) void queue.push(() => number)
@@ -47,7 +47,7 @@ for (const [how, empty] of [
   })
 }
 
-test('room rejects when the queue is closed, for those who wait as well', async (t) => {
+test('room rejects when the queue is closed, and so do the calls that wait', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   void queue.push(() => 1)
   const rooms = [queue.room(), queue.room()]
@@ -56,7 +56,7 @@ test('room rejects when the queue is closed, for those who wait as well', async 
   t.deepEqual(await standings(rooms), Array(3).fill('rejected: InvalidStateError'))
 })
 
-/** Each waits for room and pushes at once, so often. */
+/** A caller that awaits room and then pushes at once, as often as given. */
 function produce(queue: TaskQueue, names: string, rounds: number, log: string[]): Promise<unknown> {
   return Promise.all(
     names.split('').map(async (name) => {
@@ -70,7 +70,7 @@ function produce(queue: TaskQueue, names: string, rounds: number, log: string[])
 
 for (const capacity of [1, 2, 3, 10])
   for (const limit of [1, 2, Infinity]) {
-    test(`of those who push when there is room, none is refused or left out (capacity ${capacity}, limit ${limit})`, async (t) => {
+    test(`of callers that push once room has resolved, none is refused or left out (capacity ${capacity}, limit ${limit})`, async (t) => {
       const queue = new TaskQueue({capacity})
       const log: string[] = []
       serve(queue, {limit})
@@ -80,7 +80,7 @@ for (const capacity of [1, 2, 3, 10])
     })
   }
 
-test('those who wait for room are let through in their order', async (t) => {
+test('calls of room resolve in the order in which they were made', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   const log: string[] = []
   const producing = produce(queue, 'abcde', 2, log)
@@ -92,7 +92,7 @@ test('those who wait for room are let through in their order', async (t) => {
   t.is(log.join(''), 'abcdeabcde')
 })
 
-test('one who pushes as often as there is room need not wait for the event loop', async (t) => {
+test('a caller that awaits room before each push need not wait for the event loop', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   serve(queue, {limit: Infinity})
   let hasTurned = false
@@ -106,7 +106,7 @@ test('one who pushes as often as there is room need not wait for the event loop'
   t.false(hasTurned)
 })
 
-test('who asks for room while another was let through waits until that one has pushed', async (t) => {
+test('room waits while the only place is reserved, until the reservation is used', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   const first = queue.room().then((push) => push(() => 'first'))
   const second = queue.room().then((push) => push(() => 'second'))
@@ -114,14 +114,14 @@ test('who asks for room while another was let through waits until that one has p
   t.deepEqual(await Promise.all([first, second]), ['first', 'second'])
 })
 
-test('who is let through and pushes nothing keeps nobody waiting for good', async (t) => {
+test('a reservation that is not used lapses, and the next caller gets the place', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   const rooms = Array.from({length: 5}, () => queue.room())
   await Promise.all(rooms)
   t.is(queue.size, 0)
 })
 
-test('who is let through and pushes later does so as one who did not ask', async (t) => {
+test('a reserved push that is called in a later turn is a push like any other', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   const push = await queue.room()
   await turn()
@@ -140,7 +140,7 @@ test('a reserved push is never refused, whatever others push', async (t) => {
   t.deepEqual(await Promise.all(pushes), ['a', 'b'])
 })
 
-test('200 pushes by twenty that wait for room, among others that push at will: none that waited is refused', async (t) => {
+test('200 pushes of twenty callers that await room, among others that push at will: none of the 200 is refused', async (t) => {
   const queue = new TaskQueue({capacity: 3})
   serve(queue, {limit: 2})
   let ran = 0
@@ -194,7 +194,7 @@ test('a reserved push of what is no task throws, and can be called again', async
   t.is(await pushed, 'a')
 })
 
-test('whoever gives up waiting for room rejects with the reason, keeps nobody waiting and leaves no listener', async (t) => {
+test('a room whose signal aborts rejects with the reason, keeps no other call waiting and leaves no listener', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   void queue.push(() => {})
   const controller = new AbortController()

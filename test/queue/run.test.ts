@@ -63,7 +63,7 @@ const endings: ReadonlyArray<
 
 for (const [how, end, isCause] of endings)
   for (const when of ['while it runs', 'before it began']) {
-    test(`when the last runner ${how} ${when}, pushes and those who wait for room reject with the reason`, async (t) => {
+    test(`when the last runner ${how} ${when}, pushes and calls of room that wait reject with the reason`, async (t) => {
       const queue = new TaskQueue({capacity: 2})
       const runner = queue.run({limit: 1})
       if (when === 'while it runs') {

@@ -106,7 +106,7 @@ test('a task with a signal sees the context of its push', async (t) => {
   t.is(await push, 'push')
 })
 
-test('a task that is pushed from a task sees the context that this has then', async (t) => {
+test('a task that is pushed by a task sees the context of that task at the push', async (t) => {
   const queue = new TaskQueue()
   serve(queue)
   const seen = await als.run('outer', () =>
@@ -115,7 +115,7 @@ test('a task that is pushed from a task sees the context that this has then', as
   t.deepEqual(seen, ['outer', 'inner', 'outer'])
 })
 
-test('who awaits a push, room or idle goes on in his own context', async (t) => {
+test('code that awaits a push, room or onIdle goes on in its own context', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   void als.run('other', () => queue.push(() => turn()))
   const seen = als.run('mine', async () => {

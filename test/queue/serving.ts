@@ -18,7 +18,7 @@ export async function finish(queue: TaskQueue, options?: Options): Promise<void>
   await serve(queue, options).drained
 }
 
-/** What a promise has come to by now, in a word. */
+/** How a promise stands by now, in a word. */
 export async function standing(promise: Promise<unknown>): Promise<string> {
   if (!(await isSettled(promise))) return 'pending'
   return promise.then(String, (reason) => `rejected: ${reason instanceof Error ? reason.name : String(reason)}`)
@@ -32,7 +32,7 @@ export function pushAll(queue: TaskQueue, letters: string, log: string[]): Array
   return letters.split('').map((letter) => queue.push(() => void log.push(letter)))
 }
 
-/** Tries each task again at once, so often. */
+/** Tries each task again at once, as often as given. */
 export class Retrying extends ConcurrentRunner<unknown, boolean> {
   readonly #attempts: number
 

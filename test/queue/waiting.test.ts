@@ -45,7 +45,7 @@ test('without a reason, remove rejects with an AbortError', async (t) => {
   t.deepEqual([name, message], ['AbortError', 'The task was removed from the queue'])
 })
 
-test('remove lets those who wait for room push', async (t) => {
+test('remove makes room for the calls of room that wait', async (t) => {
   const queue = new TaskQueue({capacity: 1})
   void queue.push(never, {item: 'a'})
   const room = queue.room()

@@ -1,4 +1,4 @@
-/** Tasks that fail so many times before they succeed, on a clock that goes on only when it is told to. */
+/** Tasks that fail a given number of times before they succeed, on a clock that the test moves. */
 import type {RetryFailure, RetryOptions, TaskContext, TaskFunction} from '../../src/index.js'
 
 /** What the attempt number `attempt` of task number `index` fails with. */
@@ -28,7 +28,7 @@ export function sleep(ms: number): Promise<void> {
 /** Waits a second before each attempt. */
 export const second: RetryOptions = {attempts: 3, delay: 1000}
 
-/** Waits so many milliseconds after the first attempt of each task. */
+/** Waits the given milliseconds after a failed attempt: `ms[index]` for the task with that index. */
 export function delays(...ms: number[]): RetryOptions {
   return {attempts: 5, delay: ({context}: RetryFailure) => ms[context.index] ?? 1000}
 }

@@ -1,5 +1,4 @@
 /** A runner asks its governor before each attempt, and gives each permit back exactly once. */
-import test from 'ava'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {RateLimit, Semaphore} from '../../src/governors/index.js'
 import {
@@ -12,7 +11,6 @@ import {
   type PermitRequest,
   TaskQueue,
 } from '../../src/index.js'
-import {VirtualClock} from '../governors/virtual-clock.js'
 import {
   caught,
   consume,
@@ -26,20 +24,8 @@ import {
   turn,
   unhandledDuring,
 } from '../helpers/index.js'
+import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {flakies, flaky, second} from './flaky.js'
-
-let clock: VirtualClock
-test.beforeEach(() => {
-  clock = VirtualClock.install()
-})
-test.afterEach.always(() => VirtualClock.uninstall())
-
-const {serial} = test
-
-async function pass(ms: number): Promise<void> {
-  await turn()
-  await clock.advance(ms)
-}
 
 /** A governor in the test's hands. It notes how each permit was released. */
 class ByHand implements Governor {

@@ -1,23 +1,9 @@
 /** Tasks of a queue that are tried again: a push settles with the last attempt. */
 import {AsyncLocalStorage} from 'node:async_hooks'
-import test from 'ava'
 import {TaskQueue} from '../../src/index.js'
-import {VirtualClock} from '../governors/virtual-clock.js'
 import {caught, isSettled, manual, record, turn} from '../helpers/index.js'
+import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {flaky, second} from './flaky.js'
-
-let clock: VirtualClock
-test.beforeEach(() => {
-  clock = VirtualClock.install()
-})
-test.afterEach.always(() => VirtualClock.uninstall())
-
-const {serial} = test
-
-async function pass(ms: number): Promise<void> {
-  await turn()
-  await clock.advance(ms)
-}
 
 serial('a push settles with the last attempt of its task', async (t) => {
   const queue = new TaskQueue()

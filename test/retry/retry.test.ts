@@ -1,5 +1,4 @@
 /** A failed task is tried again, waits without a slot, and has one outcome. */
-import test from 'ava'
 import {RetryBudget} from '../../src/governors/index.js'
 import {
   ConcurrentExecutionError,
@@ -8,51 +7,34 @@ import {
   type TaskContext,
   type TaskFunction,
 } from '../../src/index.js'
-import {VirtualClock} from '../governors/virtual-clock.js'
 import {caught, consume, instance, isSettled, manual, record, reportedDuring, turn} from '../helpers/index.js'
+import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {delays, flakies, flaky, second, sleep} from './flaky.js'
 
-let clock: VirtualClock
-test.beforeEach(() => {
-  clock = VirtualClock.install()
+serial('a task that fails is tried again, and every retry is reported between its start and its outcome', async (t) => {
+  const runner = concurrent(flakies(2, 0, 5), {limit: 2, yieldExceptions: true, retry: second})
+  const log = record(runner)
+  const results = runner.toArray()
+  await pass(2000)
+  t.deepEqual(log, [
+    'start 0',
+    'start 1',
+    'retry 0 0.1',
+    'start 2',
+    'result 1 1',
+    'retry 2 2.1',
+    'retry 0 0.2',
+    'retry 2 2.2',
+    'result 0 0',
+    'error 2 2.3',
+    'drain',
+  ])
+  const [one, zero, error] = await results
+  t.deepEqual([one, zero], [1, 0])
+  const {cause, index} = instance(error, ConcurrentExecutionError)
+  t.deepEqual([index, String(cause)], [2, 'Error: 2.3'])
+  t.is(clock.timers, 0)
 })
-test.afterEach.always(() => VirtualClock.uninstall())
-
-const {serial} = test
-
-/** Lets so many milliseconds pass, once everything that is due has happened. */
-async function pass(ms: number): Promise<void> {
-  await turn()
-  await clock.advance(ms)
-}
-
-serial(
-  'a task that fails is tried again, and every attempt of it is told between its start and its outcome',
-  async (t) => {
-    const runner = concurrent(flakies(2, 0, 5), {limit: 2, yieldExceptions: true, retry: second})
-    const log = record(runner)
-    const results = runner.toArray()
-    await pass(2000)
-    t.deepEqual(log, [
-      'start 0',
-      'start 1',
-      'retry 0 0.1',
-      'start 2',
-      'result 1 1',
-      'retry 2 2.1',
-      'retry 0 0.2',
-      'retry 2 2.2',
-      'result 0 0',
-      'error 2 2.3',
-      'drain',
-    ])
-    const [one, zero, error] = await results
-    t.deepEqual([one, zero], [1, 0])
-    const {cause, index} = instance(error, ConcurrentExecutionError)
-    t.deepEqual([index, String(cause)], [2, 'Error: 2.3'])
-    t.is(clock.timers, 0)
-  },
-)
 
 serial('each attempt has a context of its own; the index joins them, and listeners get the last one', async (t) => {
   const contexts: TaskContext[] = []
@@ -585,7 +567,7 @@ serial('no retry begins beyond the budget, which counts from the backoff on; pas
   t.true(budget.take() && budget.take() && !budget.take())
 })
 
-serial('a budget hears of each attempt, and gets each retry back, in this order', async (t) => {
+serial('a budget is asked for each attempt, and gets each retry back, in this order', async (t) => {
   const log: string[] = []
   const budget = {
     take: () => (log.push('take'), true),

@@ -1,6 +1,6 @@
 /**
  * Keeps runners and a queue busy for minutes under failures, timeouts and every way to end, by `npm run soak`; `--minutes
- * 60` and `--seed N` after `--`. Fails if a task is lost, run twice or told twice, if an error goes astray, or if memory
+ * 60` and `--seed N` after `--`. Fails if a task is lost, run twice or reported twice, if an error is lost, or if memory
  * grows.
  */
 import assert from 'node:assert/strict'

@@ -16,13 +16,16 @@ let timers: Timer[] = []
 let armed = 0
 
 const real = {setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout}
-performance.now = () => now
+const nowOf = (clock: Performance): (() => number) => Reflect.get(clock, 'now')
+let replacedNow = nowOf(performance)
 
 /** The tests share the clock, so they run one by one. */
 const test: TestFn = anyTest.serial as TestFn
 
 test.beforeEach(() => {
   now += 1000
+  replacedNow = nowOf(performance)
+  performance.now = () => now
   timers = []
   armed = 0
   globalThis.setTimeout = ((callback: () => void, ms: number) => {
@@ -42,6 +45,7 @@ test.beforeEach(() => {
 test.afterEach(async () => {
   await turn()
   Object.assign(globalThis, real)
+  performance.now = replacedNow
 })
 
 /** Lets time pass: the event loop turns first, then each timer fires when it is due. */
@@ -91,7 +95,7 @@ function setting(onExpired?: (name: string) => void): Setting {
   }
 }
 
-test('a task that has had its time is told of, once, with its timeout', async (t) => {
+test('a task that has had its time is reported, once, with its timeout', async (t) => {
   const {add, log} = setting()
   const slot = add('a', 10)
   await pass(9)
@@ -103,7 +107,7 @@ test('a task that has had its time is told of, once, with its timeout', async (t
   t.deepEqual(log, ['a 10'])
 })
 
-test('a task that is removed in time is not told of', async (t) => {
+test('a task that is removed in time is not reported', async (t) => {
   const {add, log} = setting()
   const slot = add('a', 10)
   slot.line?.remove(slot)
@@ -179,7 +183,7 @@ test('a task that starts when another has timed out has its full time', async (t
   t.deepEqual(log, ['a 10', 'b 10'])
 })
 
-test('a task that is removed when another times out at the same moment is not told of', async (t) => {
+test('a task that is removed when another times out at the same moment is not reported', async (t) => {
   const {add, log} = setting(() => other.line?.remove(other))
   add('a', 10)
   const other = add('b', 10)
@@ -221,7 +225,7 @@ test('a timeout can be used again after its line was empty', async (t) => {
   t.deepEqual(log, ['b 10'])
 })
 
-test('the timers keep the process alive until they are told not to, those armed later too', (t) => {
+test('the timers keep the process alive until unref(), and so do those that are armed later', (t) => {
   const {deadlines, add} = setting()
   const holding = (): boolean[] => timers.map(({isHolding}) => isHolding)
   add('a', 10)
@@ -248,7 +252,7 @@ test('a timer that is armed anew for the next deadline keeps the process alive n
   )
 })
 
-test('where timers are numbers, as in browsers, they need not be told anything', async (t) => {
+test('where timers are numbers, as in browsers, there is nothing to unref', async (t) => {
   globalThis.setTimeout = ((callback: () => void, ms: number) => {
     timers.push({callback, at: now + ms, isHolding: true})
     return 7

@@ -56,7 +56,7 @@ test('time that passes between two turns in which nobody asks does not count', (
   t.false(loop.isOverdue())
 })
 
-test('however many ask, one turn is asked for at a time', (t) => {
+test('one turn of the event loop is asked for at a time, whatever the number of callers', (t) => {
   loop.isOverdue()
   loop.isOverdue()
   loop.turnTime()
@@ -92,7 +92,7 @@ test('the time of a turn is read once, unless the clock is read for the guard me
   t.is(loop.turnTime(), first + 10)
 })
 
-test('who yields to the event loop is called back once, when it has turned, in order', (t) => {
+test('a caller that yields to the event loop is called back once, when it has turned, in order', (t) => {
   const calls: string[] = []
   loop.yieldToEventLoop(() => calls.push('a'))
   loop.yieldToEventLoop(() => calls.push('b'))
@@ -103,7 +103,7 @@ test('who yields to the event loop is called back once, when it has turned, in o
   t.deepEqual(calls, ['a', 'b'])
 })
 
-test('who yields again while being called back waits for another turn', (t) => {
+test('a caller that yields again while it is called back waits for another turn', (t) => {
   const calls: string[] = []
   loop.yieldToEventLoop(() => {
     calls.push('first')
@@ -116,7 +116,7 @@ test('who yields again while being called back waits for another turn', (t) => {
   t.deepEqual(calls, ['first', 'other', 'second'])
 })
 
-test('who is called back has a turn of its own to work in', (t) => {
+test('a caller that is called back has a turn of its own to work in', (t) => {
   const overdue: boolean[] = []
   loop.isOverdue()
   now += 5

@@ -77,7 +77,7 @@ function copiedDuring(body: () => void): number {
   return copied
 }
 
-test('a line gives the places of those who left back, and moves each of the others once at most', (t) => {
+test('a line frees the places of items that have left, and moves each of the others once at most', (t) => {
   const fifo = new Fifo<number>()
   for (let item = 0; item < 4000; item++) fifo.push(item)
   const copied = copiedDuring(() => {

@@ -173,7 +173,7 @@ test('a part that is no awaitable fails its object with the error that says so',
   t.regex((cause as ConcurrentError).message, /Item 0 .* is not a task: .*; got 5$/)
 })
 
-test('when the consumer leaves, the parts that run are told to give up', async (t) => {
+test('when the consumer leaves, the signal of the parts that run aborts', async (t) => {
   const signals: AbortSignal[] = []
   const runner = inflate(['object'], () => [
     ({signal}) => {

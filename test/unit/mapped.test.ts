@@ -134,7 +134,7 @@ test('the parts of a mapped source can be read, and no other source has any', (t
   t.is(mappingOf([]), undefined)
 })
 
-test('whoever calls a task gives it a context, and the mapper gets that with the item', (t) => {
+test('the mapper gets the item and the context with which its task is called', (t) => {
   const seen: unknown[] = []
   const context = new Context(3, undefined, 2)
   const source = mapped(['a'], (_, {index, item, attempt, signal}) => seen.push([index, item, attempt, signal]))

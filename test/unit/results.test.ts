@@ -6,7 +6,7 @@ const turn = (): Promise<void> => new Promise(setImmediate)
 const asCompleted = (highWaterMark = Infinity): Results<string> => new Results<string>(false, highWaterMark)
 const inOrder = (highWaterMark = Infinity): Results<string> => new Results<string>(true, highWaterMark)
 
-/** Writes down how each of so many calls of next() settles, in the order in which they do. */
+/** Calls next() as often as given, and writes down how each call settles, in the order in which they do. */
 function take(results: Results<string>, times = 1): string[] {
   const log: string[] = []
   for (let call = 1; call <= times; call++)
@@ -207,7 +207,7 @@ test('in order: one slow first result holds back hundreds, and loses none', asyn
   )
 })
 
-test('in order: a consumer who comes while the first is missing waits', async (t) => {
+test('in order: a consumer that comes while the first result is missing waits', async (t) => {
   const results = inOrder()
   results.put('second', 1)
   const log = take(results)
@@ -412,7 +412,7 @@ test('a mark that is raised makes room, and one that is lowered takes it', (t) =
   t.true(results.isFull)
 })
 
-test('with a mark of 0 there is room only for a consumer who waits', (t) => {
+test('with a mark of 0 there is room only for a consumer that waits', (t) => {
   const results = asCompleted(0)
   t.true(results.isFull)
   void results.next()

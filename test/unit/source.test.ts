@@ -349,7 +349,7 @@ test('what was put back is handed over when the source is closed', (t) => {
 
 // Plain items and queues
 
-test('of a mapped source the plain items are read, and the mapper is told', async (t) => {
+test('of a mapped source the plain items are read, and the mapper is given', async (t) => {
   const mapper = (item: number): number => item * 2
   const {reader} = opened(mapped([1, 2], mapper))
   t.true(Object.is(reader.mapper, mapper))
@@ -567,7 +567,7 @@ test('a closed source is not pulled from, and not closed again', (t) => {
   t.deepEqual(log, ['closed', 'closed'])
 })
 
-test('a source that is over by itself is not told to return', (t) => {
+test('return() is not called on a source that has ended by itself', (t) => {
   const calls: string[] = []
   const {reader, log, close} = opened(scripted(calls, {next: () => ({done: true})}))
   reader.pull()
@@ -576,7 +576,7 @@ test('a source that is over by itself is not told to return', (t) => {
   t.deepEqual(log, ['closed'])
 })
 
-test('what return() throws is told, and the source is closed', (t) => {
+test('what return() throws is reported, and the source is closed', (t) => {
   const cause = new Error('stuck')
   const {reader, log, close} = opened(
     scripted([], {
@@ -590,7 +590,7 @@ test('what return() throws is told, and the source is closed', (t) => {
   t.is(reader.failure, undefined)
 })
 
-test('what return() rejects with is told, and then the source is closed', async (t) => {
+test('what return() rejects with is reported, and then the source is closed', async (t) => {
   const cause = new Error('stuck')
   const {log, close} = opened(scriptedAsync([], {close: () => Promise.reject(cause)}))
   close()
@@ -605,7 +605,7 @@ test('a return() of an async source that gives no promise closes it at once', (t
   t.deepEqual(log, ['closed'])
 })
 
-test('a return that is no function is told as a failure of closing', (t) => {
+test('a return that is no function is reported as a failure of closing', (t) => {
   const iterator = {next: () => ({done: false, value: 1}), return: 5 as never}
   const {log, close} = opened({[Symbol.iterator]: () => iterator})
   close()
@@ -614,7 +614,7 @@ test('a return that is no function is told as a failure of closing', (t) => {
   t.is(log[1], 'closed')
 })
 
-test('an iterator in the middle of an item is told to return at once', (t) => {
+test('return() is called at once on an iterator in the middle of an item', (t) => {
   const calls: string[] = []
   const {reader, log, close} = opened(scriptedAsync(calls, {next: () => new Promise(() => {})}))
   reader.pull()
@@ -638,7 +638,7 @@ test('an item that comes after the close is handed over, so that it can be dispo
   t.deepEqual(log, [['leftOver', 1], 'changed', 'closed'])
 })
 
-test('an end that comes after the close is told as a change', async (t) => {
+test('an end that comes after the close is reported as a change', async (t) => {
   const {reader, log, close} = opened(scriptedAsync([], {next: async () => ({done: true})}))
   reader.pull()
   close()
@@ -671,7 +671,7 @@ test('a generator that closes its own reader is closed after its item, which is 
   t.deepEqual(log, [['leftOver', 1], 'closed'])
 })
 
-test('a source that closes its own reader and then ends or throws is not told to return, and is closed once', (t) => {
+test('return() is not called on a source that closes its own reader and then ends or throws, and it is closed once', (t) => {
   for (const next of [
     () => ({done: true}),
     () => {
@@ -769,7 +769,7 @@ test('a source that was closed before it was opened stays closed', (t) => {
   t.is(reader.pull(), nothing)
 })
 
-test('an unopened source whose parts throw when they are looked at is closed, and that is told', (t) => {
+test('an unopened source whose parts throw when they are looked at is closed, and what they throw is reported', (t) => {
   const cause = new Error('hostile')
   const source = Object.defineProperty({[Symbol.iterator]: () => [].values()}, 'next', {
     get: () => {

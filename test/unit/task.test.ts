@@ -108,7 +108,7 @@ const settling: ReadonlyArray<readonly [title: string, make: () => unknown, outc
 ]
 
 for (const [title, make, outcome] of settling) {
-  test(`of ${title} exactly one reaction is told, later, as await would`, async (t) => {
+  test(`of ${title} exactly one reaction is called, later, as with await`, async (t) => {
     const told: Array<readonly [string, unknown]> = []
     whenSettled(
       make(),
@@ -134,7 +134,7 @@ test('a revoked proxy is a rejection with a TypeError', async (t) => {
   t.true(reason instanceof TypeError)
 })
 
-test('a thenable that never settles tells nobody', async (t) => {
+test('a thenable that never settles calls no reaction', async (t) => {
   whenSettled(
     thenable(() => {}),
     () => t.fail(),
@@ -144,7 +144,7 @@ test('a thenable that never settles tells nobody', async (t) => {
   t.pass()
 })
 
-test.serial('a rejection that is told to the reaction is handled', async (t) => {
+test.serial('a rejection that is given to the reaction is handled', async (t) => {
   t.deepEqual(await unhandledDuring(() => whenSettled(Promise.reject(error), ignore, ignore)), [])
 })
 
@@ -247,14 +247,11 @@ test('what is no promise is passed over', (t) => {
     t.notThrows(() => handleRejection(item))
 })
 
-test.serial(
-  'a promise rejects silently: with the very reason for who awaits it, and unnoticed otherwise',
-  async (t) => {
-    const reasons = await unhandledDuring(() => void rejectedSilently(error))
-    t.deepEqual(reasons, [])
-    t.is(await t.throwsAsync(rejectedSilently(error)), error)
-  },
-)
+test.serial('a promise rejects silently: with its reason where it is awaited, and unnoticed otherwise', async (t) => {
+  const reasons = await unhandledDuring(() => void rejectedSilently(error))
+  t.deepEqual(reasons, [])
+  t.is(await t.throwsAsync(rejectedSilently(error)), error)
+})
 
 // Disposing
 

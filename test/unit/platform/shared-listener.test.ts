@@ -38,7 +38,7 @@ test('a callback that removes another one that is due keeps it from being called
   t.deepEqual(log, ['a'])
 })
 
-test('after everyone has left, the signal can be heard anew', (t) => {
+test('after the last callback was removed, the signal can be listened to again', (t) => {
   const {signal, abort} = made()
   onAbort(signal, () => t.fail())()
   t.plan(1)
@@ -46,7 +46,7 @@ test('after everyone has left, the signal can be heard anew', (t) => {
   abort()
 })
 
-test('a callback removed twice does not make others deaf that have come since', (t) => {
+test('removing a callback twice does not remove callbacks that were added since', (t) => {
   const {signal, abort} = made()
   const ignore = onAbort(signal, () => t.fail())
   ignore()
@@ -56,7 +56,7 @@ test('a callback removed twice does not make others deaf that have come since', 
   abort()
 })
 
-test('a callback removed twice leaves those who have come since on one listener', (t) => {
+test('after a callback was removed twice, callbacks that were added since share one listener', (t) => {
   const {signal} = made()
   const ignore = onAbort(signal, () => t.fail())
   ignore()

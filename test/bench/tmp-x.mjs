@@ -1,0 +1,2 @@
+export * from 'p-limit'
+export {default} from 'p-limit'
