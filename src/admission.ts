@@ -73,7 +73,9 @@ export class Admission {
   ask(candidate: Candidate): void {
     this.#candidate = candidate // also while the governor is called: that may end the run
     try {
-      const answer = this.#governor.acquire(candidate.request)
+      const {request} = candidate
+      // A permit that is there now takes no signal, which costs more than the task's start.
+      const answer = this.#governor.tryAcquire?.(request) ?? this.#governor.acquire(request)
       if (!isThenable(answer)) return this.#permitted(candidate, answer)
       this.#host.permitAwaited(candidate)
       whenSettled(

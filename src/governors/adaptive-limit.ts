@@ -98,13 +98,20 @@ export class AdaptiveLimit implements LocalGovernor {
     return this.#search.tryTake()
   }
 
-  /** Whether nothing runs or waits, and nothing has been learned yet. */
+  /**
+   * Whether nothing runs or waits, and nothing has been learned: the limit that was found is kept for ten minutes after
+   * this was first asked of a governor that nobody uses, and is then forgotten. Until then a group of a queue that has
+   * this governor is remembered.
+   */
   get isIdle(): boolean {
-    return this.#search.isFresh && this.#search.line.first === undefined
+    return this.#search.isIdle
   }
 }
 
 const quietRounds = 10
+
+/** What was learned holds for so long, in milliseconds, when nobody asks any more. */
+const memory = 600_000
 
 /** The search for the limit. */
 class Search {
@@ -128,6 +135,8 @@ class Search {
   #quiet = 0
   /** The limit at the start of this round trip. */
   #roundLimit = Infinity
+  /** When it was first seen that nobody uses it, and how many permits had been given by then. */
+  #unused: {readonly since: number; readonly given: number} | undefined
 
   constructor(min: number, max: number, start: number, isOverload: (outcome: Outcome) => boolean) {
     this.#min = min
@@ -137,8 +146,22 @@ class Search {
     this.limit = start
   }
 
-  get isFresh(): boolean {
-    return this.#running === 0 && this.limit === this.#start && this.#step === Infinity
+  get isIdle(): boolean {
+    if (this.#running > 0 || this.line.first !== undefined) return false
+    if (this.limit === this.#start && this.#step === Infinity) return true
+    const now = performance.now()
+    if (this.#unused?.given !== this.#given) this.#unused = {since: now, given: this.#given}
+    if (now - this.#unused.since < memory) return false
+    this.#forget()
+    return true
+  }
+
+  /** As if nothing had been learned. */
+  #forget(): void {
+    this.limit = this.#start
+    this.#step = this.#roundLimit = Infinity
+    this.#quiet = 0
+    this.#roundStart = this.#cutAt = this.#given
   }
 
   tryTake(): Place | undefined {
@@ -148,16 +171,16 @@ class Search {
   #take(): Place | undefined {
     if (this.#running + 1 > this.limit) return undefined
     this.#running++
-    return new Place(this, this.#given++)
+    return new Place(this, this.#given++, this.#roundLimit)
   }
 
   /** Called once for each permit. */
-  settle(permit: number, outcome: Outcome): void {
+  settle(permit: number, roundLimit: number, outcome: Outcome): void {
     const isBusy = this.#running >= this.limit / 2
     this.#running--
     try {
       if (outcome.status === 'ok' || outcome.status === 'failed') {
-        if (this.#isOverload(outcome)) this.#cut(permit)
+        if (this.#isOverload(outcome)) this.#cut(permit, roundLimit)
         else if (outcome.status === 'ok' && isBusy) this.#grow(permit)
       }
     } finally {
@@ -165,10 +188,11 @@ class Search {
     }
   }
 
-  #cut(permit: number): void {
+  #cut(permit: number, roundLimit: number): void {
     if (permit < this.#cutAt) return
-    // When it grew by more than one, the last limit that may not have been too high is that at the round trip's start.
-    const known = this.#step > 1 ? this.#roundLimit : Infinity
+    // When it grew by more than one, the last limit that may not have been too high is that at the start of the round
+    // trip in which this permit was given.
+    const known = this.#step > 1 ? roundLimit : Infinity
     this.limit = Math.max(this.#min, Math.min(this.limit * 0.9, known))
     this.#roundLimit = this.limit
     this.#cutAt = this.#given
@@ -188,18 +212,22 @@ class Search {
 
 class Place implements DisposablePermit {
   #search: Search | undefined
+  /** Its number among all that were given. */
   readonly #permit: number
+  /** The limit at the start of the round trip in which it was given. */
+  readonly #roundLimit: number
 
-  constructor(search: Search, permit: number) {
+  constructor(search: Search, permit: number, roundLimit: number) {
     this.#search = search
     this.#permit = permit
+    this.#roundLimit = roundLimit
   }
 
   release(outcome: Outcome = succeeded): void {
     const search = this.#search
     if (search === undefined) return
     this.#search = undefined
-    search.settle(this.#permit, outcome)
+    search.settle(this.#permit, this.#roundLimit, outcome)
   }
 
   [Symbol.dispose](): void {

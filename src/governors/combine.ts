@@ -1,6 +1,6 @@
 /** Governors made of others: all of them at once, and one that is asked for another cost. */
 import type {TaskContext} from 'aio-tasks'
-import {checkCost, checkFunction, describe, longestDelay} from './check.js'
+import {checkCost, checkFunction, describe} from './check.js'
 import {
   type DisposablePermit,
   type Governor,
@@ -22,8 +22,9 @@ import {type Waiter, WaitingLine} from './line.js'
  *
  * Where others take the governors all the time, two of them may never be free in the same moment. A waiter that was
  * given a permit eight times, and could not use it since another governor refused, keeps what it is given while it waits
- * for the rest. So it is served, too. Every `all` keeps permits in the same order, and for a second at first, then for
- * twice as long each time: so nothing deadlocks, whatever order the governors are given in, and others take them in.
+ * for the rest. So it is served, too. Every `all` keeps permits in the same order, for a second at first, then for twice
+ * as long each time, and at most for a minute: so nothing deadlocks, in whatever order the governors are given, or are
+ * taken by hand.
  *
  * One governor without `tryAcquire` may come last: the others' permits are held while it is asked. What is held of a rate
  * counts as started when it is used.
@@ -101,8 +102,9 @@ interface Wait {
 /** After so many permits in a row that could not be used, a waiter keeps what it is given while it waits for the rest. */
 const patience = 8
 
-/** It keeps them for so long, in milliseconds, and each further time for twice as long. */
+/** It keeps them for so long, in milliseconds; each further time for twice as long, up to the longest. */
 const firstKeep = 1000
+const longestKeep = 60_000
 
 class Combined implements LocalGovernor {
   /** Only where every part can tell at once. */
@@ -237,7 +239,7 @@ class Combined implements LocalGovernor {
         this.#timer = undefined
         this.#giveBack()
       }, this.#keepFor)
-      this.#keepFor = Math.min(2 * this.#keepFor, longestDelay)
+      this.#keepFor = Math.min(2 * this.#keepFor, longestKeep)
     }
   }
 
@@ -332,14 +334,32 @@ class Weighed implements LocalGovernor {
   }
 
   acquire(request: Request = {}): DisposablePermit | Promise<DisposablePermit> {
-    const wrap = (permit: Permit): DisposablePermit => new WeighedPermit(permit, request.context, this.#actual)
+    const {context} = request
     const answer = this.governor.acquire(this.#weigh(request))
-    return isPromise(answer) ? Promise.resolve(answer).then(wrap) : wrap(answer)
+    if (!isPromise(answer)) return new WeighedPermit(answer, context, this.#actual)
+    return Promise.resolve(answer).then((permit) => new WeighedPermit(permit, context, this.#actual))
   }
 
   #weigh(request: Request): Request {
-    const {context, signal} = request
-    return context === undefined ? request : {cost: checkCost(this.#cost(context)), context, signal}
+    const {context} = request
+    return context === undefined ? request : new WeighedRequest(request, context, checkCost(this.#cost(context)))
+  }
+}
+
+/** The signal of a runner's request is made when it is first read, so only those that must wait read it. */
+class WeighedRequest implements Request {
+  readonly cost: number
+  readonly context: TaskContext
+  readonly #request: Request
+
+  constructor(request: Request, context: TaskContext, cost: number) {
+    this.#request = request
+    this.context = context
+    this.cost = cost
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#request.signal
   }
 }
 
@@ -442,5 +462,5 @@ function checkGovernor(name: string, governor: Governor): void {
 }
 
 function isPromise(answer: Permit | PromiseLike<Permit>): answer is PromiseLike<Permit> {
-  return 'then' in answer && typeof answer.then === 'function'
+  return typeof (answer as Partial<PromiseLike<Permit>>).then === 'function'
 }

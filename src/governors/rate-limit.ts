@@ -127,7 +127,7 @@ export class RateLimit implements LocalGovernor {
   }
 }
 
-/** What has started in the last `per` milliseconds: a list of charges, oldest first. */
+/** What has started in the last `per` milliseconds. */
 class Window {
   readonly amount: number
   readonly per: number
@@ -135,10 +135,11 @@ class Window {
     (cost) => this.#take(cost),
     () => this.#setTimer(),
   )
-  /** Sum of the costs in the list. */
+  readonly #charges = new Charges()
+  /** Sum of the costs of the charges, and of those that are kept. */
   #spent = 0
-  #oldest: Charge | undefined
-  #newest: Charge | undefined
+  /** Charges that are not dated yet: nothing has started with them. */
+  #kept = 0
   /** Nobody starts before this moment. */
   #heldUntil = -Infinity
   /** Set exactly while somebody waits. */
@@ -152,7 +153,11 @@ class Window {
   get isIdle(): boolean {
     const now = performance.now()
     this.#expire(now)
-    return this.#oldest === undefined && this.line.first === undefined && now >= this.#heldUntil
+    return this.#isEmpty && this.line.first === undefined && now >= this.#heldUntil
+  }
+
+  get #isEmpty(): boolean {
+    return this.#charges.size === 0 && this.#kept === 0
   }
 
   tryTake(cost: number): Charge | undefined {
@@ -166,26 +171,39 @@ class Window {
 
   /** Takes a charge out, as if it had never been made. */
   refund(charge: Charge): void {
-    this.#remove(charge)
+    if (charge.isKept) this.#kept--
+    else if (this.#charges.has(charge.number)) this.#charges.remove(charge.number)
+    else return
+    this.#spend(-charge.cost)
     this.line.serve()
   }
 
   correct(charge: Charge, cost: number): void {
-    if (!charge.isListed) return
+    if (!charge.isKept && !this.#charges.has(charge.number)) return
     const corrected = Math.min(cost, this.amount)
-    this.#spent += corrected - charge.cost
+    if (!charge.isKept) this.#charges.set(charge.number, corrected)
+    this.#spend(corrected - charge.cost)
     charge.cost = corrected
     this.line.serve()
   }
 
-  /** Charges now what was charged before and kept. */
+  /** The charge counts until it is used, however long that takes. */
+  keep(charge: Charge): void {
+    if (charge.isKept) return
+    charge.isKept = true
+    this.#kept++
+    if (this.#charges.has(charge.number)) this.#charges.remove(charge.number)
+    else this.#spend(charge.cost)
+  }
+
+  /** Charges now what was kept. */
   renew(charge: Charge): boolean {
     const now = performance.now()
     if (now < this.#heldUntil) return false
-    this.#remove(charge)
+    if (!charge.isKept) return true
     charge.isKept = false
-    charge.at = now
-    this.#add(charge)
+    this.#kept--
+    charge.number = this.#charges.add(now, charge.cost)
     this.#setTimer()
     return true
   }
@@ -196,41 +214,17 @@ class Window {
     this.#expire(now)
     const charged = Math.min(cost, this.amount)
     if (this.#spent + charged > this.amount) return undefined
-    const charge = new Charge(this, now, charged)
-    this.#add(charge)
-    return charge
+    this.#spent += charged
+    return new Charge(this, this.#charges.add(now, charged), charged)
+  }
+
+  #spend(cost: number): void {
+    this.#spent = this.#isEmpty ? 0 : this.#spent + cost // fractions do not always add up to nothing again
   }
 
   #expire(now: number): void {
-    for (let oldest = this.#oldest; oldest !== undefined && oldest.at + this.per <= now; oldest = this.#oldest) {
-      this.#remove(oldest)
-      if (!oldest.isKept) continue
-      oldest.at = now // it starts nothing before now
-      this.#add(oldest)
-    }
-  }
-
-  #add(charge: Charge): void {
-    charge.isListed = true
-    charge.previous = this.#newest
-    if (this.#newest) this.#newest.next = charge
-    else this.#oldest = charge
-    this.#newest = charge
-    this.#spent += charge.cost
-  }
-
-  #remove(charge: Charge): void {
-    if (!charge.isListed) return
-    const {previous, next} = charge
-    if (previous) previous.next = next
-    else this.#oldest = next
-    if (next) next.previous = previous
-    else this.#newest = previous
-    charge.previous = undefined
-    charge.next = undefined
-    charge.isListed = false
-    // Fractions do not always add up to nothing again.
-    this.#spent = this.#oldest === undefined ? 0 : this.#spent - charge.cost
+    const charges = this.#charges
+    while (charges.oldestAt + this.per <= now) this.#spend(-charges.shift())
   }
 
   /** Sets the one timer for the moment at which the first waiter can start, if there is one. */
@@ -250,31 +244,101 @@ class Window {
 
   /** When enough charges will have left the window for a cost to fit in. */
   #roomAt(cost: number): number {
-    let missing = this.#spent + Math.min(cost, this.amount) - this.amount
-    let at = -Infinity
-    for (let charge = this.#oldest; charge !== undefined && missing > 0; charge = charge.next) {
-      missing -= charge.cost
-      at = charge.at + this.per
-    }
-    return at
+    const missing = this.#spent + Math.min(cost, this.amount) - this.amount
+    return missing > 0 ? this.#charges.timeOf(missing) + this.per : -Infinity
   }
 }
 
-/** A permit, and the charge for it: a node of the window's list. */
+/** The cost of a charge that was removed. */
+const removed = -1
+
+/**
+ * Moments and costs, oldest first, in a ring: sixteen bytes for each start, and nothing that the garbage collector has to
+ * follow while it is remembered.
+ */
+class Charges {
+  #times = new Float64Array(8)
+  #costs = new Float64Array(8)
+  /** The oldest has this number, the next will have that one. */
+  #first = 0
+  #next = 0
+  /** How many there are, without those that were removed. */
+  size = 0
+
+  /** When the oldest was made; `Infinity` if there is none. */
+  get oldestAt(): number {
+    return this.#first === this.#next ? Infinity : (this.#times[this.#first & (this.#times.length - 1)] ?? 0)
+  }
+
+  /** Whether a charge that was not removed is still there. */
+  has(number: number): boolean {
+    return number >= this.#first
+  }
+
+  /** Gives its number. */
+  add(at: number, cost: number): number {
+    if (this.#next - this.#first === this.#times.length) this.#grow()
+    const place = this.#next & (this.#times.length - 1)
+    this.#times[place] = at
+    this.#costs[place] = cost
+    this.size++
+    return this.#next++
+  }
+
+  set(number: number, cost: number): void {
+    this.#costs[number & (this.#costs.length - 1)] = cost
+  }
+
+  remove(number: number): void {
+    this.set(number, removed)
+    this.size--
+  }
+
+  /** Takes the oldest out, and gives its cost. */
+  shift(): number {
+    const cost = this.#costs[this.#first++ & (this.#costs.length - 1)] ?? 0
+    if (cost === removed) return 0
+    this.size--
+    return cost
+  }
+
+  /** When the charge was made with which the oldest ones add up to a sum; if all are less, when the newest was. */
+  timeOf(sum: number): number {
+    const mask = this.#times.length - 1
+    let missing = sum
+    let at = Infinity
+    for (let number = this.#first; number < this.#next && missing > 0; number++) {
+      missing -= Math.max(0, this.#costs[number & mask] ?? 0)
+      at = this.#times[number & mask] ?? 0
+    }
+    return at
+  }
+
+  #grow(): void {
+    const [times, costs, mask] = [this.#times, this.#costs, this.#times.length - 1]
+    this.#times = new Float64Array(2 * times.length)
+    this.#costs = new Float64Array(2 * times.length)
+    for (let number = this.#first; number < this.#next; number++) {
+      const place = number & (this.#times.length - 1)
+      this.#times[place] = times[number & mask] ?? 0
+      this.#costs[place] = costs[number & mask] ?? 0
+    }
+  }
+}
+
+/** A permit, and the charge for it. */
 class Charge implements DisposablePermit, RenewablePermit {
   readonly #window: Window
   #isReleased = false
-  at: number
+  /** Its place among the charges. */
+  number: number
   cost: number
-  isListed = false
   /** Nothing has started with it yet. */
   isKept = false
-  previous: Charge | undefined = undefined
-  next: Charge | undefined = undefined
 
-  constructor(window: Window, at: number, cost: number) {
+  constructor(window: Window, number: number, cost: number) {
     this.#window = window
-    this.at = at
+    this.number = number
     this.cost = cost
   }
 
@@ -289,7 +353,7 @@ class Charge implements DisposablePermit, RenewablePermit {
   }
 
   [keep](): void {
-    this.isKept = true
+    this.#window.keep(this)
   }
 
   [renew](): boolean {

@@ -135,3 +135,12 @@ test('--help says how it is used', async (t) => {
   t.is(status, 0)
   t.regex(stdout, /^Usage: PORT=8080 npx tsx examples\/tenants\.ts URL /)
 })
+
+test('a wrong argument is told in one line, and ends it with 2', async (t) => {
+  const wrong = await ended(start(command('tenants')))
+  t.is(wrong.status, 2)
+  t.is(wrong.stderr, 'Expected 1 arguments; got 0 (--help tells more)\n')
+  const option = await ended(start([...command('tenants'), 'http://localhost', '--limit', '0']))
+  t.is(option.status, 2)
+  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
+})

@@ -84,7 +84,7 @@ export async function checkAll(clock: VirtualClock, seed: number, acquisitions: 
     }
   }
   /** So many milliseconds may pass without a start: a permit that is kept may block whoever takes another by hand. */
-  const patience = {none: 20 * per + 200, saturating: 5000, 'by hand': 100_000}[others]
+  const patience = {none: 20 * per + 200, saturating: 5000, 'by hand': 1_000_000}[others]
   if (others === 'saturating')
     for (let count = 0; count < 6; count++)
       for (const part of [semaphore, rate, adaptive]) if (part !== rate || count < 2) void saturate(part)
@@ -155,7 +155,10 @@ export async function checkAll(clock: VirtualClock, seed: number, acquisitions: 
     await clock.advance(1)
     if (failure) throw failure.error
     quiet = settledCount + given === before && asked - settledCount > 0 ? quiet + 1 : 0
-    assert(quiet < patience, `nothing goes on, with ${asked - settledCount} open`)
+    assert(
+      quiet < patience,
+      `with others ${others}${hasRemote ? ' and a remote one' : ''}, capacity ${capacity}, ${amount} per ${per}, nothing goes on, with ${asked - settledCount} open`,
+    )
   }
   end.isOver = true
   await clock.advance(10 * per + 1000)

@@ -49,6 +49,8 @@ export interface Policies {
   readonly governor:
     | {
         readonly answers: 'at once' | 'later' | 'either'
+        /** It has `tryAcquire`, which gives each second permit that is free. */
+        readonly canTry: boolean
         readonly capacity: number
         readonly fails: 'never' | 'throws' | 'rejects'
         readonly failsAt: number
@@ -98,6 +100,7 @@ export const policies: Arbitrary<Policies> = record<Policies>({
   governor: maybe(
     record({
       answers: fc.constantFrom('at once' as const, 'later', 'either'),
+      canTry: fc.boolean(),
       capacity: fc.constantFrom(1, 2, Infinity),
       fails: fc.constantFrom('never' as const, 'never', 'throws', 'rejects'),
       failsAt: fc.nat(4),
@@ -449,7 +452,17 @@ class Check {
   #governor(): Governor | undefined {
     const {governor} = this.#scenario
     if (governor === undefined) return undefined
+    let tried = 0
+    const tryAcquire = ({context}: PermitRequest = {}): Permit | undefined => {
+      this.#world.say(`try for ${context?.index}.${context?.attempt}`)
+      const number = tried++
+      this.#reach('acquire')
+      if (this.#permitsHeld >= governor.capacity || number % 2 === 1) return undefined
+      this.#asked++
+      return this.#permit(context)
+    }
     return {
+      ...(governor.canTry && {tryAcquire}),
       acquire: (request = {}) => {
         const {context} = request
         const number = this.#asked++

@@ -2,7 +2,7 @@
 import {setFlagsFromString} from 'node:v8'
 import {runInNewContext} from 'node:vm'
 import test from 'ava'
-import {type LocalGovernor, RateLimit, Semaphore} from '../../src/governors/index.js'
+import {AdaptiveLimit, type LocalGovernor, RateLimit, Semaphore} from '../../src/governors/index.js'
 import {type GroupOptions, TaskQueue} from '../../src/index.js'
 import {VirtualClock} from '../governors/virtual-clock.js'
 import {turn} from '../helpers/index.js'
@@ -75,6 +75,37 @@ for (const [kind, groups] of Object.entries(kinds))
     t.true(known <= 100, `${known} of 1,000 groups are still known`)
     queue.close()
   })
+
+test.serial('a group with an adaptive limit is forgotten when what it has learned is old', async (t) => {
+  const clock = VirtualClock.install()
+  t.teardown(() => VirtualClock.uninstall())
+  const made: unknown[] = []
+  const governor = (group: unknown): AdaptiveLimit => {
+    made.push(group)
+    return new AdaptiveLimit()
+  }
+  const queue = new TaskQueue({groups: {governor}})
+  serve(queue)
+  const busy = (): never => {
+    throw Object.assign(new Error('429'), {status: 429})
+  }
+  const makeOthers = async (): Promise<void> => {
+    for (let other = 0; other < 10; other++) await queue.push(() => other, {group: {}})
+  }
+  await queue.push(busy, {group: 'host'}).catch(() => {})
+  for (let minute = 0; minute < 9; minute++) {
+    await makeOthers()
+    await clock.advance(60_000)
+  }
+  await queue.push(() => 1, {group: 'host'})
+  await makeOthers()
+  t.is(made.filter((group) => group === 'host').length, 1)
+  await clock.advance(600_000)
+  await makeOthers()
+  await queue.push(() => 1, {group: 'host'})
+  t.is(made.filter((group) => group === 'host').length, 2)
+  queue.close()
+})
 
 test.serial('a group that is idle and has a governor in use is not forgotten, so that its rate holds', async (t) => {
   const clock = VirtualClock.install()

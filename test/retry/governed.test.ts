@@ -147,6 +147,29 @@ serial('any object with acquire serves, also one whose promise is a foreign then
   t.is(released, 2)
 })
 
+serial('a governor that can tell at once is asked to wait only when it has no permit', async (t) => {
+  const log: string[] = []
+  let free = 1
+  const permit: Permit = {release: () => void free++}
+  const take = (): Permit | undefined => (free-- > 0 ? permit : void free++)
+  const governor: Governor = {
+    tryAcquire: ({context} = {}) => {
+      log.push(`try ${context?.index}`)
+      return take()
+    },
+    acquire: async ({context} = {}) => {
+      log.push(`wait ${context?.index}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return take() ?? permit
+    },
+  }
+  const runner = concurrent([flaky(0, 5), flaky(0, 5)], {governor})
+  const results = runner.toArray()
+  await pass(20)
+  t.deepEqual(await results, [0, 1])
+  t.deepEqual(log, ['try 0', 'try 1', 'wait 1'])
+})
+
 for (const how of ['throws', 'rejects'] as const)
   serial(
     `what acquire ${how} fails that task for good, with start just before its error, also with retries`,

@@ -1,0 +1,28 @@
+/** What the examples share that ask servers: which answers are failures, which of those pass, and how long to wait. */
+import type {RateLimit} from 'aio-tasks/governors'
+
+const passing = new Set([429, 500, 502, 503, 504])
+
+class StatusError extends Error {
+  readonly status: number
+
+  constructor({status, statusText}: Response) {
+    super(`${status} ${statusText}`)
+    this.status = status
+  }
+}
+
+/** The response, if it is a success; else throws, and where it has a Retry-After, nobody starts before that is over. */
+export async function succeeded(response: Response, rate?: RateLimit): Promise<Response & {body: ReadableStream}> {
+  if (response.ok && response.body !== null) return response as Response & {body: ReadableStream}
+  await response.body?.cancel()
+  const after = response.headers.get('retry-after')
+  if (Number(after) > 0) rate?.holdFor(1000 * Number(after))
+  else if (after !== null && !Number.isNaN(Date.parse(after))) rate?.holdUntil(new Date(after))
+  throw new StatusError(response)
+}
+
+/** Whether it is worth another attempt: what is wrong with the network or with the server now, and not with the request. */
+export function passes({error}: {readonly error: unknown}): boolean {
+  return !(error instanceof StatusError) || passing.has(error.status)
+}
