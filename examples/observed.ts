@@ -34,12 +34,14 @@ import {
 } from '@opentelemetry/sdk-trace-node'
 import {type TaskContext, TaskQueue, type TaskTrace} from 'aio-tasks'
 import {Histogram, register} from 'prom-client'
-import {readCommandLine} from './command-line.js'
+import {checkPositionals, goOnUnread, listen, readArguments, readVariable} from './program.js'
 
-const usage = `Usage: PORT=8080 npx tsx examples/observed.ts
+const help = `Usage: PORT=8080 npx tsx examples/observed.ts
 
 Prints its address and its spans. POST /jobs?ms=N&fails=N runs a job of N milliseconds, which fails N times; GET /metrics
-has how long jobs waited and ran. SIGTERM and Ctrl-C end the service once its jobs are done.`
+has how long jobs waited and ran. SIGTERM and Ctrl-C end the service once its jobs are done.
+Exit status: 0 ended, 1 it cannot listen, 2 wrong arguments.
+`
 
 /** OpenTelemetry's context in a store of ours, since a diagnostics channel sets stores. */
 class Contexts implements ContextManager {
@@ -73,10 +75,14 @@ const of = (name: string, type: string): Attributes => ({
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
 /** A histogram of seconds, in OpenTelemetry and, with `_` in its name, in Prometheus. */
-function histogram(meters: MeterProvider, name: string, help: string): (ms: number, attributes: Attributes) => void {
-  const options = {unit: 's', description: help, advice: {explicitBucketBoundaries: boundaries}}
+function histogram(
+  meters: MeterProvider,
+  name: string,
+  description: string,
+): (ms: number, attributes: Attributes) => void {
+  const options = {unit: 's', description, advice: {explicitBucketBoundaries: boundaries}}
   const measured = meters.getMeter('observed').createHistogram(name, options)
-  const exposed = new Histogram({name: `${name.replaceAll('.', '_')}_seconds`, help, buckets: boundaries})
+  const exposed = new Histogram({name: `${name.replaceAll('.', '_')}_seconds`, help: description, buckets: boundaries})
   return (ms, attributes) => {
     measured.record(ms / 1000, attributes)
     exposed.observe(ms / 1000)
@@ -92,7 +98,7 @@ function observe(tracer: Tracer, meters: MeterProvider, {store}: Contexts): void
   ;(tasks.start as Channel<Context, TaskTrace>).bindStore(store, (task) => {
     const pushed = context.active() // a task has the async context of its push
     const links = [trace.getSpanContext(pushed)].flatMap((push) => (push ? [{context: push}] : []))
-    const attributes = {...of('process', 'process'), 'messaging.message.id': task.index, attempt: task.attempt}
+    const attributes = {...of('process', 'process'), 'messaging.message.id': `${task.index}`, attempt: task.attempt}
     const span = tracer.startSpan('process jobs', {kind: SpanKind.CONSUMER, attributes, links}, pushed)
     spans.set(task, span)
     if (task.queuedAt !== undefined && task.attempt === 1)
@@ -104,7 +110,10 @@ function observe(tracer: Tracer, meters: MeterProvider, {store}: Contexts): void
     const error = task.error as Error | undefined
     ran(performance.now() - task.startedAt, {...of('process', 'process'), ...(error && {'error.type': error.name})})
     const span = spans.get(task)
-    if (error) span?.setStatus({code: SpanStatusCode.ERROR, message: error.message}).recordException(error)
+    if (error) {
+      span?.setStatus({code: SpanStatusCode.ERROR, message: error.message}).recordException(error)
+      span?.setAttribute('error.type', error.name)
+    }
     span?.end()
   })
 }
@@ -162,8 +171,8 @@ export async function startService(
     })
   }
 
-  const server = createServer((request, response) => void answer(request, response)).listen(port)
-  await once(server, 'listening')
+  const server = createServer((request, response) => void answer(request, response))
+  await listen(server, port)
   const stop = async (): Promise<void> => {
     const closed = once(server.close(), 'close')
     await queue.shutdown({timeout: 30_000})
@@ -174,9 +183,13 @@ export async function startService(
 }
 
 if (process.argv[1] === import.meta.filename) {
-  readCommandLine(usage, 0, {})
+  const port = readArguments(help, {}, (_, positionals) => {
+    checkPositionals(positionals, 0, 'no arguments')
+    return readVariable('PORT', 8080, 0)
+  })
+  goOnUnread()
   const exporters = {spans: new ConsoleSpanExporter(), metrics: new ConsoleMetricExporter()}
-  const {url, stop} = await startService(exporters, Number(process.env['PORT'] ?? 8080))
+  const {url, stop} = await startService(exporters, port)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop())
   console.log(url)
 }

@@ -1,4 +1,6 @@
 /** What the examples share as programs: `--help`, wrong arguments told in one line, and an end by Ctrl-C or by a reader that has gone. */
+import {once} from 'node:events'
+import type {Server} from 'node:http'
 import {parseArgs} from 'node:util'
 
 type Values<Defaults> = {readonly [Name in keyof Defaults]: string}
@@ -35,6 +37,14 @@ export function readCount(name: string, value: string): number {
   return Number(value)
 }
 
+/** The value of an environment variable that counts something: an integer from `least` to 999999999. */
+export function readVariable(name: string, byDefault: number, least: number = 1): number {
+  const value = process.env[name] ?? `${byDefault}`
+  if (!/^\d{1,9}$/.test(value) || Number(value) < least)
+    throw new Error(`${name} must be an integer ≥ ${least}; got '${value}'`)
+  return Number(value)
+}
+
 /** Throws if there are more than `most` arguments beside the options. */
 export function checkPositionals(positionals: readonly string[], most: number, what: string): void {
   if (positionals.length > most) throw new Error(`Expected ${what}; got '${positionals.join("', '")}'`)
@@ -55,18 +65,38 @@ export async function untilEnded(main: (signal: AbortSignal) => Promise<void>): 
     status = code
     controller.abort(new DOMException(`Ended by ${cause}`, 'AbortError'))
   }
-  const interrupt = (name: string, number: number): void => end(name, 128 + number)
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  process.stdout.on('error', ({code, message}: NodeJS.ErrnoException) => {
-    if (code !== 'EPIPE') process.stderr.write(`${message}\n`)
-    end('its output', code === 'EPIPE' ? 0 : 1)
-  })
+  const interrupt = (name: string, number: number): void => {
+    if (signal.aborted) process.exit(128 + number)
+    end(name, 128 + number)
+  }
+  // Not `once`: a library that also listens, such as one that hides the cursor, would find itself alone and end the process.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', ({code, message}: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE' && stream === process.stdout) process.stderr.write(`${message}\n`)
+      end('its output', code === 'EPIPE' ? 0 : 1)
+    })
   try {
     await main(signal)
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error
     process.exit(status) // even with output that nobody takes
   }
+}
+
+/** Lets a server listen; ends the process with status 1 and one line if it cannot, as where the port is in use. */
+export async function listen(server: Server, port: number): Promise<void> {
+  try {
+    await once(server.listen(port), 'listening')
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}
+
+/** Goes on when nobody reads the output any more: a service has more to do than to print. */
+export function goOnUnread(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** Ends the process at once when its output cannot be written: quietly if nobody reads it any more, as after `| head`. */

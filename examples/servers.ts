@@ -1,12 +1,13 @@
 /** Servers on this machine for the other examples: `npx tsx examples/servers.ts` starts them, and says how to ask them. */
 import {once} from 'node:events'
-import {mkdtempSync, writeFileSync} from 'node:fs'
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {json} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
+import {checkPositionals, exitWhenUnread, readArguments} from './program.js'
 
 /** What a server saw. */
 export interface Served {
@@ -92,8 +93,18 @@ export async function serveFiles(
   return {hosts: servers, urls, most: () => most}
 }
 
+const help = `Usage: npx tsx examples/servers.ts
+
+Starts servers for llm.ts, ingest.ts, downloader.ts and tenants.ts, and prints how to run these. Ctrl-C and SIGTERM end the
+servers, and remove the folder for what the examples read and write.
+`
+
 if (process.argv[1] === import.meta.filename) {
+  readArguments(help, {}, (_, positionals) => checkPositionals(positionals, 0, 'no arguments'))
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  process.once('exit', () => rmSync(folder, {recursive: true, force: true}))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit())
+  exitWhenUnread()
   const write = (name: string, lines: readonly string[]): string => {
     writeFileSync(join(folder, name), `${lines.join('\n')}\n`)
     return join(folder, name)

@@ -11,11 +11,29 @@ import {json} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, type TaskContext, TaskQueue} from 'aio-tasks'
 import {Counter, Gauge, Histogram, register} from 'prom-client'
+import {checkPositionals, goOnUnread, listen, readArguments, readVariable} from './program.js'
 
-const {PORT = '8080', CAPACITY = '100', LIMIT = '10', TIMEOUT = '10000', SHUTDOWN = '30000'} = process.env
-const capacity = Number(CAPACITY)
+const help = `Usage: PORT=8080 LIMIT=10 CAPACITY=100 TIMEOUT=10000 SHUTDOWN=30000 npx tsx examples/service.ts
+
+Prints its address. POST /jobs with a body of {"n": MS} runs a job of MS milliseconds, at most LIMIT at once, each for
+TIMEOUT milliseconds; CAPACITY more may wait. GET /metrics and /health tell how it is. SIGTERM and Ctrl-C end the service
+once its jobs are done, at the latest after SHUTDOWN milliseconds.
+Exit status: 0 ended, 1 it cannot listen, 2 wrong arguments.
+`
+
+const {port, limit, capacity, timeout, shutdown} = readArguments(help, {}, (_, positionals) => {
+  checkPositionals(positionals, 0, 'no arguments')
+  return {
+    port: readVariable('PORT', 8080, 0),
+    limit: readVariable('LIMIT', 10),
+    capacity: readVariable('CAPACITY', 100),
+    timeout: readVariable('TIMEOUT', 10_000),
+    shutdown: readVariable('SHUTDOWN', 30_000, 0),
+  }
+})
+goOnUnread()
 const queue = new TaskQueue({capacity})
-const runner = queue.run({limit: Number(LIMIT), timeout: Number(TIMEOUT)})
+const runner = queue.run({limit, timeout})
 
 // Metrics: the runner's events, and nothing else, tell of what has started. What waits has not, and no event
 // tells of it, so its number is read from the queue when somebody asks.
@@ -115,7 +133,7 @@ async function stop(): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   console.log('stopping')
-  await queue.shutdown({timeout: Number(SHUTDOWN)})
+  await queue.shutdown({timeout: shutdown})
   setTimeout(() => server.closeAllConnections(), 1000).unref() // clients that have not sent their request by then
   await closed
   console.log(`stopped: ${accepted} accepted, ${answered} answered\n${await register.metrics()}`)
@@ -126,5 +144,5 @@ async function stop(): Promise<void> {
 const server = createServer((request, response) => void route(request, response))
 process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
 process.once('SIGUSR2', () => void runner.stop()).once('SIGHUP', () => runner.abort(new Error('The engine has failed')))
-await once(server.listen(Number(PORT)), 'listening')
+await listen(server, port)
 console.log(`http://localhost:${(server.address() as AddressInfo).port}`)

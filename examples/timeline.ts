@@ -1,9 +1,10 @@
 /**
- * Draws what a runner does, from its events alone:
+ * Draws what a runner does, as its events and its tracing channel tell it:
  *
  *     npx tsx examples/timeline.ts [FOLDER] [--limit 4] [--tasks 40] [--out timeline]
  *
- * With a FOLDER the tasks read its files; without one they sleep, fail and retry, and the limit changes on the way.
+ * With a FOLDER the tasks read its files. Without one they ask three hosts that are not there: two tasks at once of each
+ * host, some fail and are tried again, all wait when a host is busy, and the limit changes on the way.
  * Writes `timeline.svg`, to look at in a browser, and `timeline.json`, to open in https://ui.perfetto.dev.
  */
 import {createHash} from 'node:crypto'
@@ -11,24 +12,12 @@ import {statSync} from 'node:fs'
 import {readdir, readFile, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {ConcurrentRunner, type Task, type TaskContext} from 'aio-tasks'
+import {ConcurrentRunner, type TaskContext, TaskQueue} from 'aio-tasks'
+import {RateLimit} from 'aio-tasks/governors'
 import {checkPositionals, readArguments, readCount, untilEnded} from './program.js'
 import {Recorder} from './timeline/recorder.js'
 import {toSvg} from './timeline/svg.js'
 import {toTrace} from './timeline/trace.js'
-
-/** Tries a task that fails once more, after a while, and says so. */
-class RetryingRunner<T> extends ConcurrentRunner<T, true, {again: [context: TaskContext, ms: number]}> {
-  protected override async execute(task: Task<T>, context: TaskContext): Promise<T> {
-    try {
-      return await super.execute(task, context)
-    } catch {
-      this.emit('again', context, 60)
-      await sleep(60, undefined, {signal: context.signal})
-      return super.execute(task, context)
-    }
-  }
-}
 
 /** One task for each file of a folder. */
 async function* checksums(folder: string) {
@@ -40,25 +29,28 @@ async function* checksums(folder: string) {
       }
 }
 
-/** Tasks that take 30 to 180 ms; some fail at first, some for good, and halfway the source itself has to wait. */
-async function* demo(count: number) {
-  let seed = 7
+/** Tasks that take 30 to 180 ms. Some fail at first, some for good; the one in the middle makes all others wait. */
+function demo(count: number, hosts: RateLimit): TaskQueue<void> {
+  const queue = new TaskQueue<void>({groups: {limit: 2}})
+  let seed = 459
   const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647 // the same in every run
-  for (let index = 0; index < count; index++) {
-    if (index === Math.round(count * 0.7)) await sleep(150)
-    const [ms, luck] = [30 + 150 * random(), random()]
-    let attempts = 0
-    yield async ({signal}: TaskContext) => {
+  for (let number = 0; number < count; number++) {
+    const [ms, luck, isBusy] = [30 + 150 * random(), random(), number === Math.round(count * 0.55)]
+    const ask = async ({attempt, signal}: TaskContext): Promise<void> => {
       await sleep(ms, undefined, {signal})
-      if (luck < 0.08 || (luck < 0.2 && ++attempts === 1)) throw new Error('the service is busy')
+      if (isBusy && attempt === 1) hosts.holdFor(150) // as a `Retry-After` says
+      if (luck < 0.05 || (attempt === 1 && (luck < 0.17 || isBusy))) throw new Error('the host is busy')
     }
+    void queue.push(ask, {group: `host ${'abc'[number % 3]}`})
   }
+  queue.close()
+  return queue
 }
 
 const help = `Usage: npx tsx examples/timeline.ts [FOLDER] [--limit 4] [--tasks 40] [--out timeline]
 
 Draws a run as timeline.svg and timeline.json: checksums of the files below FOLDER or, without one, so many tasks that
-sleep, fail and are tried again, while the limit changes. Ended early, it writes nothing.
+ask hosts, fail and are tried again, while the limit changes. Ended early, it writes nothing.
 Exit status: 0 done, 2 wrong arguments, 130 or 143 interrupted.
 `
 
@@ -80,14 +72,18 @@ const {folder, out, limit, tasks} = readArguments(
 )
 
 await untilEnded(async (signal) => {
-  const source = folder === undefined ? demo(tasks) : checksums(folder)
-  const runner = new RetryingRunner<unknown>(source, {limit, yieldExceptions: true, signal})
-  const recorder = new Recorder(runner)
-  runner.on('again', (context, ms) => recorder.waits(context, ms))
+  const recorder = new Recorder()
+  const hosts = new RateLimit({amount: 1000, per: 1000})
+  const options = {limit, signal, retry: {delay: 60}, governor: recorder.watch(hosts)}
+  const runner: ConcurrentRunner<unknown, boolean> =
+    folder === undefined
+      ? demo(tasks, hosts).run(options)
+      : new ConcurrentRunner(checksums(folder), {limit, signal, yieldExceptions: true})
+  recorder.record(runner)
   if (folder === undefined)
     runner.on('start', ({index}) => {
-      if (index === Math.round(tasks * 0.35)) runner.limit = limit + 2
-      if (index === Math.round(tasks * 0.85)) runner.limit = Math.max(1, limit - 1)
+      if (index === Math.round(tasks * 0.3)) runner.limit = limit + 2
+      if (index === Math.round(tasks * 0.9)) runner.limit = Math.max(1, limit - 1)
     })
   const {started, failed} = await runner.run()
 

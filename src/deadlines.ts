@@ -10,6 +10,7 @@ const tolerance = 50
 export class Deadlines {
   readonly #host: (slot: Slot, timeout: number) => void
   readonly #lines = new Map<number, DeadlineLine>()
+  /** The line that was used last. It is kept when it is empty: most tasks of a run have the same timeout. */
   #usual: DeadlineLine | undefined
   #isHolding = true
 
@@ -36,17 +37,19 @@ export class Deadlines {
   }
 
   #line(timeout: number): DeadlineLine {
-    let line = this.#lines.get(timeout)
-    if (line === undefined) {
-      const onEmpty = (): void => {
-        this.#lines.delete(timeout)
-        if (this.#usual?.timeout === timeout) this.#usual = undefined
-      }
-      line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
-      line.hold(this.#isHolding)
-      this.#lines.set(timeout, line)
-    }
+    if (this.#usual?.isEmpty) this.#lines.delete(this.#usual.timeout)
+    const line = this.#lines.get(timeout) ?? this.#newLine(timeout)
     return (this.#usual = line)
+  }
+
+  #newLine(timeout: number): DeadlineLine {
+    const onEmpty = (): void => {
+      if (line !== this.#usual && line === this.#lines.get(timeout)) this.#lines.delete(timeout)
+    }
+    const line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
+    line.hold(this.#isHolding)
+    this.#lines.set(timeout, line)
+    return line
   }
 }
 
@@ -70,6 +73,10 @@ export class DeadlineLine {
     this.timeout = timeout
     this.#onExpired = onExpired
     this.#onEmpty = onEmpty
+  }
+
+  get isEmpty(): boolean {
+    return this.#first === undefined
   }
 
   add(slot: Slot): void {

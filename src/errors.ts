@@ -145,7 +145,9 @@ export function describe(value: unknown): string {
   }
 }
 
-/** By tag too: errors come from other realms. */
+/** By tag too: errors come from other realms. In Jest every DOMException does, the library's own among them. */
 function isError(value: object): value is Error {
-  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
+  if (value instanceof Error) return true
+  const tag = Object.prototype.toString.call(value)
+  return tag === '[object Error]' || tag === '[object DOMException]'
 }

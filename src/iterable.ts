@@ -54,15 +54,20 @@ function nodeStreamIterator<I>(stream: NodeStream<I>): AsyncIterator<I> {
 /** `cancel()` of a reader ends its pending `read()`; that of a locked stream would be refused. */
 function webStreamIterator<I>(stream: WebStream<I>): AsyncIterator<I, undefined> {
   const reader = stream.getReader()
+  let isReleased = false
+  const release = (): void => {
+    if (!isReleased) reader.releaseLock()
+    isReleased = true
+  }
   return {
     next: async () => {
       const result = await reader.read()
-      if (result.done) reader.releaseLock()
+      if (result.done) release()
       return result
     },
     return: async () => {
-      await reader.cancel()
-      reader.releaseLock()
+      if (!isReleased) await reader.cancel() // else the stream has ended, and the runner is about to hear of it
+      release()
       return {done: true, value: undefined}
     },
   }

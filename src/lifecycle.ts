@@ -104,15 +104,16 @@ export class Lifecycle {
 
   /** Resolves with the final counts when nothing of the run goes on any more. */
   get drained(): Promise<RunnerStats> {
+    if (this.#stats !== undefined) return Promise.resolve(this.#stats)
     this.#drained ??= pDefer()
-    if (this.#stats !== undefined) this.#drained.resolve(this.#stats)
     return this.#drained.promise
   }
 
   /** Resolves with the counts when nothing goes on any more but tasks whose outcome was told early. */
   get over(): Promise<RunnerStats> {
+    if (this.#stats !== undefined) return Promise.resolve(this.#stats)
     this.#over ??= pDefer()
-    if (this.#isOver) this.#over.resolve(this.#stats ?? this.#host.stats)
+    if (this.#isOver) this.#over.resolve(this.#host.stats)
     return this.#over.promise
   }
 
@@ -303,6 +304,8 @@ export class Lifecycle {
     this.#stats = this.#host.drained()
     this.#over?.resolve(this.#stats)
     this.#drained?.resolve(this.#stats)
+    // A runner may be kept: up to Node 22, promises and timers hold the AsyncLocalStorage stores of whoever asked for them.
+    this.#over = this.#drained = this.#deadline = undefined
   }
 
   /** Lets the consumer know how the run ended, once. */

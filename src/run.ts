@@ -1026,7 +1026,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   drained(): RunnerStats {
     const {stats} = this
     this.#deadlines?.stop()
-    this.#scope = undefined // what its AsyncLocalStorage holds is not kept
+    this.#scope = this.#line = undefined // what the run's AsyncLocalStorage holds is not kept
     this.#host.emit('drain', stats)
     return stats
   }

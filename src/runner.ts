@@ -775,7 +775,7 @@ function keepSpecimen(): void {
   const kept: object[] = []
   specimen = kept
   const items = ConcurrentRunner.map([1, 2], (_item, context) => kept.push(context), {ordered: true})
-  const tasks = new ConcurrentRunner([() => 1])
+  const tasks = new ConcurrentRunner([() => 1], {timeout: 1})
   kept.push(items, tasks)
   isMakingSpecimen = true
   void items.toArray()

@@ -604,7 +604,9 @@ export interface Budget {
 }
 
 /**
- * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events.
+ * What subscribers get: metadata only, never items or results. One object serves an attempt through all its events. It
+ * does not name its runner: `start` is published in the async context of the run or, for a push, of the push, so a store
+ * set there tells runners apart.
  *
  * @example
  * ```ts

@@ -178,3 +178,44 @@ for (const [what, drive] of Object.entries(drivers))
     )
     t.deepEqual([lines, errors], [['true true'], ''])
   })
+
+const lastDrivers: Record<string, string> = {
+  'called stop()': 'void als.run(store, () => runner.stop())',
+  'called stop() with a timeout': 'void als.run(store, () => runner.stop({timeout: 10_000}))',
+  'waited for drained': 'void als.run(store, () => runner.drained)',
+  'left the run': 'void als.run(store, () => runner.return())',
+}
+for (const [what, drive] of Object.entries(lastDrivers))
+  test(`a run that is over keeps nothing of the context of a request that ${what}`, async (t) => {
+    const {lines, errors} = await runScript(
+      (src) => `
+      import {AsyncLocalStorage} from 'node:async_hooks'
+      import {setFlagsFromString} from 'node:v8'
+      import {runInNewContext} from 'node:vm'
+      import {concurrent} from '${src}'
+      setFlagsFromString('--expose-gc')
+      const gc = runInNewContext('gc')
+      const als = new AsyncLocalStorage()
+      als.run({}, () => {})
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const finish = []
+      const source = function* () { for (;;) yield () => new Promise((resolve) => finish.push(resolve)) }
+      const runner = concurrent(source, {limit: 2})
+      void runner.next()
+      await turn()
+      const weak = (() => {
+        const store = {big: new Array(1000).fill(0)}
+        ${drive}
+        return new WeakRef(store)
+      })()
+      void runner.stop()
+      for (const resolve of finish) resolve()
+      for (let count = 0; count < 5; count++) {
+        await turn()
+        gc()
+      }
+      console.log(weak.deref() === undefined, runner.state)
+    `,
+    )
+    t.deepEqual([lines, errors], [['true drained'], ''])
+  })

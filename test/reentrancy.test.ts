@@ -284,6 +284,22 @@ test('a synchronous iterator that gives promises fails the source, and says what
   t.regex(error?.message ?? '', /gave a promise; an async iterator is found under Symbol\.asyncIterator/)
 })
 
+test.failing('a shouldRaise that stops the run whose source failed, and says no, has the error delivered before the end', async (t) => {
+  class Stopping extends ConcurrentRunner<number, true> {
+    protected override shouldRaise(): boolean {
+      void this.stop()
+      return false
+    }
+  }
+  const source = (): never => {
+    throw boom
+  }
+  const runner = new Stopping(source, {yieldExceptions: true})
+  const first = await runner.next()
+  t.is((first.value as ConcurrentError | undefined)?.cause, boom)
+  t.deepEqual(await runner.next(), {value: undefined, done: true})
+})
+
 test('a shouldRaise that stops the run still lets the error be told, before drain', async (t) => {
   const log: string[] = []
   class Stopping extends ConcurrentRunner<number> {

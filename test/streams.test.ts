@@ -200,6 +200,26 @@ test('a stream that is read to its end is unlocked and not cancelled', async (t)
   await runner.return()
 })
 
+test('a ReadableStream that comes to its end just when the run is left is closed without an error', async (t) => {
+  for (let ticks = 0; ticks < 8; ticks++) {
+    let close = (): void => {}
+    const stream = new ReadableStream<string>({
+      start: (controller) => {
+        controller.enqueue('chunk')
+        close = () => controller.close()
+      },
+    })
+    const runner = ConcurrentRunner.map(stream, String)
+    const log = await waits(runner)
+    close()
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
+    await runner.return()
+    await runner.drained
+    t.deepEqual(log, ['start 0', 'result 0 chunk', 'drain'], `${ticks} microtasks after its end`)
+    t.false(stream.locked)
+  }
+})
+
 test('a stream that is locked already is a failure of the source', async (t) => {
   const {stream} = webStream()
   stream.getReader()

@@ -389,6 +389,63 @@ test(
   /^yieldExceptions must be true or false/,
 )
 
+/** A clock of the tests' own, which never goes back. */
+let now = 0
+
+/** The most events between two turns of the event loop while each takes a millisecond. */
+async function mostEventsInATurn(runner: ConcurrentRunner<unknown>, event: 'start' | 'result'): Promise<number> {
+  let events = 0
+  let most = 0
+  let isOver = false
+  const {now: before} = performance
+  performance.now = () => now
+  const probe = (): void => {
+    most = Math.max(most, events)
+    events = 0
+    if (!isOver) setImmediate(probe)
+  }
+  setImmediate(probe)
+  runner.on(event, () => {
+    now++
+    events++
+  })
+  try {
+    await runner.run()
+  } finally {
+    performance.now = before
+    isOver = true
+  }
+  return Math.max(most, events)
+}
+
+const many = function* (task: Task<unknown>): Generator<Task<unknown>> {
+  for (let count = 0; count < 2000; count++) yield task
+}
+const finishing: Record<string, Task<unknown>> = {
+  'at once': () => 1,
+  'in a microtask': async () => 1,
+  'in a turn': () => turn(1),
+}
+for (const limit of [1, 512, 5000])
+  for (const event of ['start', 'result'] as const)
+    for (const [when, task] of Object.entries(finishing))
+      test.serial(
+        `a listener of ${event} that takes 1 ms and stands the loop still, at limit ${limit}, tasks finishing ${when}: it turns after some 64 events at most`,
+        async (t) => {
+          // As many as are let through between two looks at the clock while all went fast.
+          const most = await mostEventsInATurn(concurrent<unknown>(many(task), {limit}), event)
+          t.true(most <= 80, `${most} events in a turn`)
+        },
+      )
+
+test.serial.failing(
+  'a slow listener of result, after starts that went fast: the loop turns every 10 ms or so',
+  async (t) => {
+    const most = await mostEventsInATurn(concurrent<unknown>(many(one), {limit: 512}), 'result')
+    t.true(most <= 16, `${most} events in a turn`)
+  },
+)
+
 // Edge cases
 
 test('a generator yields a promise that is rejected already: one outcome', async (t) => {

@@ -17,7 +17,8 @@ const isWhole = args.every((arg) => arg.startsWith('-'))
 /** All but the tests of parts that no entry exports, and of the sources' text. */
 const ofEntries = ['test/**/*.test.ts', '!test/unit/**', '!test/architecture.test.ts', '!test/docs.test.ts']
 const files = isBuilt && isWhole ? ofEntries : []
-const preload = isBuilt ? ` --import=${new URL('preload.js', import.meta.url).href}` : ''
+// Node 26 warns of what `preload.js` calls, on the stderr of programs whose stderr the tests look at.
+const preload = isBuilt ? ` --import=${new URL('preload.js', import.meta.url).href} --disable-warning=DEP0205` : ''
 
 /** How AVA writes a file's name before the title of a test. */
 const prefixes = readdirSync(join(root, 'test'), {recursive: true, encoding: 'utf8'})

@@ -12,6 +12,7 @@ export interface Observed {
   readonly running: Iterable<TaskContext>
   readonly stats: RunnerStats
   on(event: 'start', listener: (context: TaskContext) => void): unknown
+  on(event: 'limit', listener: (limit: number, previous: number) => void): unknown
   on(event: 'retry', listener: (context: TaskContext, info: RetryInfo) => void): unknown
   on(event: 'result', listener: (value: unknown, context: TaskContext) => void): unknown
   on(event: 'error', listener: (error: ConcurrentError, context?: TaskContext) => void): unknown
@@ -25,6 +26,8 @@ export interface ViewOptions {
   readonly stream?: WriteStream
   /** Tells milliseconds; only their differences count. Default: `performance.now`. */
   readonly now?: () => number
+  /** Is told the lines of each view that is drawn on a terminal. */
+  readonly drawn?: (lines: readonly string[]) => void
 }
 
 /**
@@ -42,30 +45,34 @@ export class LiveView {
   readonly #progress: Progress
   readonly #stream: WriteStream
   readonly #now: () => number
+  readonly #drawn: ((lines: readonly string[]) => void) | undefined
   readonly #log: ReturnType<typeof createLogUpdate> | undefined
   readonly #timer: NodeJS.Timeout
   /** When each attempt that runs was seen first: that of a retry is no event. */
   readonly #since = new WeakMap<TaskContext, number>()
-  /** Each limit so far: changes are no event, so it is read at each start and each look. */
-  readonly #limits: number[] = []
+  /** Each limit so far. */
+  readonly #limits: number[]
   #retries = 0
+  #lastRetry = ''
   #lastError = ''
   #isOver = false
 
-  constructor(runner: Observed, {total, stream = process.stderr, now}: ViewOptions = {}) {
+  constructor(runner: Observed, {total, stream = process.stderr, now, drawn}: ViewOptions = {}) {
     this.#runner = runner
     this.#stream = stream
     this.#now = now ?? (() => performance.now())
     this.#progress = new Progress(runner, this.#now)
     this.#progress.total = total
-    this.#readLimit()
-    runner.on('start', (context) => {
-      this.#since.set(context, this.#now())
-      this.#readLimit()
+    this.#drawn = drawn
+    this.#limits = [runner.limit]
+    runner.on('start', (context) => this.#since.set(context, this.#now()))
+    runner.on('limit', (limit) => this.#limits.push(limit))
+    runner.on('retry', ({index}, {error, attempt, delay}) => {
+      this.#retries++
+      this.#lastRetry = inOneLine(`#${index}, attempt ${attempt + 1} in ${Math.round(delay)} ms, after ${told(error)}`)
     })
-    runner.on('retry', () => this.#retries++)
     runner.on('error', ({message}) => {
-      this.#lastError = message.replaceAll(/\s+/g, ' ')
+      this.#lastError = inOneLine(message)
     })
     runner.on('drain', () => this[Symbol.dispose]())
     this.#log = isScreen(stream) ? createLogUpdate(stream) : undefined
@@ -75,14 +82,13 @@ export class LiveView {
   /** The line that sums up: what is done, how fast, what is left, failures, limit. */
   get summary(): string {
     const {done, total, failed, rate, secondsLeft} = this.#progress
-    this.#readLimit()
     const share = total === undefined ? `${done} done` : `${done}/${total} done`
     const left = secondsLeft === undefined ? '' : `, ${spoken(secondsLeft)} left`
-    const retries = this.#retries > 0 ? `, ${this.#retries} retries` : ''
+    const retries = this.#retries > 0 ? `, ${this.#retries} tried again` : ''
     return `${share}, ${rate.toFixed(1)}/s${left}, ${failed} failed${retries}, limit ${this.#limits.slice(-4).join(' → ')}`
   }
 
-  /** The whole view: what runs, longest first, then the last error and the line that sums up. */
+  /** The whole view: what runs, longest first, then the last retry, the last error and the line that sums up. */
   lines(): string[] {
     const now = this.#now()
     const seen = [...this.#runner.running].map((context) => {
@@ -95,10 +101,13 @@ export class LiveView {
       .map(({context: {index, item, attempt}, seconds}) =>
         [`#${index}`.padEnd(7), named(item).padEnd(24), `attempt ${attempt}`, `${seconds.toFixed(1)} s`].join('  '),
       )
-    const most = Math.max(1, (this.#stream.rows ?? 24) - 5)
+    const most = Math.max(1, (this.#stream.rows ?? 24) - 6)
     const hidden = rows.length > most ? [`and ${rows.length - most} more`] : []
+    const {retrying} = this.#runner.stats
+    const head = `${rows.length} running${retrying > 0 ? `, ${retrying} waiting for another attempt` : ''}`
+    const retry = this.#lastRetry === '' ? [] : [`last retry: ${this.#lastRetry}`]
     const error = this.#lastError === '' ? [] : [`last error: ${this.#lastError}`]
-    const all = [`${rows.length} running`, ...rows.slice(0, most), ...hidden, ...error, this.summary]
+    const all = [head, ...rows.slice(0, most), ...hidden, ...retry, ...error, this.summary]
     return all.map((line) => line.slice(0, (this.#stream.columns ?? 80) - 1))
   }
 
@@ -112,16 +121,16 @@ export class LiveView {
     this.#stream.write(`${this.summary}\n`)
   }
 
-  #readLimit(): void {
-    const {limit} = this.#runner
-    if (limit !== this.#limits.at(-1)) this.#limits.push(limit)
-  }
-
   #draw(): void {
-    if (this.#log) this.#log(this.lines().join('\n'))
-    else this.#stream.write(`${this.summary}\n`)
+    if (this.#log === undefined) return void this.#stream.write(`${this.summary}\n`)
+    const lines = this.lines()
+    this.#log(lines.join('\n'))
+    this.#drawn?.(lines)
   }
 }
+
+const inOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
+const told = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : inspect(error))
 
 /** An item in one line. */
 function named(item: unknown): string {

@@ -1,28 +1,38 @@
-/** Notes what a runner's events tell: which task ran when, in which slot, and how it went. */
-import type {ConcurrentError, RetryInfo, RunnerStats, TaskContext} from 'aio-tasks'
+/** Notes what can be seen of a run from outside: when each attempt ran and in which slot, how it went, what held it back. */
+import {subscribe, unsubscribe} from 'node:diagnostics_channel'
+import {inspect} from 'node:util'
+import type {ConcurrentError, Governor, Permit, RetryInfo, RunnerStats, TaskContext, TaskTrace} from 'aio-tasks'
 
-/** One attempt of a task, from its start to its outcome. Times are milliseconds since the first event. */
+/** One attempt of a task, from its start to its outcome. Times are milliseconds since the first start. */
 export interface Bar {
   readonly index: number
   /** Which attempt of the task, counted from 1. */
   readonly attempt: number
-  /** Whether it failed and the task is tried again. */
+  /** The group with which the task was pushed, as a text. */
+  readonly group: string | undefined
+  /** Whether the attempt failed and the task is tried again. */
   isRetried: boolean
   /** The slot that it took, counted from 0. */
   readonly lane: number
   readonly start: number
   /** `undefined` while it runs. */
   end: number | undefined
-  /** What it failed with. */
+  /** What the task failed with, for good. */
   error: ConcurrentError | undefined
-  /** When the task itself did nothing but wait, as it told. */
-  readonly waits: Array<{readonly start: number; readonly end: number}>
+}
+
+/** A time in which the governor let nothing start. */
+export interface Hold {
+  readonly start: number
+  /** `undefined` while it lasts. */
+  end: number | undefined
 }
 
 /** Everything that is known of a run. */
 export interface Timeline {
   readonly bars: readonly Bar[]
-  /** The limit at first, and each one that it was changed to, when an event first met with it. */
+  readonly holds: readonly Hold[]
+  /** The limit at first, and each one that it was set to. */
   readonly limits: ReadonlyArray<{readonly at: number; readonly limit: number}>
   readonly end: number
 }
@@ -31,113 +41,130 @@ export interface Timeline {
 export interface Observed {
   readonly limit: number
   readonly running: Iterable<TaskContext>
-  on(event: 'start', listener: (context: TaskContext) => void): unknown
   on(event: 'retry', listener: (context: TaskContext, info: RetryInfo) => void): unknown
   on(event: 'result', listener: (value: unknown, context: TaskContext) => void): unknown
   on(event: 'error', listener: (error: ConcurrentError, context?: TaskContext) => void): unknown
+  on(event: 'limit', listener: (limit: number, previous: number) => void): unknown
   on(event: 'drain', listener: (stats: RunnerStats) => void): unknown
 }
 
-/** Subscribe before the run starts, and read `timeline` at any time. */
+const starts = 'tracing:aio-tasks:task:start'
+
+/**
+ * Records a run. Make it before the run starts, and read `timeline` at any time.
+ *
+ * The start of an attempt and its group are told by the tracing channel `start`, everything else by the runner's events.
+ * The holds of a governor are seen only if the runner has `recorder.watch(governor)` in its place.
+ */
 export class Recorder {
-  readonly #runner: Observed
+  #runner: Observed | undefined
   readonly #now: () => number
   readonly #bars: Bar[] = []
+  readonly #holds: Hold[] = []
   readonly #limits: Array<{readonly at: number; readonly limit: number}> = []
-  /** Who is in each slot. A runner does not number its slots: each start takes the lowest that is free. */
+  /** The attempt in each slot. A runner does not number its slots: each start takes the lowest that is free. */
   readonly #lanes: Array<Bar | undefined> = []
-  /** Tasks that wait for their next attempt, by index. No event tells when that starts: it is looked for at each event. */
-  readonly #waiting = new Map<number, {readonly due: number; readonly attempt: number}>()
   #startedAt: number | undefined
   #end = 0
-  /** When the event before the last one came. */
-  #previous = 0
 
   /** @param now Tells milliseconds; only their differences count. */
-  constructor(runner: Observed, now: () => number = () => performance.now()) {
-    this.#runner = runner
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now
-    runner.on('start', (context) => this.#started(context))
-    runner.on('retry', (context, info) => this.#retries(context, info))
-    runner.on('result', (_value, context) => this.#settled(context))
-    runner.on('error', (error, context) => this.#settled(context, error))
-    runner.on('drain', () => this.#tick())
   }
 
-  /** Notes that a running task only waits from now on, for so many milliseconds, as before a retry. */
-  waits({index}: TaskContext, ms: number): void {
-    const start = this.#tick()
-    this.#lanes.find((bar) => bar?.index === index)?.waits.push({start, end: start + ms})
+  /** Records this runner until it has drained. */
+  record(runner: Observed): void {
+    this.#runner = runner
+    const started = (message: unknown): void => this.#started(runner, message as TaskTrace)
+    subscribe(starts, started)
+    runner.on('retry', ({index}) => {
+      const bar = this.#ended(index)
+      if (bar !== undefined) bar.isRetried = true
+    })
+    runner.on('result', (_value, {index}) => this.#ended(index))
+    runner.on('error', (error, context) => this.#failed(error, context))
+    runner.on('limit', (limit) => this.#limitSet(limit))
+    runner.on('drain', () => {
+      this.#tick()
+      unsubscribe(starts, started)
+    })
+  }
+
+  /** The same governor, whose holds are recorded: anything with `acquire` can govern a runner. */
+  watch(governor: Governor): Governor {
+    return {
+      acquire: (request) => {
+        const answer: Permit | PromiseLike<Permit> = governor.acquire(request)
+        if (!('then' in answer)) return answer
+        const hold: Hold = {start: this.#tick(), end: undefined}
+        this.#holds.push(hold)
+        const ended = (): void => {
+          hold.end = this.#tick()
+        }
+        answer.then(ended, ended)
+        return answer
+      },
+    }
   }
 
   get timeline(): Timeline {
-    return {bars: this.#bars, limits: this.#limits, end: this.#end}
+    return {bars: this.#bars, holds: this.#holds, limits: this.#limits, end: this.#end}
   }
 
-  #started({index, attempt}: TaskContext, start: number = this.#tick()): Bar {
-    // The lowest lane that is free, and was since the start: that of an attempt is found out a little later.
-    const free = this.#lanes.findIndex((bar, lane) => bar === undefined && this.#freeSince(lane) <= start)
+  /** An attempt starts, of this runner or of another one: a trace does not name its runner. */
+  #started({running}: Observed, {index, attempt, group}: TaskTrace): void {
+    // The first trace of an attempt that this runner runs is its own: it comes just after the slot was taken.
+    const isKnown = this.#bars.some((bar) => bar.index === index && bar.attempt === attempt)
+    if (isKnown || ![...running].some((context) => context.index === index && context.attempt === attempt)) return
+    const bar = this.#add(index, attempt, named(group), this.#tick())
+    this.#lanes[bar.lane] = bar
+  }
+
+  #add(index: number, attempt: number, group: string | undefined, start: number): Bar {
+    const free = this.#lanes.indexOf(undefined)
     const lane = free === -1 ? this.#lanes.length : free
-    const bar: Bar = {index, attempt, isRetried: false, lane, start, end: undefined, error: undefined, waits: []}
-    this.#lanes[lane] = bar
+    const bar: Bar = {index, attempt, group, isRetried: false, lane, start, end: undefined, error: undefined}
     this.#bars.push(bar)
     return bar
   }
 
-  #freeSince(lane: number): number {
-    return Math.max(0, ...this.#bars.filter((bar) => bar.lane === lane).map(({end}) => end ?? Infinity))
+  #failed(error: ConcurrentError, context: TaskContext | undefined): void {
+    if (context === undefined) return void this.#tick() // the source, its cleanup or a hook has failed: no task
+    const {index, attempt} = context
+    // A task that waited for its next attempt when the run was stopped has no further bar; one that the governor has
+    // refused never ran.
+    const bar = this.#ended(index) ?? this.#bars.findLast((last) => last.index === index)
+    const failed = bar ?? this.#add(index, attempt, undefined, this.#end)
+    failed.end ??= this.#end
+    failed.error = error
   }
 
-  #retries(context: TaskContext, {attempt, delay}: RetryInfo): void {
-    const bar = this.#ended(context)
-    if (bar === undefined) return
-    bar.isRetried = true
-    this.#waiting.set(context.index, {due: this.#end + delay, attempt: attempt + 1})
-  }
-
-  #settled(context?: TaskContext, error?: ConcurrentError): void {
-    const bar = this.#ended(context)
-    if (bar !== undefined) bar.error = error
-  }
-
-  /** Ends the bar of an attempt; none for an error of the source, or of a hook. */
-  #ended(context: TaskContext | undefined): Bar | undefined {
+  /** Ends the attempt of a task that runs; gives `undefined` if none does. */
+  #ended(index: number): Bar | undefined {
     const end = this.#tick()
-    if (context === undefined) return undefined
-    const {index} = context
-    const waiting = this.#waiting.get(index)
-    const running = this.#lanes.find((bar) => bar?.index === index)
-    this.#waiting.delete(index)
-    // One that waited when the run was stopped has no further attempt; its last one has failed for good.
-    if (waiting !== undefined && end < waiting.due) return this.#bars.findLast((bar) => bar.index === index)
-    const bar = running ?? (waiting && this.#started({...context, index, attempt: waiting.attempt}, waiting.due))
+    const bar = this.#lanes.find((running) => running?.index === index)
     if (bar === undefined) return undefined
     bar.end = end
     this.#lanes[bar.lane] = undefined
     return bar
   }
 
-  /** Looks for attempts that have started since the last event. */
-  #findAttempts(): void {
-    if (this.#waiting.size === 0) return
-    for (const context of this.#runner.running) {
-      const waiting = this.#waiting.get(context.index)
-      if (waiting === undefined || context.attempt < waiting.attempt) continue
-      this.#waiting.delete(context.index)
-      this.#started(context, Math.min(Math.max(waiting.due, this.#previous), this.#end))
-    }
+  #limitSet(limit: number): void {
+    if (this.#startedAt !== undefined) this.#limits.push({at: this.#tick(), limit})
   }
 
-  /** The time now, at which the limit is looked at too: there is no event for it. */
+  /** The time now. */
   #tick(): number {
     const now = this.#now()
-    this.#startedAt ??= now
-    const at = now - this.#startedAt
-    const {limit} = this.#runner
-    if (limit !== this.#limits.at(-1)?.limit) this.#limits.push({at, limit})
-    this.#previous = this.#end
-    this.#end = at
-    this.#findAttempts()
-    return at
+    if (this.#startedAt === undefined) {
+      this.#startedAt = now
+      if (this.#runner !== undefined) this.#limits.push({at: 0, limit: this.#runner.limit})
+    }
+    this.#end = now - this.#startedAt
+    return this.#end
   }
+}
+
+function named(group: unknown): string | undefined {
+  return group === undefined || typeof group === 'string' ? group : inspect(group, {breakLength: Infinity, depth: 0})
 }

@@ -1,19 +1,16 @@
-/** A timeline as a trace in Chrome's format, for https://ui.perfetto.dev: a thread for each slot. */
+/** A timeline as a trace in Chrome's format, for https://ui.perfetto.dev: a thread for each slot, and for the governor. */
 import type {Timeline} from './recorder.js'
 
 const pid = 1
+const governor = 0
 const micros = (ms: number): number => Math.round(ms * 1000)
 
-export function toTrace({bars, limits, end}: Timeline): string {
+export function toTrace({bars, holds, limits, end}: Timeline): string {
   const lanes = [...new Set(bars.map(({lane}) => lane))].sort((a, b) => a - b)
-  const names = lanes.map((lane) => ({
-    name: 'thread_name',
-    ph: 'M',
-    pid,
-    tid: lane + 1,
-    args: {name: `slot ${lane + 1}`},
-  }))
-  const tasks = bars.map(({index, attempt, isRetried, lane, start, end: settled = end, error}) => ({
+  const threads = lanes.map((lane) => ({tid: lane + 1, name: `slot ${lane + 1}`}))
+  if (holds.length > 0) threads.unshift({tid: governor, name: 'governor'})
+  const names = threads.map(({tid, name}) => ({name: 'thread_name', ph: 'M', pid, tid, args: {name}}))
+  const tasks = bars.map(({index, attempt, group, isRetried, lane, start, end: settled = end, error}) => ({
     name: `task ${index}`,
     cat: error ? 'failed' : isRetried ? 'tried again' : 'succeeded',
     ph: 'X',
@@ -22,20 +19,18 @@ export function toTrace({bars, limits, end}: Timeline): string {
     ts: micros(start),
     dur: micros(settled) - micros(start),
     ...(error && {cname: 'terrible'}),
-    args: {index, attempt, ...(error && {error: error.message})},
+    args: {index, attempt, ...(group !== undefined && {group}), ...(error && {error: error.message})},
   }))
-  const waits = bars.flatMap(({index, lane, end: settled = end, waits: pauses}) =>
-    pauses.map((wait) => ({
-      name: `task ${index} waits`,
-      cat: 'waiting',
-      ph: 'X',
-      pid,
-      tid: lane + 1,
-      ts: micros(wait.start),
-      dur: micros(Math.min(wait.end, settled)) - micros(wait.start),
-      args: {index},
-    })),
-  )
+  const waits = holds.map(({start, end: granted = end}) => ({
+    name: 'held',
+    cat: 'held',
+    ph: 'X',
+    pid,
+    tid: governor,
+    ts: micros(start),
+    dur: micros(granted) - micros(start),
+    args: {},
+  }))
   const marks = limits.map(({at, limit}) => ({
     name: 'limit',
     ph: 'C',

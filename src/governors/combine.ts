@@ -1,10 +1,11 @@
 /** Governors made of others: all of them at once, and one that is asked for another cost. */
 import type {TaskContext} from 'aio-tasks'
-import {checkCost, checkFunction, describe} from './check.js'
+import {checkCost, checkFunction, describe, longestDelay} from './check.js'
 import {
   type DisposablePermit,
   type Governor,
   joins,
+  keep,
   type LocalGovernor,
   type Outcome,
   type Permit,
@@ -16,9 +17,16 @@ import {type Waiter, WaitingLine} from './line.js'
 
 /**
  * Asks several governors, and starts something when all of them allow it. A permit is taken from each by `tryAcquire`,
- * or from none: while one refuses, nothing is held of the others, so nothing deadlocks, whatever the order. Its waiters
- * are served first come, first served. One governor without `tryAcquire` may come last: the others' permits are held
- * while it is asked, and those of rates are charged anew when it has answered.
+ * or from none: while one refuses, nothing is held of the others, so that those who need less go on. Its waiters are
+ * served first come, first served.
+ *
+ * Where others take the governors all the time, two of them may never be free in the same moment. A waiter that was
+ * given a permit eight times, and could not use it since another governor refused, keeps what it is given while it waits
+ * for the rest. So it is served, too. Every `all` keeps permits in the same order, and for a second at first, then for
+ * twice as long each time: so nothing deadlocks, whatever order the governors are given in, and others take them in.
+ *
+ * One governor without `tryAcquire` may come last: the others' permits are held while it is asked. What is held of a rate
+ * counts as started when it is used.
  *
  * @param governors What has to agree: each but the last with `tryAcquire`, and none twice.
  * @returns A governor. It has `tryAcquire` if the last one has it.
@@ -41,10 +49,11 @@ export function all(...governors: readonly Governor[]): LocalGovernor {
     if (!canTry(governor) && index < governors.length - 1)
       throw new TypeError(`${name} must have tryAcquire, or come last; got ${describe(governor)} without it`)
   }
-  const leaves = governors.flatMap(leavesOf)
+  const parts = governors.flatMap(partsOf)
+  const leaves = parts.map(leafOf)
   const twice = leaves.find((leaf, index) => leaves.indexOf(leaf) !== index)
   if (twice !== undefined) throw new TypeError(`all must be given each governor once; got ${describe(twice)} twice`)
-  return new Combined(governors)
+  return new Combined(parts.sort((one, other) => rankOf(one) - rankOf(other)))
 }
 
 /**
@@ -83,35 +92,49 @@ export function weigh<Value = unknown, Item = unknown>(
   )
 }
 
-/** The first waiter, while what refused it is asked to give a permit when it can. */
+/** The first waiter, while the part that refused it is asked to give a permit when it can. */
 interface Wait {
   readonly waiter: Waiter<Request, DisposablePermit>
-  readonly governor: Governor
+  readonly part: Governor
 }
 
+/** After so many permits in a row that could not be used, a waiter keeps what it is given while it waits for the rest. */
+const patience = 8
+
+/** It keeps them for so long, in milliseconds, and each further time for twice as long. */
+const firstKeep = 1000
+
 class Combined implements LocalGovernor {
-  /** Only where every governor can tell at once. */
+  /** Only where every part can tell at once. */
   readonly tryAcquire?: (request?: Request) => DisposablePermit | undefined
-  readonly governors: readonly Governor[]
+  /** In the one order in which every `all` takes them: whoever keeps one and waits for another makes no circle. */
+  readonly parts: readonly Governor[]
   readonly #line: WaitingLine<Request, DisposablePermit> = new WaitingLine(
     (request) => this.#take(request),
     () => this.#waitForRefusal(),
   )
-  /** By governor: what is held for the first waiter, or for the request that is looked at. */
+  /** By part: what is held for the first waiter, or for the request that is looked at. */
   #held: Array<Permit | undefined> = []
-  /** The governor that had no permit when last asked, and its promise if it was asked by `acquire`. */
+  /** The held permits have been kept while another part was asked. */
+  #isKeeping = false
+  /** The part that had no permit when last asked, and its promise if it was asked by `acquire`. */
   #refusal: {readonly index: number; readonly promise?: PromiseLike<Permit>} = {index: 0}
   #wait: Wait | undefined
+  /** How many permits the first waiter was given after a wait. */
+  #given = 0
+  #keepFor = firstKeep
+  /** Ends the keeping. Set at most while permits are kept. */
+  #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(governors: readonly Governor[]) {
-    this.governors = governors
+  constructor(parts: readonly Governor[]) {
+    this.parts = parts
     joins.set(this, (request, resolve, reject) => this.#line.join(request, request.signal, resolve, reject))
-    if (governors.every(canTry))
+    if (parts.every(canTry))
       this.tryAcquire = (request = {}) => (this.#line.first === undefined ? this.#take(request) : undefined)
   }
 
   get isIdle(): boolean {
-    return this.#line.first === undefined && this.governors.every(({isIdle}) => isIdle === true)
+    return this.#line.first === undefined && this.parts.every(({isIdle}) => isIdle === true)
   }
 
   acquire(request: Request = {}): DisposablePermit | Promise<DisposablePermit> {
@@ -121,21 +144,21 @@ class Combined implements LocalGovernor {
     return permit ?? this.#line.wait(request, signal)
   }
 
-  /** A permit of each governor that gives one now, or `undefined`. What is held already counts. */
+  /** A permit of each part, if each gives one now, or `undefined`. What is held already counts. */
   #take(request: Request): DisposablePermit | undefined {
-    if (this.#wait !== undefined) return undefined // called by a listener or a member in the middle of a wait
+    if (this.#wait !== undefined) return undefined // called by a listener or a part in the middle of a wait
     const held = this.#held
     try {
-      const {governors} = this
-      for (let index = 0; index < governors.length; index++) {
-        const governor = governors[index]
-        if (governor === undefined || held[index] !== undefined) continue
-        if (canTry(governor)) {
-          const permit = governor.tryAcquire(request)
+      const {parts} = this
+      for (let index = 0; index < parts.length; index++) {
+        const part = parts[index]
+        if (part === undefined || held[index] !== undefined) continue
+        if (canTry(part)) {
+          const permit = part.tryAcquire(request)
           if (permit === undefined) return this.#refuse(index)
           held[index] = permit
         } else {
-          const answer = governor.acquire(request)
+          const answer = part.acquire(request)
           if (isPromise(answer)) {
             this.#refusal = {index, promise: answer}
             return undefined // the others stay held, so that the answer can be used when it comes
@@ -143,68 +166,106 @@ class Combined implements LocalGovernor {
           held[index] = answer
         }
       }
+      if (this.#isKeeping) {
+        const stale = held.findIndex(isStale)
+        if (stale !== -1) return this.#refuse(stale)
+      }
     } catch (error) {
       this.#giveBack()
       throw error
     }
     this.#held = []
+    this.#startAnew()
     return new CombinedPermit(held as Permit[])
   }
 
   #refuse(index: number): undefined {
-    this.#giveBack()
+    this.#giveBack(this.#given >= patience ? index : 0)
     this.#refusal = {index}
   }
 
-  #giveBack(): void {
-    const held = this.#held
-    this.#held = []
-    for (const permit of held) permit?.release({status: 'unused'})
+  /** Gives back what is held of the parts from one on. */
+  #giveBack(from = 0): void {
+    const {length} = this.#held
+    for (let index = from; index < length; index++) {
+      const permit = this.#held[index]
+      this.#held[index] = undefined
+      permit?.release({status: 'unused'})
+    }
   }
 
-  /** Waits for the governor that has refused the first waiter. */
+  /** The first waiter is another one, or there is none. */
+  #startAnew(): void {
+    this.#given = 0
+    this.#keepFor = firstKeep
+    this.#isKeeping = false
+  }
+
+  /** Waits for the part that has refused the first waiter. */
   #waitForRefusal(): void {
     const waiter = this.#line.first
     if (waiter === this.#wait?.waiter) return // as before, or nobody
     if (this.#wait !== undefined) {
       // The first waiter has given up. What it waits for is released when it comes.
-      this.#wait = undefined
+      this.#endWait()
       this.#giveBack()
+      this.#startAnew()
       if (waiter !== undefined) this.#line.serve()
       return
     }
     if (waiter === undefined) return
     const {index, promise} = this.#refusal
-    const governor = this.governors[index]
-    if (governor === undefined) return
-    const wait: Wait = {waiter, governor}
+    const part = this.parts[index]
+    if (part === undefined) return
+    const wait: Wait = {waiter, part}
     this.#wait = wait
+    this.#keep(promise === undefined)
     const resolve = (permit: Permit): void => this.#answered(wait, index, permit)
     const reject = (reason: unknown): void => this.#failed(wait, reason)
     if (promise) promise.then(resolve, reject)
-    else waitFor(governor, waiter.ask, resolve, reject)
+    else waitFor(part, waiter.ask, resolve, reject)
+  }
+
+  /** What is held stays held while another part is asked: for a time only, where another may hold that and wait for this. */
+  #keep(isBounded: boolean): void {
+    for (const permit of this.#held as ReadonlyArray<RenewablePermit | undefined>) {
+      if (permit === undefined) continue
+      this.#isKeeping = true
+      permit[keep]?.()
+      if (!isBounded || this.#timer !== undefined) continue
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        this.#giveBack()
+      }, this.#keepFor)
+      this.#keepFor = Math.min(2 * this.#keepFor, longestDelay)
+    }
+  }
+
+  #endWait(): void {
+    this.#wait = undefined
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   #answered(wait: Wait, index: number, permit: Permit): void {
     if (this.#wait !== wait) return permit.release({status: 'unused'})
-    this.#wait = undefined
+    this.#endWait()
     this.#held[index] = permit
-    const stale = this.#held.findIndex((held, other) => other !== index && isStale(held))
-    if (stale !== -1) this.#refuse(stale)
-    if (stale === -1) this.#line.serve()
-    else this.#waitForRefusal()
+    this.#given++
+    this.#line.serve()
   }
 
   #failed(wait: Wait, error: unknown): void {
     if (this.#wait !== wait) return
-    this.#wait = undefined
+    this.#endWait()
     this.#giveBack()
+    this.#startAnew()
     this.#line.fail(wait.waiter, error)
   }
 }
 
-/** A permit of each governor. */
-class CombinedPermit implements DisposablePermit, RenewablePermit {
+/** A permit of each part. */
+class CombinedPermit implements DisposablePermit {
   #permits: readonly Permit[] | undefined
 
   constructor(permits: readonly Permit[]) {
@@ -226,8 +287,8 @@ class CombinedPermit implements DisposablePermit, RenewablePermit {
     if (failure) throw failure.error
   }
 
-  [renew](): boolean {
-    return this.#permits?.every((permit) => !isStale(permit)) ?? false
+  correct(cost: number): void {
+    for (const permit of this.#permits ?? []) permit.correct?.(cost)
   }
 
   [Symbol.dispose](): void {
@@ -258,6 +319,12 @@ class Weighed implements LocalGovernor {
         const permit = governor.tryAcquire(this.#weigh(request))
         return permit && new WeighedPermit(permit, request.context, this.#actual)
       }
+  }
+
+  /** Parts of a governor that is made of several, each asked for the same cost. */
+  get parts(): readonly Governor[] {
+    const parts = partsOf(this.governor)
+    return parts.length === 1 ? [this] : parts.map((part) => new Weighed(part, this.#cost, this.#actual))
   }
 
   get isIdle(): boolean {
@@ -307,6 +374,11 @@ class WeighedPermit implements DisposablePermit, RenewablePermit {
     this.#permit?.correct?.(cost)
   }
 
+  [keep](): void {
+    const permit: RenewablePermit | undefined = this.#permit
+    permit?.[keep]?.()
+  }
+
   [renew](): boolean {
     return !isStale(this.#permit)
   }
@@ -332,15 +404,32 @@ function waitFor(
   }
 }
 
-/** Whether a permit was worth something only when it was given, and cannot be had now. */
+/** Whether a permit is worth something only in the moment in which it is used, and nothing in this one. */
 function isStale(permit: RenewablePermit | undefined): boolean {
   return permit?.[renew]?.() === false
 }
 
-/** Those who really decide behind a governor of this file. */
-function leavesOf(governor: Governor): readonly Governor[] {
-  if (governor instanceof Combined) return governor.governors.flatMap(leavesOf)
-  return governor instanceof Weighed ? leavesOf(governor.governor) : [governor]
+/** What `all` asks for a governor: the parts of one that is made of several. */
+function partsOf(governor: Governor): readonly Governor[] {
+  if (governor instanceof Combined) return governor.parts
+  return governor instanceof Weighed ? governor.parts : [governor]
+}
+
+/** Who really decides behind a part. */
+function leafOf(part: Governor): Governor {
+  return part instanceof Weighed ? leafOf(part.governor) : part
+}
+
+let ranks = 0
+const rankByLeaf = new WeakMap<Governor, number>()
+
+/** Its place in the order in which every `all` takes its parts: one without `tryAcquire` comes last. */
+function rankOf(part: Governor): number {
+  if (!canTry(part)) return Infinity
+  const leaf = leafOf(part)
+  const rank = rankByLeaf.get(leaf) ?? ranks++
+  rankByLeaf.set(leaf, rank)
+  return rank
 }
 
 function canTry(governor: Governor): governor is Governor & Required<Pick<Governor, 'tryAcquire'>> {

@@ -46,11 +46,15 @@ export interface LocalGovernor extends Governor {
   readonly isIdle: boolean
 }
 
-/** Key of a permit's method that moves its charge to the present, or tells by `false` that there is no room now. */
+/** Key of a permit's method that says that it is not used yet: its charge stays until `renew`, or a release as unused. */
+export const keep: unique symbol = Symbol('keep')
+
+/** Key of a permit's method that moves its charge to the present, or tells by `false` that nobody may start now. */
 export const renew: unique symbol = Symbol('renew')
 
-/** A permit of a rate, which is worth something only in the moment in which it is given. */
+/** A permit of a rate, which counts in the moment in which something starts with it. */
 export interface RenewablePermit extends Permit {
+  [keep]?(): void
   [renew]?(): boolean
 }
 

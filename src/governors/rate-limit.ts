@@ -3,6 +3,7 @@ import {checkCost, checkNumber, checkOptions, costOf, longestDelay} from './chec
 import {
   type DisposablePermit,
   joins,
+  keep,
   type LocalGovernor,
   type Outcome,
   type RenewablePermit,
@@ -177,13 +178,12 @@ class Window {
     this.line.serve()
   }
 
-  /** Charges now what was charged before. Nobody who waits can have come first: the charge's own room is used. */
+  /** Charges now what was charged before and kept. */
   renew(charge: Charge): boolean {
     const now = performance.now()
-    this.#expire(now)
     if (now < this.#heldUntil) return false
-    if (!charge.isListed && this.#spent + charge.cost > this.amount) return false
     this.#remove(charge)
+    charge.isKept = false
     charge.at = now
     this.#add(charge)
     this.#setTimer()
@@ -202,7 +202,12 @@ class Window {
   }
 
   #expire(now: number): void {
-    while (this.#oldest !== undefined && this.#oldest.at + this.per <= now) this.#remove(this.#oldest)
+    for (let oldest = this.#oldest; oldest !== undefined && oldest.at + this.per <= now; oldest = this.#oldest) {
+      this.#remove(oldest)
+      if (!oldest.isKept) continue
+      oldest.at = now // it starts nothing before now
+      this.#add(oldest)
+    }
   }
 
   #add(charge: Charge): void {
@@ -262,6 +267,8 @@ class Charge implements DisposablePermit, RenewablePermit {
   at: number
   cost: number
   isListed = false
+  /** Nothing has started with it yet. */
+  isKept = false
   previous: Charge | undefined = undefined
   next: Charge | undefined = undefined
 
@@ -279,6 +286,10 @@ class Charge implements DisposablePermit, RenewablePermit {
 
   correct(cost: number): void {
     if (!this.#isReleased) this.#window.correct(this, checkCost(cost))
+  }
+
+  [keep](): void {
+    this.isKept = true
   }
 
   [renew](): boolean {

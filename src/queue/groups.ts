@@ -89,6 +89,7 @@ class Group {
 
 /** The groups, as a member sees them. */
 interface MemberHost {
+  enterAnyway(member: Member): Permit
   tryEnter(member: Member, onAvailable: () => void): Permit | undefined
   settled(member: Member): void
 }
@@ -115,8 +116,9 @@ export class Member {
   }
 
   /** The attempt begins. What this gives is released when it runs no more. */
-  takePermit(): Permit | undefined {
-    const permit = this.#permit
+  takePermit(): Permit {
+    // A reader may call a task that has gone back to the line.
+    const permit = this.#permit ?? this.#host.enterAnyway(this)
     this.#permit = undefined
     this.group.refusals = 0
     return permit
@@ -317,18 +319,19 @@ export class Groups<E extends GroupEntry> implements MemberHost {
 
   // For members
 
+  /** Takes a place in the group whether there is one or not: it has room again when this many have left. */
+  enterAnyway({group}: Member): Permit {
+    const permit = this.#place(group, group.governor?.tryAcquire({}) ?? freePermit)
+    this.#update(group)
+    return permit
+  }
+
   tryEnter(member: Member, onAvailable: () => void): Permit | undefined {
     const {group} = member
-    group.retries.set(member, onAvailable) // before the governor is asked: a group without entries waits for nothing
-    let isWaiting = false
-    try {
-      const permit = group.hasRoom ? this.#enter(group) : undefined
-      isWaiting = permit === undefined
-      return permit
-    } finally {
-      if (!isWaiting) group.retries.delete(member)
-      this.#update(group)
-    }
+    const permit = group.hasRoom ? this.#enter(group) : undefined
+    if (permit === undefined) group.retries.set(member, onAvailable)
+    this.#update(group)
+    return permit
   }
 
   settled(member: Member): void {
@@ -350,6 +353,11 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       this.#wait(group)
       return undefined
     }
+    return this.#place(group, given)
+  }
+
+  /** Counts an entry as running until what this gives is released. */
+  #place(group: Group, given: Permit): Permit {
     group.running++
     let isHeld = true
     return {

@@ -158,17 +158,21 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return signal?.aborted ? signal : undefined
   }
 
-  /** The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once. */
-  handOut(): TaskFunction<unknown> & Disposable {
+  /**
+   * The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once.
+   *
+   * @param putBack Called when the function is disposed of.
+   */
+  handOut(putBack: () => void): TaskFunction<unknown> & Disposable {
     this.state = 'handed out'
     const call = (context: TaskContext): unknown => this.#callByReader(context)
-    return Object.assign(call, {[Symbol.dispose]: () => this.#attached.host.putBack(this)})
+    return Object.assign(call, {[Symbol.dispose]: putBack})
   }
 
-  /** It will not be run: its push rejects, and the task is disposed of. */
-  cancel(reason: unknown): void {
+  /** It will not be run: its push rejects as the given promise has, and the task is disposed of. */
+  cancel(rejection: Promise<never>): void {
     this.state = 'leaving'
-    this.rejected(reason)
+    this.#reject(rejection)
     try {
       const disposal = tasks.dispose(this.#task)
       if (tasks.isThenable(disposal)) tasks.whenSettled(disposal, tasks.ignore, reportUncaught)
@@ -218,9 +222,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   rejected(reason: unknown): void {
-    if (!this.#tell()) return
-    tasks.handleRejection(this.outcome) // nobody need await it: the runner emits it
-    this.#settle(tasks.rejectedSilently(reason))
+    this.#reject(tasks.rejectedSilently(reason))
   }
 
   released(): void {
@@ -306,6 +308,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   #aborted(reason: unknown): void {
     if (this.state === 'called') for (const context of this.#attached.contexts ?? []) context.abort(reason)
     else this.#attached.host.withdrawn(this, reason)
+  }
+
+  #reject(rejection: Promise<never>): void {
+    if (!this.#tell()) return
+    tasks.handleRejection(this.outcome) // nobody need await it: the runner emits it, or the caller knows
+    this.#settle(rejection)
   }
 
   /** Notes that the push settles. Returns `false` if it has settled already. */

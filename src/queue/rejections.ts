@@ -1,6 +1,7 @@
 /** Rejects the pushes of tasks that will not run: a bounded number in each turn of the event loop. */
 import {Fifo} from '../fifo.js'
 import {nextTurn} from '../platform/runtime.js'
+import {rejectedSilently} from '../task.js'
 import type {QueuedTask} from './queued-task.js'
 
 /** How many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
@@ -10,12 +11,14 @@ const mostInATurn = 4096
 interface Batch {
   readonly tasks: {shift(): QueuedTask | undefined; readonly size: number}
   readonly reason: unknown
+  /** Rejected with the reason. The pushes share it: a rejected promise for each would cost as much as its push did. */
+  readonly rejection: Promise<never>
 }
 
 export class Rejections {
   readonly #onRejected: () => void
   readonly #batches = new Fifo<Batch>()
-  /** The newest batch, if single tasks can be added to it. */
+  /** The newest batch, if single tasks can be added to it. Kept for this turn though it may be empty meanwhile. */
   #open: (Batch & {readonly tasks: Fifo<QueuedTask>}) | undefined
   #size = 0
   #inThisTurn = 0
@@ -33,10 +36,9 @@ export class Rejections {
   /** Rejects one push: at once, or in a later turn of the event loop if there are many. */
   add(task: QueuedTask, reason: unknown): void {
     let batch = this.#open
-    if (batch === undefined || batch.reason !== reason || batch.tasks.size === 0) {
-      batch = this.#open = {tasks: new Fifo(), reason}
-      this.#batches.push(batch)
-    }
+    if (batch === undefined || batch.reason !== reason)
+      batch = this.#open = {tasks: new Fifo(), reason, rejection: rejectedSilently(reason)}
+    if (batch.tasks.size === 0) this.#batches.push(batch)
     batch.tasks.push(task)
     this.#size++
     this.#work()
@@ -45,7 +47,7 @@ export class Rejections {
   /** The same for all tasks of a line, which nobody else reads any more. */
   addAll(tasks: Batch['tasks'], reason: unknown): void {
     this.#open = undefined
-    this.#batches.push({tasks, reason})
+    this.#batches.push({tasks, reason, rejection: rejectedSilently(reason)})
     this.#size += tasks.size
     this.#work()
   }
@@ -61,13 +63,14 @@ export class Rejections {
       if (this.#inThisTurn++ === 0) nextTurn(this.#continue)
       const task = batch.tasks.shift()
       this.#size--
-      task?.cancel(batch.reason)
+      task?.cancel(batch.rejection)
       this.#onRejected()
     }
   }
 
   readonly #continue = (): void => {
     this.#inThisTurn = 0
+    if (this.#size === 0) this.#open = undefined
     this.#work()
   }
 }

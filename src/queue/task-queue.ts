@@ -31,9 +31,9 @@ import type {
   TaskFunction,
   WaitingTask,
 } from '../types.js'
-import {Groups} from './groups.js'
+import {Groups, type Member} from './groups.js'
 import {PriorityQueue} from './priority-queue.js'
-import {noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
+import {type Details, noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
 /** Makes a runner over a queue. */
@@ -74,8 +74,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #pushed = 0
   /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
   #clearedBelow = 0
-  /** Tasks that were handed out and not called, with the iterator that did so: they come back if it is closed. */
-  readonly #handedOut = new Map<QueuedTask, QueueIterator<T>>()
+  /** Tasks that were handed out and not called: they come back if the iterator that did so is closed. */
+  readonly #handedOut = new Map<QueuedTask, HandOut<T>>()
   /** Tasks that runners have taken and are about to call, after their `start` listeners. */
   readonly #taken: QueuedTask[] = []
   /** Tasks whose pushes are about to reject. */
@@ -202,9 +202,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const refusal = this.#refusal(details?.signal, isReserved, group)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
     const tracedAt = queuedAt()
-    const traced = tracedAt === undefined ? details : {...noDetails, ...details, queuedAt: tracedAt}
-    const joined = group === undefined ? traced : {...noDetails, ...traced, member: this.#grouped().join(group)}
-    const queued = new QueuedTask(task, this.#pushed++, this.#shared, joined, captureOwnScope)
+    const member = group === undefined ? undefined : this.#grouped().join(group)
+    const isPlain = tracedAt === undefined && member === undefined
+    const attached = isPlain ? details : withDetails(details ?? noDetails, member, tracedAt)
+    const queued = new QueuedTask(task, this.#pushed++, this.#shared, attached, captureOwnScope)
     this.#line.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
@@ -475,9 +476,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       tryHandOut: () => {
         const task = this.#take()
         if (task === undefined) return undefined
-        this.#handedOut.set(task, iterator)
+        const handOut: HandOut<T> = {iterator}
+        this.#handedOut.set(task, handOut)
         iterator.held++
-        return task.handOut() as TaskFunction<T>
+        // The task may have come back and been handed out again since.
+        const putBack = (): void => {
+          if (this.#handedOut.get(task) === handOut) this.#putBack(task)
+        }
+        return task.handOut(putBack) as TaskFunction<T>
       },
       // A reader waits for tasks that others hold and may put back, unless it holds some itself: else two that gather
       // tasks before they call them would wait for each other.
@@ -491,7 +497,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         if (!isOwn) this.#otherReaders--
       },
       closed: () => {
-        const held = iterator.held === 0 ? [] : [...this.#handedOut].filter(([, owner]) => owner === iterator)
+        const held =
+          iterator.held === 0 ? [] : [...this.#handedOut].filter(([, handOut]) => handOut.iterator === iterator)
         for (const [task] of held.toReversed()) this.#putBack(task)
         if (!isOwn) this.#abandonIfAlone()
       },
@@ -561,8 +568,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         this.#line.remove(task)
         return true
       case 'handed out': {
-        const reader = this.#handedOut.get(task)
-        if (reader !== undefined) reader.held--
+        const handOut = this.#handedOut.get(task)
+        if (handOut !== undefined) handOut.iterator.held--
         this.#handedOut.delete(task)
         break
       }
@@ -646,6 +653,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     this.#refuseRoom(this.#lastEnd)
     this.clear(this.#lastEnd)
   }
+}
+
+/** One time that a task was handed out. */
+interface HandOut<T> {
+  readonly iterator: QueueIterator<T>
 }
 
 /** The queue, as an iterator over it sees it. */
@@ -743,6 +755,12 @@ function keepSpecimen(): void {
 function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
   const scope = captureScope(promise)
   return isEmptyScope(scope) ? undefined : scope
+}
+
+/** Written out: spreading costs more than the rest of a push. */
+function withDetails(details: Details, member: Member | undefined, at: number | undefined): Details {
+  const {priority, signal, timeout, item} = details
+  return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
 /** Also for infinite numbers, which have no difference. */

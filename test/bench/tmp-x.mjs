@@ -1,1 +1,2 @@
-export * from 'p-limit'; export {default} from 'p-limit'
+export * from 'p-limit'
+export {default} from 'p-limit'

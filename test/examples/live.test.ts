@@ -1,10 +1,13 @@
 import {spawnSync} from 'node:child_process'
 import {EventEmitter, once} from 'node:events'
-import ava from 'ava'
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import ava, {type ExecutionContext} from 'ava'
 import {LiveView, type Observed} from '../../examples/live/view.js'
 import {Progress, spoken} from '../../examples/progress.js'
 import type {RunnerStats, TaskContext} from '../../src/index.js'
-import {command, ended, start} from './child.js'
+import {command, type Ended, ended, start} from './child.js'
 
 const test = ava.serial
 const hasScript = spawnSync('script', ['--version']).error === undefined
@@ -29,18 +32,20 @@ test('the view tells what runs, its attempts and seconds, the rate, what is left
   const [a, b] = [contextOf(0, 'a.html'), contextOf(1, 'b.html', 2)]
   runner.running = [b, a]
   runner.emit('start', a)
-  runner.emit('retry', b, {error: new Error('busy'), attempt: 1, delay: 0})
-  t.regex(view.summary, /^0\/10 done, 0\.0\/s, 0 failed, 1 retries, limit 2$/)
+  runner.emit('retry', b, {error: new Error('busy\nnow'), attempt: 1, delay: 40.7})
+  t.regex(view.summary, /^0\/10 done, 0\.0\/s, 0 failed, 1 tried again, limit 2$/)
   now = 2000
-  runner.limit = 3
+  runner.emit('limit', 3, 2)
+  runner.stats = {...runner.stats, retrying: 1}
   runner.emit('error', new Error('Task 5 failed'), contextOf(5, ''))
   runner.emit('result', 1, contextOf(6, ''))
   t.deepEqual(view.lines(), [
-    '2 running',
+    '2 running, 1 waiting for another attempt',
     '#0       a.html                    attempt 1  2.0 s',
     '#1       b.html                    attempt 2  0.0 s',
+    'last retry: #1, attempt 2 in 41 ms, after Error: busy now',
     'last error: Task 5 failed',
-    '2/10 done, 1.0/s, 8 s left, 1 failed, 1 retries, limit 2 → 3',
+    '2/10 done, 1.0/s, 8 s left, 1 failed, 1 tried again, limit 2 → 3',
   ])
   view[Symbol.dispose]()
 })
@@ -62,6 +67,19 @@ test('the time that is left falls steadily, though tasks end in bursts', (t) => 
   t.is(left.at(-1), 0)
 })
 
+test('as long as nobody knows the total there is no time left to tell, and what fails without a task is not counted', (t) => {
+  let now = 0
+  const runner = new ByHand()
+  const progress = new Progress(runner, () => now)
+  now = 1000
+  runner.emit('result')
+  runner.emit('error', new Error('a task'), contextOf(1, ''))
+  runner.emit('error', new Error('the source'))
+  t.deepEqual([progress.done, progress.failed, progress.rate, progress.secondsLeft], [2, 1, 2, undefined])
+  progress.total = 6
+  t.is(progress.secondsLeft, 2)
+})
+
 test('times are told in steps that can be read', (t) => {
   t.deepEqual([7.2, 59.9, 64, 200, 7500].map(spoken), ['8 s', '60 s', '1 min 0 s', '3 min 20 s', '2 h 5 min'])
 })
@@ -71,20 +89,52 @@ test('without a terminal it prints lines now and then, and the last one tells al
   t.is(status, 0)
   t.is(stdout, '')
   t.false(stderr.includes('\x1B'))
-  t.regex(Buffer.from(stderr, 'latin1').toString(), /8\/8 done, .*, 1 failed, limit 4 → 6\n$/)
+  t.regex(Buffer.from(stderr, 'latin1').toString(), /8\/8 done, .*, 1 failed, 2 tried again, limit 4 → 8 → 6\n$/)
 })
 
 const onTerminal = hasScript ? test : test.skip
+const lineOf = (...args: string[]): string => [...command('live'), ...args].map((word) => `'${word}'`).join(' ')
+/** What a terminal gets from the example. */
+const shown = (line: string): Promise<Ended> =>
+  ended(start(['script', '-qec', `stty rows 24 cols 100; ${line}`, '/dev/null']))
+
+/** Whether the cursor is shown again, and nothing of the view is left but its last line. */
+function isTidy(t: ExecutionContext, output: string): void {
+  t.true(output.lastIndexOf('\x1B[?25h') > output.lastIndexOf('\x1B[?25l'), 'the cursor is shown again')
+  t.notRegex(output.slice(output.lastIndexOf('\x1B[2K')), /running|attempt/)
+}
+
 onTerminal('on a terminal the view is drawn, and only its last line stays', async (t) => {
-  const line = command('live')
-    .map((word) => `'${word}'`)
-    .join(' ')
-  const {status, stdout} = await ended(
-    start(['script', '-qec', `stty rows 24 cols 100; ${line} --tasks 8`, '/dev/null']),
-  )
+  const {status, stdout} = await shown(lineOf('--tasks', '8'))
   t.is(status, 0)
   t.regex(stdout, /#\d+ +page-\d\.html +attempt 1 +\d\.\d s/)
-  t.true(stdout.lastIndexOf('\x1B[?25h') > stdout.lastIndexOf('\x1B[?25l'), 'the cursor is shown again')
+  isTidy(t, stdout)
+})
+
+onTerminal('Ctrl-C on a terminal takes the view away, and shows the cursor again', async (t) => {
+  const {status, stdout} = await shown(`${lineOf('--tasks', '1000')} & pid=$!; sleep 2; kill -INT $pid; wait $pid`)
+  t.is(status, 130)
+  t.regex(stdout, /#\d+ +page-/)
+  isTidy(t, stdout)
+})
+
+onTerminal('the picture has what the terminal has shown, in plain colours', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-live-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  const file = join(folder, 'live.svg')
+  const {status, stdout} = await shown(lineOf('--tasks', '40', '--picture', file))
+  t.is(status, 0)
+  const svg = readFileSync(file, 'utf8')
+  t.notRegex(svg, /var\(|<style|class=/)
+  const texts = [...svg.matchAll(/<text [^>]*>([^<]*)</g)].map(([, text = '']) => text)
+  t.true(texts.length > 8)
+  const terminal = Buffer.from(stdout, 'latin1').toString()
+  for (const text of texts) t.true(terminal.includes(text), text)
+  for (const part of [/^#\d+$/, /^page-\d+\.html$/, /^last retry: /, /^last error: /, / s left, .*, limit 4 → 8/])
+    t.true(
+      texts.some((text) => part.test(text)),
+      String(part),
+    )
 })
 
 test('Ctrl-C ends it with a last line', async (t) => {
@@ -92,11 +142,31 @@ test('Ctrl-C ends it with a last line', async (t) => {
   const closed = ended(child)
   await once(child.stderr, 'data')
   child.kill('SIGINT')
-  t.is((await closed).status, 130)
+  const {status, stdout, stderr} = await closed
+  t.is(status, 130)
+  t.is(stdout, '')
+  t.regex(Buffer.from(stderr, 'latin1').toString(), /^(\d+\/1000 done, .*, limit .*\n)+$/)
 })
 
-test('a wrong argument is told in one line', async (t) => {
-  const {status, stderr} = await ended(start([...command('live'), '--tasks', 'x']))
-  t.is(status, 2)
-  t.regex(stderr, /^--tasks must be .*\n$/)
+test('a reader that has seen enough ends the view quietly', async (t) => {
+  const child = start([...command('live'), '--tasks', '1000'])
+  await once(child.stderr, 'data')
+  child.stderr.destroy()
+  t.deepEqual(await once(child, 'exit'), [0, null])
+})
+
+test('--help says how the view is used, and wrong arguments are told in one line', async (t) => {
+  const help = await ended(start([...command('live'), '-h']))
+  t.is(help.status, 0)
+  t.regex(help.stdout, /^Usage: npx tsx examples\/live\.ts /)
+  for (const [args, message] of [
+    [['--tasks', 'x'], /^--tasks must be .*\n$/],
+    [['--picture', 'view.svg'], /^--picture needs a terminal \(--help tells more\)\n$/],
+    [['folder'], /^Expected options alone; got 'folder' \(--help tells more\)\n$/],
+  ] as const) {
+    const {status, stdout, stderr} = await ended(start([...command('live'), ...args]))
+    t.is(status, 2)
+    t.is(stdout, '')
+    t.regex(stderr, message)
+  }
 })

@@ -1,5 +1,8 @@
 import {once} from 'node:events'
+import {createServer} from 'node:http'
+import type {AddressInfo} from 'node:net'
 import {createInterface} from 'node:readline'
+import {text} from 'node:stream/consumers'
 import {SpanKind, SpanStatusCode} from '@opentelemetry/api'
 import {AggregationTemporality, type Histogram, InMemoryMetricExporter} from '@opentelemetry/sdk-metrics'
 import {InMemorySpanExporter, type ReadableSpan} from '@opentelemetry/sdk-trace-node'
@@ -55,6 +58,7 @@ test('each attempt is a span, linked to its push, and the parent of what the job
       )
       t.is(work.filter((span) => span.parentSpanContext?.spanId === id(attempt)).length, 1)
       t.like(attempt.attributes, {'messaging.system': 'aio-tasks', 'messaging.operation.type': 'process'})
+      t.is(attempt.attributes['error.type'], attempt.status.code === SpanStatusCode.ERROR ? 'Error' : undefined)
     }
   }
   const {UNSET, ERROR} = SpanStatusCode
@@ -78,14 +82,37 @@ test('each attempt is a span, linked to its push, and the parent of what the job
     }
   }
   const exposed = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(exposition)?.[1])
-  for (const [name, count, failed] of [
-    ['messaging.client.operation.duration', 3, 0],
-    ['messaging.process.duration', 7, 5],
+  /** How many were at most so long, by the boundaries of the histogram's buckets, summed up as Prometheus does. */
+  const cumulative = (name: string): Array<[boundary: string, count: number]> => {
+    const points = metrics.find(({descriptor}) => descriptor.name === name)?.dataPoints ?? []
+    const histograms = points.map(({value}) => (value as Histogram).buckets)
+    const boundaries = [...(histograms[0]?.boundaries ?? []), Infinity]
+    return boundaries.map((boundary, place) => {
+      const counts = histograms.flatMap((buckets) => buckets.counts.slice(0, place + 1))
+      return [boundary === Infinity ? '+Inf' : `${boundary}`, counts.reduce((sum, count) => sum + count, 0)]
+    })
+  }
+  for (const [name, operation, count, failed] of [
+    ['messaging.client.operation.duration', 'receive', 3, 0],
+    ['messaging.process.duration', 'process', 7, 5],
   ] as const) {
     const total = measured(name)
     t.is(total.count, count, name)
     t.is(total.failed, failed, name)
+    const metric = metrics.find(({descriptor}) => descriptor.name === name)
+    t.is(metric?.descriptor.unit, 's', 'as the conventions say')
+    for (const {attributes} of metric?.dataPoints ?? [])
+      t.like(attributes, {
+        'messaging.system': 'aio-tasks',
+        'messaging.destination.name': 'jobs',
+        'messaging.operation.name': operation,
+      })
     const prometheus = `${name.replaceAll('.', '_')}_seconds`
+    const buckets = [...exposition.matchAll(new RegExp(`^${prometheus}_bucket\\{le="(.*)"\\} (\\d+)$`, 'gm'))]
+    t.deepEqual(
+      buckets.map(([, boundary = '', observed]) => [boundary, Number(observed)]),
+      cumulative(name),
+    )
     t.is(exposed(`${prometheus}_count`), count)
     t.true(Math.abs(exposed(`${prometheus}_sum`) - total.sum) < 1e-9, 'Prometheus has the same numbers')
     t.true(total.sum > 0)
@@ -109,8 +136,38 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     t.true(spans.some((line) => line.includes("name: 'process jobs'")))
   })
 
-test('--help says how it is used', async (t) => {
+test('a service whose output nobody reads goes on, and ends as it should', async (t) => {
+  const child = start(['env', 'PORT=0', ...command('observed')])
+  t.teardown(() => child.kill('SIGKILL'))
+  const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+  child.stdout.destroy()
+  const told = text(child.stderr)
+  const exited = once(child, 'exit')
+  for (const ms of [0, 1]) t.is((await fetch(`${url}/jobs?ms=${ms}`, {method: 'POST'})).status, 200)
+  const job = fetch(`${url}/jobs?ms=300`, {method: 'POST'})
+  await fetch(`${url}/metrics`) // by then the job was sent
+  child.kill('SIGTERM')
+  t.is((await job).status, 200)
+  t.deepEqual(await exited, [0, null])
+  t.is(await told, '')
+})
+
+test('--help says how it is used, and what is wrong is told in one line', async (t) => {
   const {status, stdout} = await ended(start([...command('observed'), '--help']))
   t.is(status, 0)
   t.regex(stdout, /^Usage: PORT=8080 npx tsx examples\/observed\.ts\n/)
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const {port} = server.address() as AddressInfo
+  for (const [line, code, message] of [
+    [command('observed').concat('8080'), 2, /^Expected no arguments; got '8080' \(--help tells more\)\n$/],
+    [['env', 'PORT=x', ...command('observed')], 2, /^PORT must be an integer . 0; got 'x' \(--help tells more\)\n$/],
+    [['env', `PORT=${port}`, ...command('observed')], 1, /^listen EADDRINUSE.*\n$/],
+  ] as const) {
+    const refused = await ended(start(line))
+    t.is(refused.status, code)
+    t.is(refused.stdout, '')
+    t.regex(Buffer.from(refused.stderr, 'latin1').toString(), message)
+  }
 })

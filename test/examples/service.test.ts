@@ -5,7 +5,7 @@ import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import autocannon from 'autocannon'
 import ava, {type ExecutionContext} from 'ava'
-import {type Child, command, start} from './child.js'
+import {type Child, command, ended, start} from './child.js'
 
 /** One after the other: each has a service of its own to load. */
 const test = ava.serial
@@ -321,4 +321,48 @@ test('the health is ok', async (t) => {
   const response = await fetch(`${(await serve(t)).url}/health`)
   t.is(response.status, 200)
   t.deepEqual(await response.json(), {status: 'ok'})
+})
+
+// As a program
+
+test('a service whose output nobody reads goes on, and answers what it has accepted when SIGTERM comes', async (t) => {
+  const service = await serve(t)
+  service.child.stdout.destroy()
+  const exited = once(service.child, 'exit')
+  const job = post(service, '{"n": 300}')
+  await until(service, 1, 0)
+  service.child.kill('SIGTERM')
+  t.is((await job).status, 200)
+  t.deepEqual(await exited, [0, null])
+})
+
+test('Ctrl-C ends the service as SIGTERM does', async (t) => {
+  const service = await serve(t)
+  const job = post(service, '{"n": 300}')
+  await until(service, 1, 0)
+  service.child.kill('SIGINT')
+  t.is((await job).status, 200)
+  t.like(await farewell(service), {status: 0, accepted: 1, answered: 1})
+})
+
+test('--help of the service says how it is used, and what is wrong is told in one line', async (t) => {
+  const help = await ended(start([...command('service'), '--help']))
+  t.is(help.status, 0)
+  t.regex(help.stdout, /^Usage: PORT=8080 /)
+  const {url} = await serve(t)
+  for (const [line, code, message] of [
+    [[...command('service'), '--port', '1'], 2, /^Unknown option '--port' \(--help tells more\)\n$/],
+    [['env', 'LIMIT=0', ...command('service')], 2, /^LIMIT must be an integer ≥ 1; got '0' \(--help tells more\)\n$/],
+    [
+      ['env', 'CAPACITY=', ...command('service')],
+      2,
+      /^CAPACITY must be an integer ≥ 1; got '' \(--help tells more\)\n$/,
+    ],
+    [['env', `PORT=${new URL(url).port}`, ...command('service')], 1, /^listen EADDRINUSE.*\n$/],
+  ] as const) {
+    const refused = await ended(start(line))
+    t.is(refused.status, code)
+    t.is(refused.stdout, '')
+    t.regex(Buffer.from(refused.stderr, 'latin1').toString(), message)
+  }
 })

@@ -1,4 +1,5 @@
 import {once} from 'node:events'
+import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import test from 'ava'
 import {ThreadRunner} from '../../examples/threads.js'
@@ -63,6 +64,14 @@ test('Ctrl-C ends the example with its threads, without a wrong sum', async (t) 
   t.true(status === 130 || child.signalCode === 'SIGINT')
   t.is(stdout, '')
   t.is(stderr, '')
+})
+
+test('a reader that has gone is no error of the example', async (t) => {
+  const child = start([...command('threads'), '--threads', '2'])
+  child.stdout.destroy()
+  const exited = once(child, 'exit')
+  t.is(await text(child.stderr), '')
+  t.deepEqual(await exited, [0, null])
 })
 
 test('--help says how to use the example, and a wrong number of threads is refused in one line', async (t) => {

@@ -1,4 +1,4 @@
-/** Judges `all`: ten runners that share three governors in shuffled orders, until all is done. */
+/** Judges `all`: ten runners that share three governors in shuffled orders, and others that take them too, until all is done. */
 import {
   AdaptiveLimit,
   all,
@@ -61,6 +61,39 @@ export async function checkAll(clock: VirtualClock, seed: number, acquisitions: 
     return {governor, waiting: [] as number[], served: [] as number[]}
   })
 
+  /** Others take a governor all the time, and one of them always waits; or one, and then another, by hand. */
+  const others = random.pick(['none', 'none', 'saturating', 'by hand'] as const)
+  const end = {isOver: false}
+  const hold = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, random.integer(1, 8)))
+  const saturate = async (governor: Governor): Promise<void> => {
+    while (!end.isOver) {
+      const permit = await governor.acquire()
+      await hold()
+      permit.release()
+    }
+  }
+  const takeBoth = async (outer: Governor, inner: Governor): Promise<void> => {
+    while (!end.isOver) {
+      const first = await outer.acquire()
+      await hold()
+      const second = await inner.acquire()
+      await hold()
+      second.release()
+      first.release()
+      await hold()
+    }
+  }
+  /** So many milliseconds may pass without a start: a permit that is kept may block whoever takes another by hand. */
+  const patience = {none: 20 * per + 200, saturating: 5000, 'by hand': 100_000}[others]
+  if (others === 'saturating')
+    for (let count = 0; count < 6; count++)
+      for (const part of [semaphore, rate, adaptive]) if (part !== rate || count < 2) void saturate(part)
+  if (others === 'by hand') {
+    const [outer, inner] = random.chance(0.5) ? [semaphore, adaptive] : [adaptive, semaphore]
+    for (let count = 0; count < 3; count++) void takeBoth(outer, inner)
+    if (random.chance(0.5)) for (let count = 0; count < 3; count++) void saturate(random.pick([outer, inner]))
+  }
+
   let [asked, settledCount, running, given] = [0, 0, 0, 0]
   let starts: number[] = []
   let failure: {readonly error: unknown} | undefined
@@ -122,9 +155,10 @@ export async function checkAll(clock: VirtualClock, seed: number, acquisitions: 
     await clock.advance(1)
     if (failure) throw failure.error
     quiet = settledCount + given === before && asked - settledCount > 0 ? quiet + 1 : 0
-    assert(quiet < 20 * per + 200, `nothing goes on, with ${asked - settledCount} open`)
+    assert(quiet < patience, `nothing goes on, with ${asked - settledCount} open`)
   }
-  await clock.advance(10 * per)
+  end.isOver = true
+  await clock.advance(10 * per + 1000)
   await settled()
   assert(semaphore.isIdle && rate.isIdle, 'nothing is held in the end')
   assert(remote.running === 0, 'nothing is held of the remote one')

@@ -1,5 +1,6 @@
 /** More steps than the tests make: `tsx test/governors/fuzz.ts [--steps 1000000] [--seed S] [--only NAME]`. */
 import {parseArgs} from 'node:util'
+import {checkGroups} from '../queue/groups.oracle.js'
 import {checkAdaptiveLimit} from './adaptive-limit.oracle.js'
 import {checkAll} from './all.oracle.js'
 import {checkRateLimit} from './rate-limit.oracle.js'
@@ -22,6 +23,7 @@ const oracles: Readonly<
   AdaptiveLimit: checkAdaptiveLimit,
   RetryBudget: (_, seed, steps) => checkRetryBudget(seed, steps),
   all: checkAll,
+  groups: checkGroups,
 }
 const perSeed = 1000
 const first = Number(values.seed)

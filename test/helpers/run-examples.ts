@@ -11,6 +11,9 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {pathToFileURL} from 'node:url'
 import {inspect} from 'node:util'
 import {ConcurrentError, ConcurrentRunner, type Items, type Source, TaskQueue} from 'aio-tasks'
+import type {LocalGovernor} from 'aio-tasks/governors'
+import {workerTasks} from 'aio-tasks/remote'
+import {MemoryQueue} from '../../examples/engine.js'
 
 const [ending = '', ...files] = process.argv.slice(2)
 const patience = 5000
@@ -50,6 +53,24 @@ const work = async <V>(value: V, signal?: AbortSignal): Promise<V> => {
   return value
 }
 
+/** An engine with both sides: jobs that are handed in are run, and some are there to be run. */
+function makeEngine(): object {
+  const queue = new MemoryQueue(300)
+  const others = new ConcurrentRunner(
+    workerTasks(queue.worker(), ({data}) => work(data)),
+    {yieldExceptions: true},
+  )
+  const own = new MemoryQueue(300)
+  void own.producer().add(['a', 'b', 'c'].map((id, index) => ({id, index, data: id})))
+  const producer = queue.producer()
+  const worker = own.worker()
+  const add: typeof producer.add = (jobs) => {
+    if (others.state === 'idle') void others.run()
+    return producer.add(jobs)
+  }
+  return {...producer, ...worker, add}
+}
+
 /** What the examples assume, made anew for each. */
 function assume(): void {
   const urls = ['https://a.example', 'https://b.example', 'https://c.example']
@@ -72,6 +93,9 @@ function assume(): void {
     answer: (message: unknown) => work(String(message)),
     linksOf: async (page: string) => (page === urls[0] ? work(urls.slice(1)) : []),
     show: () => {},
+    paths: urls,
+    engine: makeEngine(),
+    resize: (path: string, signal: AbortSignal) => work(path, signal),
     connect: () => ({close: async () => {}}),
     sleep,
     on,
@@ -83,17 +107,20 @@ function assume(): void {
     Object.defineProperty(globalThis, name, {configurable: true, writable: true, value})
 }
 
-/** A source that an example only makes is run too. */
-async function consume({
-  items,
-  source,
-  made,
-}: {
-  items?: Items<unknown>
-  source?: Source<unknown>
-  made?: unknown
-}): Promise<void> {
+interface Made {
+  readonly items?: Items<unknown>
+  readonly source?: Source<unknown>
+  readonly made?: unknown
+  readonly governor?: LocalGovernor
+  readonly call?: (url: string, signal: AbortSignal) => Promise<unknown>
+}
+
+/** What an example only makes is used too: a source, a governor, a function that a task calls. */
+async function consume({items, source, made, governor, call}: Made): Promise<void> {
   let runner: ConcurrentRunner<unknown> | undefined
+  const {urls} = globalThis as unknown as {urls: readonly string[]}
+  if (call !== undefined) runner = ConcurrentRunner.map(urls, (url, {signal}) => call(url, signal), {limit: 2})
+  if (governor !== undefined) runner = ConcurrentRunner.map(urls, () => work({tokens: 20}), {governor})
   if (items !== undefined) runner = ConcurrentRunner.map(items, (item) => work(item))
   if (source !== undefined) runner = new ConcurrentRunner(source)
   if (made instanceof ConcurrentRunner) runner = made
@@ -115,6 +142,8 @@ await writeFile('lines.txt', 'line\n'.repeat(100_000)) // long enough to be left
 for (const file of files) {
   place = file
   assume()
+  // A worker runs until the process is told to end.
+  const ends = setTimeout(() => process.emit('SIGTERM'), 300)
   const run = import(pathToFileURL(join(process.cwd(), file)).href).then(consume).then(
     () => true,
     (error: unknown) => {
@@ -123,6 +152,7 @@ for (const file of files) {
     },
   )
   if (!(await Promise.race([run, sleep(patience, false)]))) problem('hangs')
+  clearTimeout(ends)
   await sleep(20) // unhandled rejections are printed
 }
 process.stdout.write(`ran ${files.length}\n`)

@@ -187,18 +187,30 @@ export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
   return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
 }
 
-/** Runs examples of the core one after the other, each runner of theirs ended in the given way; what was printed. */
+/** Runs examples one after the other, each runner of theirs ended in the given way; what was printed. */
 export async function runExamples(folder: string, examples: readonly Snippet[], ending: string): Promise<Ended> {
-  const program = join(folder, 'run-examples.ts')
+  const program = join(folder, 'test/helpers/run-examples.ts')
+  await mkdir(join(folder, 'test/helpers'), {recursive: true})
+  await mkdir(join(folder, 'examples'), {recursive: true})
   await copyFile(new URL('run-examples.ts', import.meta.url), program)
+  await copyFile(join(root, 'examples/engine.ts'), join(folder, 'examples/engine.ts'))
   return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder)
 }
 
 /** An example that gives what it makes to whoever imports it. */
 export function exporting({place, code}: Snippet): Snippet {
-  const given = {items: 'items', source: 'source', tasks: 'tasks as source', named: 'named as made'}
+  const given = {
+    items: 'items',
+    source: 'source',
+    tasks: 'tasks as source',
+    named: 'named as made',
+    worker: 'worker as made',
+    model: 'model as governor',
+    get: 'get as call',
+    query: 'query as call',
+  }
   const exported = Object.entries(given)
-    .filter(([name]) => new RegExp(`(?:^|; )(?:const|async function\\*) ${name}\\b`, 'm').test(code))
+    .filter(([name]) => new RegExp(`(?:^|; )(?:const|async function\\*?) ${name}\\b`, 'm').test(code))
     .map(([, text]) => text)
   return {place, code: `${code}\nexport {${exported.join(', ')}}`}
 }

@@ -75,6 +75,7 @@ class Check {
     this.#model.onEnding = () => {
       if (probe.isPulling) probe.wasPulling = true
     }
+    this.#model.isSourceOver = () => (this.#model.ending !== undefined || this.#isAllRead) && !probe.isCleaning
     probe.onExhausted = () => this.#model.finish('exhausted')
     // A task that goes back to a queue has not used up the ready() that let it through: only a start does.
     probe.mayPull = () => this.#mayStart && (source.isDirect || this.#runner.pass())
@@ -156,6 +157,12 @@ class Check {
   get #mayStart(): boolean {
     const model = this.#model
     return model.isStarted && model.isRunning && !model.isPaused && model.hasFreeSlot && model.hasRoom
+  }
+
+  /** Whether all of a collection has been read. Nobody sees how that is done. */
+  get #isAllRead(): boolean {
+    const {kind} = this.#scenario.source
+    return (kind === 'array' || kind === 'set') && this.#nextIndex === this.#items.all.length
   }
 
   #make(call: Call): void {
@@ -392,10 +399,9 @@ class Check {
   #checkProgress(): void {
     const model = this.#model
     const {probe} = this.#built
-    // Nobody sees how a collection is read.
-    const {kind} = this.#scenario.source
-    if ((kind === 'array' || kind === 'set') && this.#mayStart && this.#nextIndex === this.#items.all.length)
-      model.finish('exhausted')
+    if (this.#isAllRead && this.#mayStart) model.finish('exhausted')
+    if (!model.isRunning && (model.isStarted || model.outcome !== undefined) && this.#built.isOpen())
+      this.#world.problem('the stream is left open')
     const isHeld = this.#model.isRunning && this.#scenario.source.stallsAt !== undefined && probe.isPulling
     if (this.#mayStart && !isHeld) this.#world.problem('no task starts though one may')
     const isOver = !model.isRunning && model.open.size === 0 && model.late.size === 0

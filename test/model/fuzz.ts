@@ -1,10 +1,14 @@
-/** More runs than the tests make: `npm run fuzz -- --runs N [--seed S] [--path P] [--source KIND]`. */
+/**
+ * More runs than the tests make: `npm run fuzz -- --runs N [--seed S] [--path P] [--source KIND]`. Beside the kinds of
+ * sources there is `restarts`: one queue, whose runners come and go.
+ */
 import {parseArgs} from 'node:util'
 import * as fc from 'fast-check'
 import {check} from './check.js'
 import {reportOf} from './report.js'
+import {checkRestarts, restarts} from './restarts.js'
 import {scenario} from './scenario.js'
-import {type SourceKind, sourceKinds} from './sources.js'
+import {sourceKinds} from './sources.js'
 
 const {values} = parseArgs({
   options: {
@@ -14,8 +18,9 @@ const {values} = parseArgs({
     source: {type: 'string'},
   },
 })
-const kinds = sourceKinds.filter((kind: SourceKind) => values.source === undefined || kind === values.source)
-if (kinds.length === 0) throw new RangeError(`--source must be one of: ${sourceKinds.join(', ')}`)
+const allKinds = [...sourceKinds, 'restarts'] as const
+const kinds = allKinds.filter((kind) => values.source === undefined || kind === values.source)
+if (kinds.length === 0) throw new RangeError(`--source must be one of: ${allKinds.join(', ')}`)
 if (values.path !== undefined && kinds.length > 1)
   throw new RangeError('--path needs the --source that it was found with')
 
@@ -25,9 +30,12 @@ let findings = 0
 console.log(`seed ${seed}`)
 for (const kind of kinds) {
   const numRuns = Math.ceil(Number(values.runs) / kinds.length)
-  const property = fc.asyncProperty(scenario(kind), fc.scheduler(), check)
   const path = values.path === undefined ? {} : {path: values.path, endOnFailure: true}
-  const details = await fc.check(property, {numRuns, seed, ...path})
+  const parameters = {numRuns, seed, ...path}
+  const details =
+    kind === 'restarts'
+      ? await fc.check(fc.asyncProperty(restarts, fc.scheduler(), checkRestarts), parameters)
+      : await fc.check(fc.asyncProperty(scenario(kind), fc.scheduler(), check), parameters)
   made += details.numRuns
   if (!details.failed) {
     console.log(`${kind}: ${details.numRuns} runs`)

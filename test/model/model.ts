@@ -56,6 +56,10 @@ export class Model {
   readonly late: Set<number> = new Set()
   /** Some task's outcome was reported before it settled: only `drained` waits for such tasks. */
   hasToldEarly = false
+  /** Whether the source is exhausted or has cleaned up. */
+  isSourceOver: () => boolean = () => true
+  /** Only tasks whose outcome had been told were left when something ended the run: `run()` was over before. */
+  wasOver = false
   started = 0
   succeeded = 0
   failed = 0
@@ -197,9 +201,12 @@ export class Model {
   }
 
   #end(outcome: Outcome): void {
+    this.wasOver = this.hasToldEarly && this.open.size === 0 && this.isSourceOver()
     this.outcome = outcome
-    // A consumer does not wait for tasks that have timed out, and may have got a graceful end before.
-    if (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')) this.isCollected = true
+    // A consumer does not wait for tasks that have timed out, and may have heard of a graceful end before, or be about to.
+    const isAboutTo = this.wasOver && this.answered < this.answers.length
+    if (isAboutTo || (this.hasToldEarly && this.answers.some((answer) => answer?.kind === 'done')))
+      this.isCollected = true
     this.onEnding()
   }
 

@@ -22,6 +22,8 @@ export const sourceKinds = [
   'interruptible iterator',
   'stream',
   'web stream',
+  'bare stream',
+  'bare web stream',
   'queue',
 ] as const
 
@@ -67,6 +69,8 @@ export class Probe {
   isCleaning = false
   /** It was producing an item when the run's end was decided. */
   wasPulling = false
+  /** It has produced an item, of which the runner is about to hear. */
+  isHandingOver = false
   /** The runner knows that there is nothing more. */
   onExhausted: () => void = () => {}
   mayPull: () => boolean = () => true
@@ -93,6 +97,13 @@ export class Probe {
     this.onExhausted()
   }
 
+  /** What it gives goes through promises of the runner first. */
+  async handsOver(): Promise<void> {
+    this.isHandingOver = true
+    for (let ticks = 0; ticks < 3; ticks++) await Promise.resolve()
+    this.isHandingOver = false
+  }
+
   failed(): void {
     this.isPulling = false
     this.over ??= 'failed'
@@ -105,7 +116,7 @@ export class Probe {
     this.returns++
     if (this.returns > 1) this.#world.problem('return() of the source twice')
     if (this.over !== undefined) this.#world.problem(`return() of the source after it has ${this.over}`)
-    this.wasPulling ||= this.isPulling
+    this.wasPulling ||= this.isPulling || this.isHandingOver
     this.isCleaning = true
   }
 
@@ -123,6 +134,8 @@ export interface Built {
   /** What it has made and that has not started is disposed of: none gets lost in the source itself. */
   readonly isLossless: boolean
   readonly queue: TaskQueue<Value> | undefined
+  /** Whether a stream that the runner reads itself is neither at its end nor destroyed. */
+  isOpen(): boolean
 }
 
 interface Tools {
@@ -145,6 +158,7 @@ class SourceBuilder {
   readonly #probe: Probe
   #signal: AbortSignal | undefined
   #queue: TaskQueue<Value> | undefined
+  #stream: Readable | undefined
 
   constructor(plan: SourcePlan, tools: Tools) {
     this.#plan = plan
@@ -156,13 +170,15 @@ class SourceBuilder {
     const {kind, isFactory} = this.#plan
     const isCollection = kind === 'array' || kind === 'set'
     const isGenerator = kind === 'generator' || kind === 'async generator'
-    const hasReturn = !isCollection && !kind.endsWith('without return')
+    const hasReturn = !isCollection && !kind.endsWith('without return') && kind !== 'bare stream'
+    const isOwn = isGenerator || kind === 'bare web stream'
     return {
       source: isFactory ? (signal) => this.#open(signal) : this.#iterable(),
       probe: this.#probe,
-      closing: hasReturn ? (isGenerator && !isFactory ? 'always' : 'once opened') : 'never',
+      closing: hasReturn ? (isOwn && !isFactory ? 'always' : 'once opened') : 'never',
       isLossless: !kind.includes('stream') && kind !== 'interruptible iterator' && kind !== 'queue',
       queue: this.#queue,
+      isOpen: () => this.#stream?.destroyed === false,
     }
   }
 
@@ -194,6 +210,10 @@ class SourceBuilder {
         return this.#watched(Readable.from(this.#asyncGenerator()))
       case 'web stream':
         return this.#watched(this.#webStream())
+      case 'bare stream':
+        return this.#bareStream()
+      case 'bare web stream':
+        return this.#bareWebStream()
       case 'queue':
         return this.#watched(this.#filled())
       default:
@@ -339,7 +359,48 @@ class SourceBuilder {
     if (closes === 'rejects' || closes === 'throws') throw new Error('the cleanup failed')
   }
 
-  #webStream(): AsyncIterable<Task<Value>> {
+  /** Nobody sees how it cleans up, but whether it has been destroyed. */
+  #bareStream(): Readable {
+    const stream = (this.#stream = Readable.from(this.#asyncGenerator()))
+    const open = stream[Symbol.asyncIterator].bind(stream)
+    return Object.assign(stream, {
+      [Symbol.asyncIterator]: () => {
+        const iterator = open()
+        const close = iterator.return?.bind(iterator)
+        return Object.assign(this.#opened(iterator), {return: close}) // it may be destroyed in place of that
+      },
+    })
+  }
+
+  /** The runner reads it by a reader, which is watched. */
+  #bareWebStream(): ReadableStream<Task<Value>> {
+    const stream = this.#webStream()
+    const getReader = stream.getReader.bind(stream)
+    const watchedReader = (): object => {
+      const reader = getReader()
+      const iterator = this.#opened<AnyIterator>({
+        next: () => {
+          const result = reader.read() as Promise<IteratorResult<Task<Value>>>
+          const handsOver = (): void => void this.#probe.handsOver()
+          result.then(handsOver, handsOver)
+          return result
+        },
+        return: async () => {
+          await reader.cancel()
+          return {done: true, value: undefined}
+        },
+      })
+      return {
+        read: () => iterator.next(),
+        // The runner hears a few microtasks later than the reader that there is nothing more.
+        cancel: () => (this.#probe.over === undefined ? iterator.return?.() : reader.cancel()),
+        releaseLock: () => reader.releaseLock(),
+      }
+    }
+    return Object.assign(stream, {getReader: watchedReader as typeof stream.getReader})
+  }
+
+  #webStream(): ReadableStream<Task<Value>> {
     const {items} = this.#tools
     let index = 0
     return new ReadableStream<Task<Value>>(

@@ -6,6 +6,7 @@ import {createServer} from 'node:http'
 import {createRequire} from 'node:module'
 import type {AddressInfo} from 'node:net'
 import {extname, join} from 'node:path'
+import {pathToFileURL} from 'node:url'
 import {transformSync} from 'esbuild'
 import {chromium} from 'playwright-core'
 import {type Check, type Project, root, samples} from './project.js'
@@ -14,12 +15,15 @@ import type {Outcome} from './samples/smoke.js'
 const require = createRequire(import.meta.url)
 const platform = `${process.platform}-${process.arch}`
 const denoArgs = ['run', '-A', '--quiet', '--no-lock', '--cached-only', '--node-modules-dir=manual']
-const patience = 60_000
+export const patience = 60_000
+
+/** Node's other releases, by the packages that `test/package.json` names. */
+const nodes = ['22', '24', '26'].map((major) => [major, require.resolve(`node-${major}/bin/node`)] as const)
 
 /** Programs that run the sample, with what comes before its name; the packages' own ones are made by install scripts. */
-const programs: ReadonlyArray<readonly [name: string, program: string, ...args: string[]]> = [
+export const programs: ReadonlyArray<readonly [name: string, program: string, ...args: string[]]> = [
   ['Node', process.execPath],
-  ...['22', '24', '26'].map((major) => ['Node', require.resolve(`node-${major}/bin/node`)] as const),
+  ...nodes.map(([, program]) => ['Node', program] as const),
   ['Bun', require.resolve(`@oven/bun-${platform}/bin/bun`)],
   ['Deno', require.resolve(`@deno/${platform}-glibc/deno`), ...denoArgs],
 ]
@@ -42,7 +46,25 @@ export const runtimes: Check = async (project) => {
     assert.equal(run.status, 0, `${name} ${version}: ${run.stdout}${run.stderr}${run.error?.message ?? ''}`)
     return judge(`${name} ${version}`, JSON.parse(run.stdout) as Outcome)
   })
-  return [...seen, await page(project)]
+  return [...seen, ...nodes.map(([major, program]) => contexts(major, program)), await page(project)]
+}
+
+/** Tests of what Node's releases do in ways of their own. The other tests run on Node 20 here, and on all in the matrix. */
+const ofReleases = ['test/contexts.test.ts', 'test/tracing.test.ts']
+
+/** Async contexts and traces, in full, of what is built. From Node 24 on no test of them is skipped. */
+function contexts(major: string, program: string): string {
+  const preload = pathToFileURL(join(root, '.config/test/preload.js')).href
+  const {status, stdout, stderr} = spawnSync(program, ['node_modules/ava/entrypoints/cli.mjs', ...ofReleases], {
+    cwd: root,
+    encoding: 'utf8',
+    env: {...process.env, NODE_OPTIONS: `--import=${preload} --disable-warning=DEP0205`},
+    timeout: 2 * patience,
+  })
+  const [, passed] = /^ {2}(\d+) tests passed$/m.exec(stdout) ?? []
+  assert(status === 0 && Number(passed) > 20, `Node ${major}: ${stdout}${stderr}`)
+  if (Number(major) >= 24) assert.doesNotMatch(stdout, /skipped/, `Node ${major}`)
+  return `Node ${major}: ${passed} tests of async contexts and tracing passed`
 }
 
 function judge(runtime: string, {passed, failed}: Outcome): string {

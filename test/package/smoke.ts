@@ -5,9 +5,11 @@
 import {bundles} from './bundles.js'
 import {classes} from './classes.js'
 import {cluster} from './cluster.js'
+import {contexts} from './contexts.js'
 import {definitions} from './definitions.js'
 import {loads} from './loads.js'
 import {makeProject} from './project.js'
+import {realms} from './realms.js'
 import {runtimes} from './runtimes.js'
 import {shakes} from './shakes.js'
 import {sizes} from './sizes.js'
@@ -16,7 +18,20 @@ import {types} from './types.js'
 
 const project = makeProject()
 try {
-  for (const check of [tarball, classes, sizes, loads, shakes, bundles, types, definitions, cluster, runtimes])
+  for (const check of [
+    tarball,
+    classes,
+    sizes,
+    loads,
+    shakes,
+    bundles,
+    types,
+    definitions,
+    cluster,
+    realms,
+    contexts,
+    runtimes,
+  ])
     for (const seen of await check(project)) console.log(`✔ ${seen}`)
 } finally {
   project.remove()

@@ -207,6 +207,56 @@ test('a group whose governor has no permit is passed over, and goes on when ther
   t.true(semaphore.isIdle)
 })
 
+test('a retry waits for the governor of its group, also when nothing else of the group waits', async (t) => {
+  const semaphore = new Semaphore(1)
+  const queue = new TaskQueue({groups: {governor: () => semaphore}})
+  let held: Permit | undefined
+  const retried = queue.push(
+    ({attempt}) => {
+      if (attempt === 1) throw new Error('once')
+      return attempt
+    },
+    {group: 'a'},
+  )
+  const runner = serve(queue, {retry: {delay: 0}})
+  runner.on('retry', () => void Promise.resolve().then(() => (held = semaphore.tryAcquire())))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.truthy(held)
+  t.is(await standing(retried), 'pending')
+  held?.release()
+  t.is(await standing(retried), '2')
+  t.true(semaphore.isIdle)
+  runner.abort()
+})
+
+for (const how of ['throws', 'rejects'] as const)
+  test(`a task whose runner's governor ${how} gives back its place in its group`, async (t) => {
+    const ofGroup = new Semaphore(1)
+    const queue = new TaskQueue({groups: {limit: 1, governor: () => ofGroup}})
+    let asked = 0
+    const governor: Governor = {
+      acquire: () => {
+        if (++asked % 2 === 1) return {release() {}}
+        if (how === 'throws') throw new Error('no permit')
+        return Promise.reject(new Error('no permit'))
+      },
+    }
+    const runner = serve(queue, {governor, limit: 3, retry: {delay: 0}})
+    const fails = ({attempt}: {attempt: number}): string => {
+      if (attempt === 1) throw new Error('once')
+      return 'done'
+    }
+    const pushes = [fails, () => 'second', () => 'third', fails].map((task) => queue.push(task, {group: 'a'}))
+    const outcomes = await Promise.allSettled(pushes)
+    t.true(outcomes.some(({status}) => status === 'fulfilled'))
+    t.true(outcomes.some((outcome) => outcome.status === 'rejected' && outcome.reason.message === 'no permit'))
+    await queue.onIdle()
+    t.deepEqual([queue.size, queue.running, runner.stats.running, runner.stats.retrying], [0, 0, 0, 0])
+    t.true(ofGroup.isIdle)
+    queue.close()
+    await runner.drained
+  })
+
 test('a group asks its governor no longer when all its tasks have left', async (t) => {
   const semaphore = new Semaphore(1)
   const queue = new TaskQueue({groups: {governor: () => semaphore}})
@@ -324,6 +374,26 @@ test('a reader that is no runner gets tasks within the limit of their group', as
   t.is(await (await second).value?.(context), 2)
   t.deepEqual(await standings(pushes), ['1', '2'])
   await reader.return?.()
+})
+
+test('a task that has come back and is called all the same takes a place in its group', async (t) => {
+  const queue = new TaskQueue({groups: {limit: 1}})
+  const {log, push, end} = tracked(queue)
+  const first = push('a', 'a1')
+  const second = push('a', 'a2')
+  const reader = queue[Symbol.asyncIterator]()
+  const {value: call} = await reader.next()
+  await reader.return?.()
+  const context = {index: 0, attempt: 1, item: undefined, signal: new AbortController().signal}
+  void call?.(context)
+  const runner = serve(queue)
+  await turn()
+  t.deepEqual(log, ['a1'])
+  await end('a1')
+  t.deepEqual(log, ['a1', 'a2'])
+  await end('a2')
+  t.deepEqual(await standings([first, second]), ['a1', 'a2'])
+  runner.abort()
 })
 
 test('several runners share the limits of groups', async (t) => {

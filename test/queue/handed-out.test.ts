@@ -156,6 +156,25 @@ test('a task that went back and is called after all is taken out again, and runs
   t.is(calls, 1)
 })
 
+test('a wrapper of a task that went back and was handed out again is disposed of: the task stays where it is now', async (t) => {
+  const queue = new TaskQueue({groups: {limit: 1}})
+  const pushed = queue.push(() => 'done', {group: 'a'})
+  const first = queue[Symbol.asyncIterator]()
+  const old = await take(first)
+  await first.return?.()
+  const second = queue[Symbol.asyncIterator]()
+  const current = await take(second)
+  ;(old as typeof old & Disposable)[Symbol.dispose]()
+  const third = queue[Symbol.asyncIterator]()
+  const other = third.next()
+  t.is(await standing(other), 'pending')
+  t.is(await current(context), 'done')
+  t.is(await pushed, 'done')
+  await second.return?.()
+  await third.return?.()
+  t.true((await other).done)
+})
+
 test('a task that is called twice runs once and counts once, and both calls give its outcome', async (t) => {
   const queue = new TaskQueue()
   const task = manual()

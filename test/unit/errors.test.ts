@@ -106,6 +106,12 @@ const descriptions: ReadonlyArray<readonly [title: string, value: unknown, descr
   ['a class', Animal, 'the function Animal'],
   ['an error', new RangeError('too far'), 'RangeError: too far'],
   ['an error of another realm', runInNewContext('new RangeError("too far")'), 'RangeError: too far'],
+  ['a DOMException', new DOMException('too late', 'TimeoutError'), 'TimeoutError: too late'],
+  [
+    'a DOMException of another realm',
+    {[Symbol.toStringTag]: 'DOMException', name: 'TimeoutError', message: 'too late'},
+    'TimeoutError: too late',
+  ],
   ['an array', [1, 2, 3], 'an array of length 3'],
   ['a plain object', {}, 'an object of class Object'],
   ['an instance', new Animal(), 'an object of class Animal'],

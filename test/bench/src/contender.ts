@@ -29,6 +29,8 @@ export interface Contender {
   readonly streams?: boolean
   /** Tasks of a sample, for a contender whose cost grows faster than the number of tasks. */
   readonly fewer?: number
+  /** Measured in the state `hot` alone, and not drawn: a row compares it with another one of ours. */
+  readonly isHotOnly?: true
   readonly run?: (build: string) => Promise<Run>
   readonly queue?: (build: string) => Promise<Open>
   readonly map?: (build: string) => Promise<MapAll>

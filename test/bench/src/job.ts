@@ -26,7 +26,8 @@ export interface Job {
 export type Found = {readonly value: number} | {readonly cannot: string}
 
 /** In which states a contender can be measured. A package is imported for one contender only. */
-export function statesOf({id, package: name, run, queue, map}: Contender): State[] {
+export function statesOf({id, package: name, isHotOnly, run, queue, map}: Contender): State[] {
+  if (isHotOnly === true) return ['hot']
   return [
     ...(run || queue ? (['hot', 'collected'] as const) : []),
     ...(map ? (['short', 'short collected'] as const) : []),

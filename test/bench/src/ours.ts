@@ -1,4 +1,6 @@
 /** aio-tasks itself, in each way of using it. */
+import {AsyncLocalStorage} from 'node:async_hooks'
+import {type Channel, channel} from 'node:diagnostics_channel'
 import {join} from 'node:path'
 import {pathToFileURL} from 'node:url'
 import {type Contender, Missing} from './contender.js'
@@ -15,7 +17,11 @@ async function library(build: string): Promise<Library> {
   return (await import(addressOf(build))) as Library
 }
 
-function used(id: string, call: string, how: Pick<Contender, 'streams' | 'run' | 'queue' | 'map'>): Contender {
+function used(
+  id: string,
+  call: string,
+  how: Pick<Contender, 'streams' | 'isHotOnly' | 'run' | 'queue' | 'map'>,
+): Contender {
   return {id, kind: 'ours', package: 'aio-tasks', call, ...how}
 }
 
@@ -67,9 +73,45 @@ const batches: Load = async (build) => {
   }
 }
 
+/** The channels on which attempts are told. Each contender has a process of its own, so nobody else hears them. */
+function tracing(event: 'start' | 'end' | 'asyncStart' | 'asyncEnd' | 'error'): Channel {
+  return channel(`tracing:aio-tasks:task:${event}`)
+}
+
+/** As in a runtime that has no such module. */
+const runUntraced: Load = (build) => {
+  const original = process.getBuiltinModule.bind(process)
+  process.getBuiltinModule = (id: string) => (id === 'node:diagnostics_channel' ? undefined : original(id))
+  return run(build)
+}
+
+const runTraced: Load = (build) => {
+  for (const event of ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const) tracing(event).subscribe(() => {})
+  return run(build)
+}
+
+/** What every use of a store costs, in tasks and promises, without any tracing. */
+const runInStore: Load = async (build) => {
+  const store = new AsyncLocalStorage<object>()
+  const runAll = await run(build)
+  return (tasks, limit) => store.run({}, () => runAll(tasks, limit))
+}
+
+const runBound: Load = async (build) => {
+  const store = new AsyncLocalStorage<object>()
+  const bound = {}
+  tracing('start').bindStore(store, () => bound)
+  const runAll = await run(build)
+  return (tasks, limit) => store.run({}, () => runAll(tasks, limit))
+}
+
 export const ours: readonly Contender[] = [
   used('run', 'run()', {run}),
   used('run heard', 'run(), four listeners', {run: runHeard}),
+  used('run untraced', 'run(), nothing to trace with', {isHotOnly: true, run: runUntraced}),
+  used('run traced', 'run(), a subscriber of each channel', {isHotOnly: true, run: runTraced}),
+  used('run in a store', 'run(), in a store', {isHotOnly: true, run: runInStore}),
+  used('run bound', 'run(), in a store, another bound to start', {isHotOnly: true, run: runBound}),
   used('batches', 'batches(64)', {streams: true, run: batches}),
   used('for await', 'for await', {streams: true, run: forAwait()}),
   used('ordered', 'for await, ordered', {streams: true, run: forAwait({ordered: true})}),

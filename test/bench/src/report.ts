@@ -52,7 +52,11 @@ export function rows(plans: readonly RowPlan[], measured: readonly Measured[], b
   return plans.flatMap((plan) => builds.flatMap((build) => row(plan, measured, build)))
 }
 
-function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measured[], build: string): Row[] {
+function row(
+  {what, state, of, over, atMost, isDifference}: RowPlan,
+  measured: readonly Measured[],
+  build: string,
+): Row[] {
   const inState = measured.filter((each) => each.state === state)
   const above = inState.find((each) => each.contender === of && each.build === build)
   const below = inState
@@ -63,11 +67,12 @@ function row({what, state, of, over, atMost}: RowPlan, measured: readonly Measur
   if (above === undefined || (over.length > 0 && below === undefined)) return []
   const skipped = above.cannot ?? below?.cannot
   if (skipped !== undefined) return [{what, build, skipped, atMost}]
+  const compare = (one: number, other: number): number => (isDifference === true ? one - other : one / other)
   const ratios = above.values.flatMap((value, index) => {
     const other = below === undefined ? 1 : below.values[index]
-    return other === undefined ? [] : [value / other]
+    return other === undefined ? [] : [compare(value, other)]
   })
-  const value = best(above) / (below === undefined ? 1 : best(below))
+  const value = compare(best(above), below === undefined ? 1 : best(below))
   const found = {value: round(value), low: round(Math.min(...ratios)), high: round(Math.max(...ratios))}
   return [{what, build, found, ...(below && over.length > 1 && {over: below.contender}), atMost}]
 }

@@ -9,12 +9,17 @@ export interface RowPlan {
   /** The contenders below it: the cheapest counts. None where the figure itself is the row. */
   readonly over: readonly string[]
   readonly atMost: number
+  /** The row is what the contender costs more, in microseconds a task, and not how many times as much. */
+  readonly isDifference?: true
 }
 
 /** @param streaming The peers that give results while they run. */
 export function rowPlans(streaming: readonly string[]): RowPlan[] {
   const row = (what: string, state: State, of: string, over: readonly string[], atMost: number): RowPlan => {
     return {what, state, of, over, atMost}
+  }
+  const more = (what: string, of: string, over: string, atMost: number): RowPlan => {
+    return {what: `${what}, µs a task`, state: 'hot', of, over: [over], atMost, isDifference: true}
   }
   return [
     row('hot: run() ÷ loop', 'hot', 'run', ['loop'], 1.25),
@@ -24,6 +29,9 @@ export function rowPlans(streaming: readonly string[]): RowPlan[] {
     row('hot: ordered ÷ not', 'hot', 'ordered', ['for await'], 1.15),
     row('hot: timeout ÷ none', 'hot', 'timeout', ['for await'], 1.15),
     row('hot: batches(64) ÷ loop', 'hot', 'batches', ['loop'], 1.5),
+    row('hot: nobody traces ÷ no module to trace with', 'hot', 'run', ['run untraced'], 1.02),
+    more('hot: a subscriber that does nothing − none', 'run traced', 'run', 0.3),
+    more('hot: a store bound to start − a store around the run', 'run bound', 'run in a store', 0.3),
     row('after a collection: run() ÷ loop', 'collected', 'run', ['loop'], 1.4),
     row('after a collection: for await ÷ fastest streaming peer', 'collected', 'for await', streaming, 0.65),
     row('short runs, hot: map().toArray() ÷ p-map', 'short', 'toArray', ['p-map'], 1),

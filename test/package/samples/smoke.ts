@@ -8,12 +8,15 @@ import {
   inflate,
   type TaskContext,
   TaskQueue,
+  type TaskTrace,
 } from 'aio-tasks'
 
 /** What runtimes have or not; no types of any of them are at hand where this is compiled. */
 interface Runtime {
   readonly process?: {
-    getBuiltinModule?(name: string): {AsyncLocalStorage: new () => Store} | undefined
+    readonly versions?: {readonly node?: string; readonly bun?: string}
+    getBuiltinModule?(name: 'node:async_hooks'): {AsyncLocalStorage: new () => Store} | undefined
+    getBuiltinModule?(name: 'node:diagnostics_channel'): {channel(name: string): Channel} | undefined
     on?(event: string, listener: (error: unknown) => void): void
   }
   readonly Bun?: unknown
@@ -22,7 +25,15 @@ interface Runtime {
 
 interface Store {
   run<T>(value: string, body: () => T): T
+  enterWith(value: string): void
   getStore(): string | undefined
+}
+
+interface Channel {
+  subscribe(subscriber: (message: unknown) => void): void
+  unsubscribe(subscriber: (message: unknown) => void): void
+  bindStore?(store: Store, transform: (trace: TaskTrace) => string): void
+  unbindStore?(store: Store): void
 }
 
 export interface Outcome {
@@ -72,6 +83,28 @@ const causeOf = (error: unknown): string =>
   error instanceof ConcurrentExecutionError
     ? `${error.index}: ${messageOf(error.cause)}`
     : `no wrapped ${String(error)}`
+
+const newStore = (): Store | undefined => {
+  const Storage = runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+  return Storage && new Storage()
+}
+
+/** What is published while a body runs, as `start 0.1` for the first attempt of task 0. */
+async function published(
+  channel: (name: string) => Channel,
+  body: () => Promise<unknown>,
+): Promise<Array<readonly [event: string, trace: TaskTrace]>> {
+  const told: Array<readonly [string, TaskTrace]> = []
+  const subscriptions = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map((event) => {
+    const own = channel(`tracing:aio-tasks:task:${event}`)
+    const note = (trace: unknown): void => void told.push([event, trace as TaskTrace])
+    own.subscribe(note)
+    return () => own.unsubscribe(note)
+  })
+  await body()
+  for (const unsubscribe of subscriptions) unsubscribe()
+  return told
+}
 
 const promises: Readonly<Record<string, () => Promise<void>>> = {
   'results come as they become available, or in order': async () => {
@@ -165,7 +198,10 @@ const promises: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   'a task that takes too long fails with a TimeoutError': async () => {
-    const error = await errorOf(concurrent([() => sleep(50)], {timeout: 5}).toArray())
+    // It ends by its signal alone: on a machine that is busy, one that ended by itself could be given more time.
+    const untilAborted = ({signal}: TaskContext): Promise<void> =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+    const error = await errorOf(concurrent([untilAborted], {timeout: 5}).toArray())
     equal(error instanceof ConcurrentExecutionError && (error.cause as Error).name, 'TimeoutError')
   },
 
@@ -258,15 +294,108 @@ const promises: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   'each push runs in its own async context, where the runtime has one': async () => {
-    const Storage = runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-    if (Storage === undefined) return equal(runtime.process, undefined) // only pages have none
-    const storage = new Storage()
+    const storage = newStore()
+    if (storage === undefined) return equal(runtime.process, undefined) // only pages have none
     const queue = new TaskQueue()
     const run = storage.run('runner', () => new ConcurrentRunner(queue, {limit: 1}).run())
     const pushes = ['a', 'b'].map((store) => storage.run(store, () => queue.push(() => storage.getStore())))
     queue.close()
     equal(await Promise.all(pushes), ['a', 'b'])
     await run
+  },
+
+  'every task sees the async context of the start, whoever calls next() or sets the limit, and none of another task':
+    async () => {
+      const storage = newStore()
+      if (storage === undefined) return equal(runtime.process, undefined)
+      const seen: Array<string | undefined> = []
+      const task = async ({index}: TaskContext): Promise<void> => {
+        seen.push(storage.getStore())
+        await storage.run(`task ${index}`, () => sleep(1))
+        seen.push(storage.getStore())
+      }
+      const runner = concurrent(
+        function* () {
+          for (let n = 0; n < 4; n++) yield task
+        },
+        {limit: 1, highWaterMark: 0},
+      )
+      await storage.run('start', () => runner.next())
+      await storage.run('next', () => runner.next())
+      storage.run('limit', () => {
+        runner.limit = 2
+      })
+      await storage.run('run', () => runner.run())
+      equal([seen.length, ...new Set(seen)], [8, 'start'])
+    },
+
+  'what a task sets by enterWith() no other task sees, on Node from 24 on': async () => {
+    const storage = newStore()
+    const {node = '0', bun} = runtime.process?.versions ?? {}
+    const isContained = bun === undefined && runtime.Deno === undefined && Number.parseInt(node, 10) >= 24
+    if (storage === undefined || !isContained) return
+    const seen: Array<string | undefined> = []
+    const task = async (): Promise<void> => {
+      seen.push(storage.getStore())
+      storage.enterWith('leak')
+      await sleep(1)
+    }
+    await storage.run('start', () => concurrent([task, task, task], {limit: 1}).run())
+    equal([...seen, storage.getStore() ?? null], ['start', 'start', 'start', null])
+  },
+
+  'each attempt is told on the channels of diagnostics, and where there are none, nothing breaks': async () => {
+    const diagnostics = runtime.process?.getBuiltinModule?.('node:diagnostics_channel')
+    const task = ({attempt}: TaskContext): number => {
+      if (attempt === 1) throw new Error('not yet')
+      return attempt
+    }
+    const body = async (): Promise<void> => {
+      const queue = new TaskQueue()
+      const push = queue.push(task, {priority: 3, group: 'a'})
+      queue.run({retry: {delay: 0}})
+      equal(await push, 2)
+      await queue.shutdown()
+    }
+    if (diagnostics === undefined) {
+      equal(runtime.process, undefined) // only pages have none
+      return body()
+    }
+    const told = await published((name) => diagnostics.channel(name), body)
+    equal(
+      told.map(([event, {index, attempt}]) => `${event} ${index}.${attempt}`),
+      ['start 0.1', 'error 0.1', 'end 0.1', 'asyncStart 0.1', 'asyncEnd 0.1'].concat([
+        'start 0.2',
+        'end 0.2',
+        'asyncStart 0.2',
+        'asyncEnd 0.2',
+      ]),
+    )
+    const [, trace] = told[0] ?? []
+    equal([trace?.group, trace?.priority, messageOf(trace?.error)], ['a', 3, 'not yet'])
+    equal((trace?.queuedAt ?? Infinity) <= (trace?.startedAt ?? 0), true)
+  },
+
+  'a store bound to start reaches the task, where the runtime has stores': async () => {
+    const diagnostics = runtime.process?.getBuiltinModule?.('node:diagnostics_channel')
+    const storage = newStore()
+    const start = diagnostics?.channel('tracing:aio-tasks:task:start')
+    if (storage === undefined || start === undefined) return equal(runtime.process, undefined)
+    equal(typeof start.bindStore, 'function')
+    start.bindStore?.(storage, ({index, attempt}) => `span ${index}.${attempt}`)
+    const task = async (): Promise<string | undefined> => {
+      await sleep(1)
+      return storage.getStore()
+    }
+    equal(await concurrent([task, task], {ordered: true}).toArray(), ['span 0.1', 'span 1.1'])
+    equal(await ConcurrentRunner.map([1], task).toArray(), ['span 0.1'])
+    const queue = new TaskQueue<string | undefined>()
+    const push = storage.run('push', () => queue.push(task))
+    queue.run()
+    equal(await push, 'span 0.1')
+    await queue.shutdown()
+    start.unbindStore?.(storage)
+    equal(storage.getStore(), undefined)
   },
 
   'inflate yields an object once its parts are there': async () => {
