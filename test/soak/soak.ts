@@ -83,7 +83,10 @@ async function run(): Promise<void> {
   const stats = await runner.drained
   assert.equal(drained, 1, 'a run drains once')
   // A generator that was just producing an item is not waited for.
-  for (let waits = 0; waits < 1000 && closed === 0; waits++) await sleep(5)
+  for (let waits = 0; waits < 1000; waits++) {
+    if (closed > 0) break
+    await sleep(5)
+  }
   assert.equal(closed, 1, 'its source is closed once')
   const times = new Set([...calls.values(), ...told.values()])
   assert.deepEqual(times, new Set(times.size === 0 ? [] : [1]), 'no task is run or reported twice')
