@@ -1,4 +1,4 @@
-/** Starts at most so many tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
+/** Starts at most RATE tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
 import {ConcurrentRunner, type RunnerOptions, type Source} from 'aio-tasks'
 // limiter: released this year, needs nothing else, waits by promises in turn, and its clock never goes back.
 import {RateLimiter} from 'limiter'
@@ -38,7 +38,7 @@ if (process.argv[1] === import.meta.filename) {
     return Number(given[0] ?? 10)
   })
   exitWhenUnread()
-  const began = performance.now() // before the limiter's first second does
+  const began = performance.now() // it is not after the start of the limiter's first second
   const limiter = new RateLimiter({tokensPerInterval: rate, interval: 'second'})
   const runner = new RateLimitedRunner(requests(), {limit: 4, limiter})
 
