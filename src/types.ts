@@ -14,7 +14,8 @@ export interface TaskContext<Item = unknown> {
   readonly index: number
   /**
    * Aborts when the task should give up: with the reason of the run's end if that was not a graceful
-   * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read.
+   * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read, by a getter of the context's
+   * class: a copy such as `{...context}` has none.
    */
   readonly signal: AbortSignal
   /** What `map` or `push({item})` had in hand; else `undefined`. */

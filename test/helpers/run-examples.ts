@@ -35,6 +35,7 @@ function endLater(runner: ConcurrentRunner<unknown>): void {
   ended.add(runner)
   if (ending === 'break') runner.once('result', () => void runner.return())
   if (ending === 'abort') runner.once('start', () => void setImmediate(() => runner.abort(stop)))
+  setTimeout(() => void runner.stop(), patience / 2).unref() // a worker goes on for ever
 }
 const {prototype} = ConcurrentRunner
 for (const method of ['next', 'run', 'toArray'] as const) {
@@ -94,6 +95,7 @@ function assume(): void {
     linksOf: async (page: string) => (page === urls[0] ? work(urls.slice(1)) : []),
     show: () => {},
     paths: urls,
+    connection: JSON.parse(process.env['AIO_TASKS_CONNECTION'] ?? 'null') as unknown,
     engine: makeEngine(),
     resize: (path: string, signal: AbortSignal) => work(path, signal),
     connect: () => ({close: async () => {}}),
