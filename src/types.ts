@@ -148,7 +148,7 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly signal?: AbortSignal | undefined
   /**
    * Must give a permit before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
-   * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
+   * asked for one task at a time and in order, when a slot is free. Default: none. With a governor the default limit is
    * `Infinity`.
    */
   readonly governor?: Governor | undefined

@@ -3,6 +3,8 @@ import {EventEmitter, once} from 'node:events'
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {PassThrough} from 'node:stream'
+import type {WriteStream} from 'node:tty'
 import ava, {type ExecutionContext} from 'ava'
 import {LiveView, type Observed} from '../../examples/live/view.js'
 import {Progress, spoken} from '../../examples/progress.js'
@@ -28,7 +30,8 @@ const contextOf = (index: number, item: string, attempt = 1): TaskContext => ({
 test('the view tells what runs, its attempts and seconds, the rate, what is left, errors and limits', (t) => {
   let now = 0
   const runner = new ByHand()
-  const view = new LiveView(runner, {total: 10, now: () => now})
+  const written = new PassThrough({encoding: 'utf8'})
+  const view = new LiveView(runner, {total: 10, now: () => now, stream: written as unknown as WriteStream})
   const [a, b] = [contextOf(0, 'a.html'), contextOf(1, 'b.html', 2)]
   runner.running = [b, a]
   runner.emit('start', a)
@@ -48,6 +51,7 @@ test('the view tells what runs, its attempts and seconds, the rate, what is left
     '2/10 done, 1.0/s, 8 s left, 1 failed, 1 tried again, limit 2 → 3',
   ])
   view[Symbol.dispose]()
+  t.is(written.read(), '2/10 done, 1.0/s, 8 s left, 1 failed, 1 tried again, limit 2 → 3\n')
 })
 
 test('the time that is left falls steadily, though tasks end in bursts', (t) => {

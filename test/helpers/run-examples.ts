@@ -16,7 +16,7 @@ import {workerTasks} from 'aio-tasks/remote'
 import {MemoryQueue} from '../../examples/engine.js'
 
 const [ending = '', ...files] = process.argv.slice(2)
-const patience = 5000
+const patience = 20_000
 const stop = new Error('the example is aborted')
 const failure = new Error('the task fails')
 
