@@ -56,12 +56,12 @@ const work = async <V>(value: V, signal?: AbortSignal): Promise<V> => {
 
 /** An engine with both sides: jobs that are handed in are run, and some are there to be run. */
 function makeEngine(): object {
-  const queue = new MemoryQueue(300)
+  const queue = Object.assign(new MemoryQueue(), {lease: 300})
   const others = new ConcurrentRunner(
     workerTasks(queue.worker(), ({data}) => work(data)),
     {yieldExceptions: true},
   )
-  const own = new MemoryQueue(300)
+  const own = Object.assign(new MemoryQueue(), {lease: 300})
   void own.producer().add(['a', 'b', 'c'].map((id, index) => ({id, index, data: id})))
   const producer = queue.producer()
   const worker = own.worker()
