@@ -79,7 +79,7 @@ function print(line: string, signal: AbortSignal): Promise<void> {
     const leave = (): void => reject(signal.reason as Error)
     signal.addEventListener('abort', leave, {once: true})
     process.stdout.write(line, 'latin1', (error) => {
-      if (error) return // the stream tells it too, and then the signal aborts
+      if (error) return // the stream emits that too, and then the signal aborts
       signal.removeEventListener('abort', leave)
       resolve()
     })
@@ -150,7 +150,7 @@ async function main(folder: string, limit: number, signal: AbortSignal): Promise
 }
 
 if (process.argv[1] === import.meta.filename) {
-  process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this where package.json is, and tells where its user is
+  process.chdir(process.env['INIT_CWD'] ?? '.') // npm runs this in the folder of package.json; INIT_CWD is the folder of the user
   const given = readArguments(help, {limit: `${defaultLimit()}`}, (values, positionals) => {
     const limit = readCount('limit', values.limit)
     checkPositionals(positionals, 1, 'one FOLDER')

@@ -1,7 +1,13 @@
-/** Starts at most so many tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
+/** Starts at most RATE tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
 import {ConcurrentRunner, type RunnerOptions, type Source} from 'aio-tasks'
 // limiter: released this year, needs nothing else, waits by promises in turn, and its clock never goes back.
 import {RateLimiter} from 'limiter'
+import {checkPositionals, exitWhenUnread, readArguments} from './program.js'
+
+const help = `Usage: npx tsx examples/rate-limited.ts [RATE]
+
+Runs 25 requests, of which at most RATE start in a second (an integer ≥ 1, default: 10).
+`
 
 interface RateLimitedOptions<Yields extends boolean> extends RunnerOptions<Yields> {
   /** Asked for a token before each pull, also for the pull that finds the end. Runners may share one, and its rate. */
@@ -26,8 +32,13 @@ function* requests() {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const rate = Number(process.argv[2] ?? 10)
-  const began = performance.now() // before the limiter's first second does
+  const rate = readArguments(help, {}, (_, given) => {
+    checkPositionals(given, 1, 'one rate')
+    if (!/^[1-9]\d{0,5}$/.test(given[0] ?? '10')) throw new Error(`RATE must be an integer ≥ 1; got '${given[0]}'`)
+    return Number(given[0] ?? 10)
+  })
+  exitWhenUnread()
+  const began = performance.now() // it is not after the start of the limiter's first second
   const limiter = new RateLimiter({tokensPerInterval: rate, interval: 'second'})
   const runner = new RateLimitedRunner(requests(), {limit: 4, limiter})
 

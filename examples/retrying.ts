@@ -2,6 +2,7 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner, type RunnerOptions, type Source, type Task, type TaskContext} from 'aio-tasks'
 import pRetry, {type Options, type RetryContext} from 'p-retry'
+import {checkPositionals, exitWhenUnread, readArguments} from './program.js'
 
 /** `again` comes before each further attempt, with its number and the error of the one before. */
 type RetryEvents = {again: [context: TaskContext, attempt: number, error: Error]}
@@ -50,6 +51,12 @@ function* jobs() {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  readArguments(
+    'Usage: npx tsx examples/retrying.ts\n\nRuns nine jobs, some of which fail at first.\n',
+    {},
+    (_, given) => checkPositionals(given, 0, 'no arguments'),
+  )
+  exitWhenUnread()
   const runner = new RetryingRunner(jobs(), {limit: 3, retrying: {retries: 2, minTimeout: 50}})
   runner.on('again', ({index}, attempt, {message}) => console.log(`job ${index} ${message}: attempt ${attempt}`))
   for await (const result of runner) console.log(result)

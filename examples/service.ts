@@ -35,8 +35,8 @@ goOnUnread()
 const queue = new TaskQueue({capacity})
 const runner = queue.run({limit, timeout})
 
-// Metrics: the runner's events, and nothing else, tell of what has started. What waits has not, and no event
-// tells of it, so its number is read from the queue when somebody asks.
+// Metrics: what has started is counted by the runner's events alone. No event tells what waits, so that number is read
+// from the queue when the metrics are asked for.
 const timers = new WeakMap<TaskContext, () => void>()
 const started = new Counter({name: 'jobs_started_total', help: 'Jobs started'})
 const succeeded = new Counter({name: 'jobs_succeeded_total', help: 'Jobs that gave a result'})

@@ -12,7 +12,7 @@ interface ThreadOptions<Yields extends boolean> extends RunnerOptions<Yields> {
   readonly threads: number
 }
 
-/** Feeds inputs to threads, which start with the run. One more waits at the pool, so that no thread has to. */
+/** Feeds inputs to threads, which start with the run. One more input waits at the pool, so that no thread waits. */
 export class ThreadRunner<I, T, Yields extends boolean = false> extends ConcurrentRunner<T, Yields> {
   #pool: Piscina<I, T> | undefined
 

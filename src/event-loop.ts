@@ -61,6 +61,7 @@ export class EventLoopGuard {
   isYielding = false
   /** Units of work until the clock is read again. */
   #unitsLeft = 0
+  #callsLeft = 0
   #strides = 0
   #deferred: Array<() => void> = []
   readonly #onChange: () => void
@@ -73,6 +74,13 @@ export class EventLoopGuard {
   /** Counts a unit of work. If the event loop is due, a rest begins. Returns whether one is due or under way. */
   spend(): boolean {
     return --this.#unitsLeft < 0 && this.#mustYield()
+  }
+
+  /** Counts a call of listeners. Apart from other work: they may be slow where all else went fast. */
+  spendOnListeners(): void {
+    if (--this.#callsLeft >= 0) return
+    this.#mustYield()
+    this.#callsLeft = stride
   }
 
   /** Tasks are about to be started. */

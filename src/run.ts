@@ -793,7 +793,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {result} = this.audience
     if (result !== undefined) {
       for (const listener of result) listener(value, context)
-      this.#guard.spend()
+      this.#guard.spendOnListeners()
     }
     if (permit !== undefined) releasePermit(permit, {status: 'ok', value})
     this.#settled()
@@ -943,12 +943,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {failure} = this.#reader
     if (failure === undefined && this.#hasPulled) return
     this.#hasSourceEnded = true
+    this.#lifecycle.enter() // what comes of the failure is part of the run
     if (failure !== undefined) {
       const {cause} = failure
       const index = this.#index
       this.#judge(new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}))
     }
     this.#lifecycle.finish()
+    this.#lifecycle.leave()
     this.#update()
   }
 

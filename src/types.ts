@@ -14,7 +14,8 @@ export interface TaskContext<Item = unknown> {
   readonly index: number
   /**
    * Aborts when the task should give up: with the reason of the run's end if that was not a graceful
-   * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read.
+   * one, or with a `TimeoutError` when the task overran `timeout`. Made when first read, by a getter of the context's
+   * class: a copy such as `{...context}` has none.
    */
   readonly signal: AbortSignal
   /** What `map` or `push({item})` had in hand; else `undefined`. */
@@ -147,7 +148,7 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   readonly signal?: AbortSignal | undefined
   /**
    * Must give a permit before an attempt starts: a governor of `aio-tasks/governors`, or anything with `acquire`. It is
-   * asked for one task at a time and in order, when a slot is free. Default: nobody. With a governor the default limit is
+   * asked for one task at a time and in order, when a slot is free. Default: none. With a governor the default limit is
    * `Infinity`.
    */
   readonly governor?: Governor | undefined

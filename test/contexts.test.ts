@@ -96,7 +96,7 @@ test('tasks and mappers see the context of run() and of toArray()', async (t) =>
   t.deepEqual(seen, ['run', 'run', 'toArray', 'toArray'])
 })
 
-test('a run that starts outside of any context shows its tasks none', async (t) => {
+test('in a run that starts outside of any context, tasks see none', async (t) => {
   const seen: unknown[] = []
   const note: TaskFunction<void> = async () => void seen.push(als.getStore())
   const runner = concurrent([note, note, note], {limit: 1, highWaterMark: 0})

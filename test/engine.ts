@@ -46,6 +46,7 @@ class Hand {
   constructor(t: ExecutionContext, engine: WorkerEngine, max: number) {
     this.#engine = engine
     engine.listen?.({
+      wake: () => {}, // it is asked again soon anyway
       deliver: (jobs) => void this.jobs.push(...jobs),
       interrupt: (interruption) => void this.interruptions.push(interruption),
       end: (error) => void (this.#error ??= error),
@@ -74,6 +75,7 @@ class Hand {
       const wanted = max - this.jobs.length
       const jobs = await this.#engine.take(wanted, this.#closing.signal)
       if (jobs.length > wanted) this.#error ??= new Error(`${jobs.length} jobs came, of ${wanted} that were asked for`)
+      if (jobs.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
       this.jobs.push(...jobs)
     }
   }
@@ -159,6 +161,24 @@ export function testEngine(name: string, open: Open): void {
     await hand.close()
     await producer.add([{id, index: 0, data: {number: 8}}])
     t.deepEqual(await producer.outcomes([id]), [{id, status: 'completed', result: 'first'}])
+  })
+
+  test('two producers of the same jobs both get every result, and none runs twice', async (t, engine) => {
+    let runs = 0
+    const worker = new ConcurrentRunner(
+      workerTasks(engine.worker(), ({data}) => (runs++, data)),
+      {limit: 4},
+    )
+    const working = worker.run()
+    const ids = Array.from({length: 20}, () => newId(engine))
+    const both = [1, 2].map(() => {
+      const tasks = remoteTasks<unknown>(ids, engine.producer(), {jobId: (_, index) => ids[index] ?? ''})
+      return new ConcurrentRunner(tasks, {limit: 10, ordered: true}).toArray()
+    })
+    t.deepEqual(await Promise.all(both), [ids, ids])
+    await worker.stop()
+    await working
+    t.is(runs, 20)
   })
 
   test('outcomes tell how far each job is', async (t, engine) => {

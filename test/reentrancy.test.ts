@@ -284,7 +284,7 @@ test('a synchronous iterator that gives promises fails the source, and says what
   t.regex(error?.message ?? '', /gave a promise; an async iterator is found under Symbol\.asyncIterator/)
 })
 
-test.failing('a shouldRaise that stops the run whose source failed, and says no, has the error delivered before the end', async (t) => {
+test('a shouldRaise that stops the run whose source failed, and says no, has the error delivered before the end', async (t) => {
   class Stopping extends ConcurrentRunner<number, true> {
     protected override shouldRaise(): boolean {
       void this.stop()

@@ -1,4 +1,5 @@
 /** What rejects because the run has told it to stop waiting is no error: no `error` event, no unhandled rejection, no crash. */
+import {spawn} from 'node:child_process'
 import {EventEmitter, on, once} from 'node:events'
 import {createReadStream} from 'node:fs'
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
@@ -176,3 +177,49 @@ test.serial(
   () => errorsOf([async () => turn(1).then(throwBoom), one], () => {}, Waits as typeof ConcurrentRunner),
   ['error 0 boom'],
 )
+
+// Standard input, which stays open
+
+const inputEndings: Record<string, string> = {
+  break: 'runner.return()',
+  'abort()': 'runner.abort()',
+  'a signal': 'controller.abort()',
+  'stop()': 'runner.stop()',
+  'a failing task': 'isFailing = true',
+}
+const src = new URL('../src/index.ts', import.meta.url).href
+for (const [name, end] of Object.entries(inputEndings))
+  test(`${name} over standard input is silent, and the process ends though the input stays open`, async (t) => {
+    const script = `
+      import {ConcurrentRunner} from '${src}'
+      let isFailing = false
+      const controller = new AbortController()
+      const work = async (chunk) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        if (isFailing) throw new Error('boom')
+        return String(chunk).trim()
+      }
+      const runner = ConcurrentRunner.map(process.stdin, work, {limit: 1, signal: controller.signal})
+      runner.on('error', (error) => console.log(error.message))
+      console.log((await runner.next()).value)
+      const pending = runner.next().catch(() => {})
+      await new Promise((resolve) => setImmediate(resolve))
+      ${end}
+      if (isFailing) console.log('more?')
+      await pending
+      await runner.drained
+      console.log('left')
+    `
+    const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', script])
+    let output = ''
+    child.stderr.on('data', (data) => (output += data))
+    child.stdout.on('data', (data) => {
+      output += data
+      if (output.endsWith('more?\n')) child.stdin.write('again\n')
+    })
+    child.stdin.write('hello\n')
+    const [code] = (await once(child, 'close')) as [number | null]
+    child.stdin.destroy()
+    const failing = name === 'a failing task' ? 'more?\nTask 1 failed: Error: boom\n' : ''
+    t.is(`${output}status ${code}`, `hello\n${failing}left\nstatus 0`)
+  })

@@ -35,6 +35,7 @@ const settings = ['--bind', '127.0.0.1', '--port', port, '--dir', data, '--maxme
 const redis = spawn('redis-server', [...settings, '--appendonly', 'yes'], {stdio: 'ignore'})
 children.push(redis)
 await once(redis, 'spawn').catch(() => fail('There is no redis-server on the PATH: apt install redis-server'))
+console.error(`To look on: REDIS_PORT=${port} npx tsx examples/cluster/board.ts`)
 const workers = [1, 2, 3].map(() => program('worker'))
 const producer = program('producer', folder)
 

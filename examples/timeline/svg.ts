@@ -90,7 +90,7 @@ export function toSvg(title: string, timeline: Timeline): string {
 `
 }
 
-/** A bar with its number where there is room, the colour of its group, and its story for who points at it. */
+/** A bar with its number where there is room, the colour of its group, and a text that shows where the mouse points at it. */
 function drawBar(
   {index, attempt, group, isRetried, lane, start, end: settled, error}: Bar,
   x: (ms: number) => number,

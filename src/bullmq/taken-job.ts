@@ -1,9 +1,29 @@
 /** One job that BullMQ has handed over: its promise is what BullMQ waits for. */
 import type {TakenJob} from 'aio-tasks/remote'
-import {type IQueueBackend, type Job, WaitingError} from 'bullmq'
+import {type IQueueBackend, Job, WaitingError} from 'bullmq'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {type AsyncScope, asyncScope} from '../remote/waiting.js'
 import {logEvent} from './log-event.js'
+
+/** BullMQ's own, which also tells producers what is logged, and knows under which name the source has it. */
+export class SourceJob<D, R> extends Job<D, R> {
+  #taken: BullMQJob<D, R> | undefined
+
+  /** What the source has for a job of its worker. */
+  static takenOf<D, R>(job: Job<D, R>): BullMQJob<D, R> | undefined {
+    return (job as SourceJob<D, R>).#taken
+  }
+
+  static take<D, R>(job: Job<D, R>, taken: BullMQJob<D, R>): void {
+    ;(job as SourceJob<D, R>).#taken = taken
+  }
+
+  override async log(line: string): Promise<number> {
+    const count = await super.log(line)
+    await this.#taken?.tellLine(line)
+    return count
+  }
+}
 
 export class BullMQJob<D, R> implements TakenJob<D> {
   readonly id: string
@@ -15,7 +35,10 @@ export class BullMQJob<D, R> implements TakenJob<D> {
   /** The handler has moved the job elsewhere itself, and said so with this error. */
   #moved: Error | undefined
   readonly #outcome: DeferredPromise<R> = pDefer()
-  readonly #accepted: DeferredPromise<void> = pDefer()
+  /** Settles once Redis has accepted the outcome, or refused it; `undefined` before there is one. */
+  #accepted: DeferredPromise<void> | undefined
+  readonly #backend: IQueueBackend
+  readonly #eventsLength: number
   /** BullMQ's async context of this job, with the span of its telemetry. */
   readonly #scope: AsyncScope = asyncScope()
 
@@ -23,13 +46,9 @@ export class BullMQJob<D, R> implements TakenJob<D> {
     this.id = job.id ?? ''
     this.job = job
     this.outcome = this.#outcome.promise
-    this.#accepted.promise.catch(() => {}) // nobody waits for it where a job is given back
-    const log = job.log.bind(job)
-    job.log = async (line) => {
-      const count = await log(line)
-      await backend.publishEvent({event: logEvent, jobId: this.id, line}, eventsLength)
-      return count
-    }
+    this.#backend = backend
+    this.#eventsLength = eventsLength
+    SourceJob.take(job, this)
   }
 
   get data(): D {
@@ -47,12 +66,12 @@ export class BullMQJob<D, R> implements TakenJob<D> {
       return Promise.resolve()
     }
     this.#outcome.resolve(result as R)
-    return this.#accepted.promise
+    return this.#acceptance()
   }
 
   failed(error: Error): Promise<void> {
     this.#outcome.reject(error)
-    return this.#accepted.promise
+    return this.#acceptance()
   }
 
   async back(): Promise<void> {
@@ -72,13 +91,23 @@ export class BullMQJob<D, R> implements TakenJob<D> {
     this.onCancel?.(reason)
   }
 
+  /** Producers hear what the handler logs. */
+  async tellLine(line: string): Promise<void> {
+    await this.#backend.publishEvent({event: logEvent, jobId: this.id, line}, this.#eventsLength)
+  }
+
   // From the worker
 
   accept(): void {
-    this.#accepted.resolve()
+    this.#accepted?.resolve()
   }
 
   refuse(error: unknown): void {
-    this.#accepted.reject(error)
+    this.#accepted?.reject(error)
+  }
+
+  #acceptance(): Promise<void> {
+    this.#accepted = pDefer()
+    return this.#accepted.promise
   }
 }

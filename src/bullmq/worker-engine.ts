@@ -1,10 +1,10 @@
 /** BullMQ as the engine of a worker: its own Worker, which hands jobs over and waits for what becomes of them. */
 import {LostJobError, type WorkerEngine, type WorkerHost} from 'aio-tasks/remote'
-import {type Job, type Span, Worker, type WorkerListener} from 'bullmq'
+import {Job, type Span, Worker, type WorkerListener} from 'bullmq'
 import {delay, retryDelay, withClosingTimeout} from '../remote/waiting.js'
 import {forceClose, isTransient, toFatal, withoutRetryLimit} from './connection.js'
 import type {ResolvedWorker} from './options.js'
-import {BullMQJob} from './taken-job.js'
+import {BullMQJob, SourceJob} from './taken-job.js'
 
 /** How many events a stream keeps where nothing else is set: BullMQ's own default. */
 const defaultEventsLength = 10_000
@@ -17,18 +17,14 @@ const lockErrors =
 class SourceWorker<D, R> extends Worker<D, R> {
   /** The jobs that it has handed over, and that are not over, by id: the latest of each. */
   readonly taken: Map<string, BullMQJob<D, R>> = new Map()
-  /** All of them. */
-  readonly #takenOf = new Map<Job<D, R>, BullMQJob<D, R>>()
   #isPausedByUser = false
   #isHalted = false
   #isEnded = false
   /** Whether a refusal of Redis has been told, and nothing has worked since. */
   #hasTold = false
 
-  /** It has handed this job over. */
-  hand(taken: BullMQJob<D, R>): void {
-    this.taken.set(taken.id, taken)
-    this.#takenOf.set(taken.job, taken)
+  protected override get Job(): typeof Job {
+    return SourceJob as typeof Job
   }
 
   override cancelJob(id: string, reason?: string): boolean {
@@ -78,7 +74,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
     forceClose(this.getBackend())
   }
 
-  protected override async handleCompleted(
+  protected override handleCompleted(
     result: R,
     job: Job<D, R>,
     token: string,
@@ -88,7 +84,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
     return this.#handIn(job, () => super.handleCompleted(result, job, token, fetchNext, span))
   }
 
-  protected override async handleFailed(
+  protected override handleFailed(
     error: Error,
     job: Job<D, R>,
     token: string,
@@ -99,40 +95,53 @@ class SourceWorker<D, R> extends Worker<D, R> {
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job<D, R>> {
-    return this.#unlessRefused(() => super.moveToActive(token, name))
+    for (let attempt = 0; ; attempt++)
+      try {
+        const job = await super.moveToActive(token, name)
+        this.#hasTold = false
+        return job
+      } catch (error) {
+        if (!this.#isRefusal(error)) throw error
+        await delay(retryDelay(attempt))
+      }
   }
 
   /** Tells the job whether Redis has accepted what became of it. Nothing is taken instead of a job that is lost. */
   async #handIn(job: Job<D, R>, call: () => Promise<Job<D, R>>): Promise<Job<D, R>> {
-    const taken = this.#takenOf.get(job)
-    try {
-      const next = await this.#unlessRefused(call)
-      taken?.accept()
-      return next
-    } catch (error) {
-      const isLost = lockErrors.test((error as Error).message)
-      taken?.refuse(isLost ? new LostJobError(job.id ?? '') : error)
-      if (!isLost) throw error
-      return none()
-    } finally {
-      this.#takenOf.delete(job)
-      if (taken && this.taken.get(taken.id) === taken) this.taken.delete(taken.id)
-    }
-  }
-
-  /** Again and again while Redis is there, but refuses. While it is not there, BullMQ itself waits. */
-  async #unlessRefused<V>(call: () => Promise<V>): Promise<V> {
+    const taken = SourceJob.takenOf(job)
     for (let attempt = 0; ; attempt++)
       try {
-        const value = await call()
+        const next = await call()
         this.#hasTold = false
-        return value
+        this.#forget(taken)
+        taken?.accept()
+        return next
       } catch (error) {
-        if (this.#isEnded || !isTransient(error)) throw error
-        if (!this.#hasTold) this.emit('error', error as Error)
-        this.#hasTold = true
-        await delay(retryDelay(attempt))
+        if (this.#isRefusal(error)) {
+          await delay(retryDelay(attempt))
+          continue
+        }
+        const isLost = lockErrors.test((error as Error).message)
+        this.#forget(taken)
+        taken?.refuse(isLost ? new LostJobError(job.id ?? '') : error)
+        if (!isLost) throw error
+        return none()
       }
+  }
+
+  /**
+   * Whether Redis is there, but refuses: then the same is tried again and again, and the first refusal is told. While
+   * Redis is not there, BullMQ itself waits.
+   */
+  #isRefusal(error: unknown): boolean {
+    if (this.#isEnded || !isTransient(error)) return false
+    if (!this.#hasTold) this.emit('error', error as Error)
+    this.#hasTold = true
+    return true
+  }
+
+  #forget(taken: BullMQJob<D, R> | undefined): void {
+    if (taken && this.taken.get(taken.id) === taken) this.taken.delete(taken.id)
   }
 }
 
@@ -214,7 +223,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
   #take(job: Job<D, R>): Promise<R> {
     const taken = new BullMQJob(job, this.#open().getBackend(), this.#options.eventsLength ?? defaultEventsLength)
     taken.onCancel = (reason) => this.#host?.interrupt({id: taken.id, reason, isLost: false})
-    this.#open().hand(taken)
+    this.#open().taken.set(taken.id, taken)
     this.#host?.deliver([taken])
     return taken.outcome
   }

@@ -1,6 +1,6 @@
 /** A source of tasks for one process: takes jobs from a queue, by BullMQ's own worker. */
 import {workerTasks as workerTasksOf} from 'aio-tasks/remote'
-import {checkFunction} from '../remote/checks.js'
+import {checkFunction, isThenable} from '../remote/checks.js'
 import {takesSecondArgument} from '../remote/parameters.js'
 import {resolveWorker} from './options.js'
 import type {BullMQJob} from './taken-job.js'
@@ -52,26 +52,28 @@ export function workerTasks<D = unknown, R = unknown>(
 /** With as many parameters as the handler, which is how the source sees whether to make a signal. */
 function toTakenJobHandler<D, R>(
   handler: JobHandler<D, R>,
-): (taken: BullMQJob<D, R>, signal: AbortSignal) => Promise<R | undefined> {
-  const withSignal = async (taken: BullMQJob<D, R>, signal: AbortSignal): Promise<R | undefined> => {
-    try {
-      return await handler(taken.job, signal)
-    } catch (error) {
-      return moved(taken, error)
-    }
-  }
-  if (takesSecondArgument(handler)) return withSignal
-  return async (taken) => {
-    try {
-      return await (handler as (job: BullMQJob<D, R>['job']) => R | PromiseLike<R>)(taken.job)
-    } catch (error) {
-      return moved(taken, error)
-    }
+): (taken: BullMQJob<D, R>, signal: AbortSignal) => R | undefined | PromiseLike<R | undefined> {
+  if (takesSecondArgument(handler)) return (taken, signal) => unlessMoved(taken, () => handler(taken.job, signal))
+  const handlerOfJob = handler as (job: BullMQJob<D, R>['job']) => R | PromiseLike<R>
+  return (taken) => unlessMoved(taken, () => handlerOfJob(taken.job))
+}
+
+/** What a handler gives, or nothing if it has moved its job. Not an async function, which would cost each job more. */
+function unlessMoved<D, R>(
+  taken: BullMQJob<D, R>,
+  call: () => R | PromiseLike<R>,
+): R | undefined | PromiseLike<R | undefined> {
+  try {
+    const given = call()
+    if (!isThenable(given)) return given
+    return Promise.resolve<R>(given).catch((error: unknown) => moved(taken, error))
+  } catch (error) {
+    return moved(taken, error)
   }
 }
 
 /** The job goes where its handler has moved it; any other error is a failure. */
-function moved(taken: BullMQJob<unknown, unknown>, error: unknown): undefined {
+function moved<D, R>(taken: BullMQJob<D, R>, error: unknown): undefined {
   const isMove = error instanceof Error && (moves.has(error.name) || error.message === 'bullmq:rateLimitExceeded')
   if (!isMove) throw error
   taken.move(error)

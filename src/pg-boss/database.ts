@@ -74,9 +74,14 @@ export class Database {
     }
   }
 
-  /** Notifies all that listen. A notification that cannot be sent is a look that comes later. */
+  /** A query that notifies all that listen of a payload, which is an expression of SQL. */
   notification(payload: string): string {
-    return `SELECT pg_notify('${this.#channel}', '${payload}')`
+    return `SELECT pg_notify('${this.#channel}', ${payload})`
+  }
+
+  /** Notifies all that listen, and waits for nothing: a notification that cannot be sent is a look that comes later. */
+  notify(payload: string): void {
+    this.sql(this.notification('$1'), [payload]).catch(() => {})
   }
 
   get notifies(): boolean {

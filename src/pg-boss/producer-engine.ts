@@ -17,7 +17,6 @@ export class PgBossProducerEngine<D> implements ProducerEngine<D> {
   readonly #jobOptions: (data: D, index: number) => RemoteJobOptions
   /** The jobs handed in that are not known to be finished. */
   readonly #open = new Set<string>()
-  #hear: ((news: News) => void) | undefined
   #timer: ReturnType<typeof setInterval> | undefined
 
   constructor(options: ResolvedQueue, jobOptions: (data: D, index: number) => RemoteJobOptions) {
@@ -30,14 +29,13 @@ export class PgBossProducerEngine<D> implements ProducerEngine<D> {
     return isTransient(error)
   }
 
-  async add(jobs: ReadonlyArray<NewJob<D>>): Promise<void> {
+  async add(jobs: ReadonlyArray<NewJob<D>>): Promise<string[]> {
     const {boss, queue, notifies} = this.#database
     const inserts = jobs.map(({id, data, index}) => ({...this.#jobOptions(data, index), id, data: data as object}))
-    await this.#database.ask(() => boss.insert(queue, inserts))
-    for (const {id} of jobs) this.#open.add(id)
-    if (notifies) await this.#database.sql(this.#database.notification('jobs'), [])
-    // What had been handed in before may be finished.
-    for (const {id} of jobs) if (this.#open.has(id)) this.#hear?.({id, status: 'changed'})
+    for (const {id} of jobs) this.#open.add(id) // comes first: a worker may be quicker than the answer
+    const inserted = new Set(await this.#database.ask(() => boss.insert(queue, inserts, {returnId: true})))
+    if (notifies && inserted.size > 0) this.#database.notify('jobs')
+    return jobs.map(({id}) => id).filter((id) => !inserted.has(id))
   }
 
   async outcomes(ids: readonly string[]): Promise<Outcome[]> {
@@ -59,7 +57,6 @@ export class PgBossProducerEngine<D> implements ProducerEngine<D> {
   }
 
   async listen(hear: (news: News) => void): Promise<void> {
-    this.#hear = hear
     await this.#database.listen((payload) => {
       for (const id of payload === '' ? this.#open : payload.split(','))
         if (this.#open.has(id)) hear({id, status: 'changed'})

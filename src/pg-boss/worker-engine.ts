@@ -1,7 +1,6 @@
 /** pg-boss as the engine of a worker: fetches jobs in batches, and hands their outcomes in in batches. */
-import {Batch, LostJobError, type WorkerEngine} from 'aio-tasks/remote'
+import {Batch, LostJobError, type WorkerEngine, type WorkerHost} from 'aio-tasks/remote'
 import type {Job} from 'pg-boss'
-import {delay} from '../remote/waiting.js'
 import {Database, isTransient} from './database.js'
 import type {ResolvedQueue} from './options.js'
 import type {PgBossJob} from './types.js'
@@ -17,50 +16,57 @@ interface Change {
   readonly lose: (error: LostJobError) => void
 }
 
-/** The rows of a batch that are still this worker's, in one of these states. */
-function ours(states: string): string {
-  return `FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
-    WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state IN (${states}) RETURNING j.id`
+/** Changes those rows of a batch that are still this worker's, in one of these states. Tells of it in the same step. */
+function changing(table: string, set: string, states: string, tell: string): string {
+  return `WITH changed AS (
+      UPDATE ${table} j ${set}
+      FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
+      WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state IN (${states}) RETURNING j.id
+    ), told AS MATERIALIZED (${tell})
+    SELECT id FROM changed WHERE (SELECT count(*) FROM told) >= 0`
 }
+
+/** Of a batch: whom it tells. Producers hear which jobs are done, workers that there are jobs. */
+type Audience = 'producers' | 'workers' | 'nobody'
 
 export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   /** Three signs of life within the time after which a worker counts as dead. */
   readonly touchEvery: number
+  readonly pollEvery: number
   readonly #database: Database
-  readonly #pollInterval: number
-  readonly #completions = this.#batch(() => "SET state = 'completed', completed_on = now(), output = i.output", true)
+  readonly #completions = this.#batch(
+    () => "SET state = 'completed', completed_on = now(), output = i.output",
+    'producers',
+  )
   readonly #returns = this.#batch(
     (schema) => `SET state = (CASE WHEN j.retry_count > 0 THEN 'retry' ELSE 'created' END)::${schema}.job_state,
       started_on = NULL, heartbeat_on = NULL`,
-    false,
+    'workers',
   )
-  readonly #touches = this.#batch(() => 'SET heartbeat_on = now()', false)
-  /** Wakes a `take` that waits. */
-  #wake: AbortController | undefined
+  readonly #touches = this.#batch(() => 'SET heartbeat_on = now()', 'nobody')
+  #host: WorkerHost<PgBossJob<D>> | undefined
 
   constructor(options: ResolvedQueue) {
     this.#database = new Database(options)
-    this.#pollInterval = options.pollInterval
+    this.pollEvery = options.pollInterval
     this.touchEvery = ((options.queueOptions.heartbeatSeconds ?? 30) * 1000) / 3
+  }
+
+  listen(host: WorkerHost<PgBossJob<D>>): void {
+    this.#host = host
   }
 
   isTransient(error: unknown): boolean {
     return isTransient(error)
   }
 
-  async take(max: number, signal: AbortSignal): Promise<ReadonlyArray<PgBossJob<D>>> {
+  async take(max: number): Promise<ReadonlyArray<PgBossJob<D>>> {
     const {boss, queue} = this.#database
     await this.#database.listen((payload) => {
-      if (payload === 'jobs' || payload === '') this.#wake?.abort()
+      if (payload === 'jobs' || payload === '') this.#host?.wake()
     })
-    while (!signal.aborted) {
-      const wake = new AbortController()
-      this.#wake = wake // before the look: a job that comes after it is not missed
-      const jobs = await this.#database.ask(() => boss.fetch<D>(queue, {batchSize: max}))
-      if (jobs.length > 0) return jobs.map((job) => this.#taken(job))
-      await delay(this.#pollInterval, AbortSignal.any([signal, wake.signal]))
-    }
-    return []
+    const jobs = await this.#database.ask(() => boss.fetch<D>(queue, {batchSize: max}))
+    return jobs.map((job) => this.#taken(job))
   }
 
   async close(): Promise<void> {
@@ -76,10 +82,7 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
       job,
       done: (result) => change(this.#completions, {...attempt, output: {value: result ?? null}}),
       failed: (error) => this.#fail(job, error),
-      back: async () => {
-        await change(this.#returns, attempt)
-        if (this.#database.notifies) await this.#database.sql(this.#database.notification('jobs'), [])
-      },
+      back: () => change(this.#returns, attempt),
       touch: () => change(this.#touches, attempt),
     }
   }
@@ -89,23 +92,29 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
     const {boss, queue, notifies} = this.#database
     const answer = await this.#database.ask(() => boss.fail(queue, {id, retryCount}, {name, message, stack}))
     if ('affected' in answer && answer.affected === 0) throw new LostJobError(id)
-    if (notifies) await this.#database.sql(this.#database.notification(id), [])
+    if (notifies) this.#database.notify(id)
   }
 
-  #batch(set: (schema: string) => string, tells: boolean): Batch<Change> {
+  #batch(set: (schema: string) => string, audience: Audience): Batch<Change> {
     return new Batch(async (changes) => {
-      const {schema, table, queue, notifies} = this.#database
+      const {schema, table, queue} = this.#database
       // An outcome whose answer was lost with its connection is handed in again: it is there, by the same attempt.
-      const text = `UPDATE ${table} j ${set(schema)} ${ours(tells ? "'active', 'completed'" : "'active'")}`
+      const states = audience === 'producers' ? "'active', 'completed'" : "'active'"
+      const text = changing(table, set(schema), states, this.#telling(audience))
       const rows = changes.map(({id, retry_count, output}) => ({id, retry_count, output}))
       const done = await this.#database.sql<{id: string}>(text, [queue, JSON.stringify(rows)])
       const ids = new Set(done.map(({id}) => id))
       for (const {id, lose} of changes) if (!ids.has(id)) lose(new LostJobError(id))
-      const all = [...ids]
-      if (tells && notifies)
-        for (let at = 0; at < all.length; at += idsInNotification)
-          await this.#database.sql(this.#database.notification(all.slice(at, at + idsInNotification).join()), [])
     })
+  }
+
+  #telling(audience: Audience): string {
+    if (audience === 'nobody' || !this.#database.notifies) return 'SELECT 1'
+    if (audience === 'workers') return `${this.#database.notification("'jobs'")} WHERE EXISTS (SELECT FROM changed)`
+    return `${this.#database.notification('ids')} FROM (
+      SELECT string_agg(id::text, ',') AS ids
+      FROM (SELECT id, (row_number() OVER () - 1) / ${idsInNotification} AS part FROM changed) parts GROUP BY part
+    ) lists`
   }
 }
 

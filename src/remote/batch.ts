@@ -1,9 +1,16 @@
-/** Gathers what is asked for within a turn of the event loop. */
+/** Gathers what is asked for within a turn of the event loop, and while calls are under way. */
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {nextTurn} from './waiting.js'
 
 /**
- * For engines whose server takes many things at once: each `add` of a turn of the event loop goes into one call.
+ * How many calls are under way at once at most. With one, a call that is stuck would hold up all others; with many,
+ * each would have few items, and a call costs a server much more than an item.
+ */
+const callsAtOnce = 2
+
+/**
+ * For engines whose server takes many things at once: each `add` of a turn of the event loop goes into one call, as
+ * does each `add` for as long as two calls are under way.
  *
  * @example
  * ```ts
@@ -15,6 +22,7 @@ export class Batch<I> {
   readonly #send: (items: readonly I[]) => Promise<void>
   #items: I[] = []
   #sent: DeferredPromise<void> | undefined
+  #isTurnDue = false
   readonly #under = new Set<Promise<void>>()
 
   /** @param send Called with all items of a turn; calls may overlap. Its outcome is that of each item. */
@@ -25,10 +33,8 @@ export class Batch<I> {
   /** Resolves, or rejects, as the call does that the item goes into. */
   add(item: I): Promise<void> {
     this.#items.push(item)
-    if (this.#sent === undefined) {
-      this.#sent = pDefer()
-      nextTurn(() => this.#flush())
-    }
+    this.#sent ??= pDefer()
+    if (this.#under.size < callsAtOnce) this.#flushSoon()
     return this.#sent.promise
   }
 
@@ -38,6 +44,15 @@ export class Batch<I> {
       await Promise.allSettled([this.#sent?.promise, ...this.#under])
   }
 
+  #flushSoon(): void {
+    if (this.#isTurnDue) return
+    this.#isTurnDue = true
+    nextTurn(() => {
+      this.#isTurnDue = false
+      this.#flush()
+    })
+  }
+
   #flush(): void {
     const items = this.#items
     const sent = this.#sent
@@ -45,7 +60,10 @@ export class Batch<I> {
     this.#sent = undefined
     const call = this.#call(items, sent)
     this.#under.add(call)
-    void call.finally(() => this.#under.delete(call))
+    void call.finally(() => {
+      this.#under.delete(call)
+      if (this.#sent !== undefined) this.#flushSoon()
+    })
   }
 
   async #call(items: readonly I[], sent: DeferredPromise<void> | undefined): Promise<void> {

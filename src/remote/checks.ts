@@ -68,7 +68,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Throws a `TypeError` for a result that would count here and fail elsewhere, or arrive as nothing. */
 export function checkResult(result: unknown): void {
-  if (result === undefined || result === null || typeof result === 'string' || typeof result === 'boolean') return
+  if (result === undefined || result === null || ['string', 'boolean', 'number'].includes(typeof result)) return
   let json: string | undefined
   try {
     json = JSON.stringify(result)

@@ -139,8 +139,9 @@ export class RemoteJobs<D, R> {
       if (open.length === 0) break
       try {
         await (this.#opening ??= this.#open())
-        await this.#engine.add(open)
+        const known = await this.#engine.add(open)
         for (const job of open) this.#handedIn(job)
+        for (const id of known ?? []) this.#hear({id, status: 'changed'}) // it may have finished before
         break
       } catch (error) {
         if (this.#closing.signal.aborted) break

@@ -33,7 +33,7 @@ export type Outcome =
 
 /** What an engine may tell of a job before anybody asks. */
 export type News =
-  | Exclude<Outcome, {status: 'missing'}>
+  | Outcome
   /** Something has happened to the job: look at it. */
   | {readonly id: string; readonly status: 'changed'}
   /** The handler has told how far it is. */
@@ -43,8 +43,13 @@ export type News =
 
 /** The producer's side of an engine: takes jobs in, and knows what became of each. */
 export interface ProducerEngine<D> {
-  /** Hands jobs in. A job whose id is known already is left as it is, finished or not. */
-  add(jobs: ReadonlyArray<NewJob<D>>): Promise<void>
+  /**
+   * Hands jobs in. A job whose id is known already is left as it is, finished or not.
+   *
+   * @returns The ids that were known, whose jobs are looked at at once. An engine that tells of these by `listen` need
+   * not give them.
+   */
+  add(jobs: ReadonlyArray<NewJob<D>>): Promise<readonly string[] | void>
   /** Called for each job, in the async context of its task, before `add`: what it gives is the job's `context`. */
   capture?(): unknown
   /** How far each of these jobs is: the look that decides. One outcome for each id, in any order. */
@@ -92,6 +97,8 @@ export interface Interruption {
 
 /** What an engine may tell the source of a worker at any time. */
 export interface WorkerHost<T extends TakenJob> {
+  /** There may be jobs: `take` is called again, if it has given none. */
+  wake(): void
   /** Here are jobs that no `take` has asked for. Those that the runner does not want within a second go back. */
   deliver(jobs: readonly T[]): void
   /** The handler of a job should give up. */
@@ -103,11 +110,16 @@ export interface WorkerHost<T extends TakenJob> {
 /** The worker's side of an engine: gives jobs out, and takes in what becomes of them. */
 export interface WorkerEngine<T extends TakenJob = TakenJob> {
   /**
-   * Takes 1 to `max` jobs, waiting until there is one. When the signal aborts, it resolves soon, with none or with
-   * those it has taken. Never called again before it has settled. An engine that delivers jobs by itself, as many as
-   * `hold` says, has none.
+   * Takes up to `max` jobs. Where there is none, it gives none, or waits for one: then it resolves soon when the signal
+   * aborts. Never called again before it has settled. An engine that delivers jobs by itself, as many as `hold` says,
+   * has no `take`.
    */
   take?(max: number, signal: AbortSignal): Promise<readonly T[]>
+  /**
+   * Milliseconds from a `take` that has given none to the next one, both from their beginning; `host.wake()` cuts them
+   * short. Default: 1000.
+   */
+  readonly pollEvery?: number
   /**
    * Told, at the end of a turn of the event loop, when it has changed: how many jobs this worker should hold in all,
    * those that run and those that it would start at once. For an engine that takes jobs ahead.

@@ -54,8 +54,17 @@ export interface AsyncScope {
 
 /** The async context of this moment, or one that changes nothing where the runtime has none to keep. */
 export function asyncScope(): AsyncScope {
+  findScope ??= scopeFinder() // once: to ask the runtime for a module costs more than to make a scope
+  return findScope()
+}
+
+let findScope: (() => AsyncScope) | undefined
+
+function scopeFinder(): () => AsyncScope {
   const hooks = globalThis.process?.getBuiltinModule?.('node:async_hooks')
-  return hooks === undefined ? {runInAsyncScope: (call) => call()} : new hooks.AsyncResource('aio-tasks')
+  if (hooks === undefined) return () => ({runInAsyncScope: (call) => call()})
+  const {AsyncResource} = hooks
+  return () => new AsyncResource('aio-tasks')
 }
 
 /** A promise whose rejection is not an unhandled one when nobody waits for it. */

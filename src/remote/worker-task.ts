@@ -1,6 +1,6 @@
 /** One job that a worker has taken: from the engine, through a slot of the runner, to its outcome. */
 import type {TaskContext, TaskFunction} from 'aio-tasks'
-import {checkResult, toError} from './checks.js'
+import {checkResult, isThenable, toError} from './checks.js'
 import {LostJobError} from './errors.js'
 import type {Interruption, TakenJob, TakenJobHandler} from './types.js'
 import {delay, rejectedSilently, retryDelay, withClosingTimeout} from './waiting.js'
@@ -34,10 +34,11 @@ export class WorkerTask<T extends TakenJob, R> {
   /** Of the handler, where it has asked for a signal. */
   #controller: AbortController | undefined
   #context: TaskContext | undefined
-  /** Rejects the wait for the engine to accept the outcome; `undefined` before there is one. */
-  #stopHandingIn: ((error: Error) => void) | undefined
+  /** Rejects the task, once it has been called. */
+  #reject: (error: unknown) => void = () => {}
+  /** The handler has ended, and the engine has not accepted the outcome yet. */
+  #isHandingIn = false
   #isExpiring = false
-  #isExpired = false
   /** What the task gives, however often it is called: a job that is to be tried again comes again. */
   #result: Promise<R> | undefined
 
@@ -86,13 +87,13 @@ export class WorkerTask<T extends TakenJob, R> {
    * of a task whose run has been aborted, is given up.
    */
   expire(): void {
-    if (this.#stopHandingIn === undefined || !this.#context?.signal.aborted) return
+    if (!this.#isHandingIn || !this.#context?.signal.aborted) return
     if (!this.#isExpiring) this.#isExpiring = true
-    else if (!this.#isExpired) {
-      this.#isExpired = true
+    else if (this.#state !== 'over') {
       const error = new Error(`The outcome of job ${this.job.id} could not be handed in: the engine does not answer`)
       this.#host.report(error)
-      this.#stopHandingIn(error)
+      this.#end()
+      this.#reject(error)
     }
   }
 
@@ -108,32 +109,38 @@ export class WorkerTask<T extends TakenJob, R> {
     return this.#isReplaced ? this.#host.runAnother(context) : this.#run(context)
   }
 
-  async #run(context: TaskContext): Promise<R> {
+  #run(context: TaskContext): Promise<R> {
     this.#state = 'running'
     this.#context = context
+    return new Promise((resolve, reject) => {
+      this.#reject = reject
+      void this.#work(context, resolve)
+    })
+  }
+
+  /** Runs the handler, and hands in what comes of it: only then is the task done. Never rejects. */
+  async #work(context: TaskContext, resolve: (result: R) => void): Promise<void> {
     try {
       const result = await this.#call(context)
-      if (this.#interruption?.isLost) throw this.#interruption.reason
       this.#end()
-      return result
-    } catch (thrown) {
+      resolve(result)
+    } catch (error) {
       this.#end()
-      throw thrown
+      this.#reject(error)
     }
   }
 
-  /** Runs the handler, and hands in what comes of it: only then is the task done. */
   async #call(context: TaskContext): Promise<R> {
     const {job} = this
     const startedAt = performance.now()
     let result: R
     try {
-      result = await (this.#host.takesSignal ? this.#handleWithSignal(context) : this.#handle())
+      const given = this.#host.takesSignal ? this.#handleWithSignal(context) : this.#handle()
+      result = isThenable(given) ? await given : given
       checkResult(result)
-      // It took too long, and fails here: it must not succeed there. A signal costs microseconds to make, and no
-      // timeout is shorter than a millisecond.
-      const isSuspect = performance.now() - startedAt >= 1 && this.#interruption === undefined && !this.#host.isClosing
-      if (isSuspect) context.signal.throwIfAborted()
+      // It took too long, and fails here: it must not succeed there. No timeout is shorter than a millisecond.
+      if (performance.now() - startedAt >= 1 && this.#interruption === undefined && !this.#host.isClosing)
+        throwIfAborted(context)
     } catch (thrown) {
       if (this.#interruption?.isLost) await this.#back()
       else if (this.#host.isClosing && context.signal.aborted) await this.#back()
@@ -141,6 +148,7 @@ export class WorkerTask<T extends TakenJob, R> {
       throw this.#interruption?.isLost ? this.#interruption.reason : thrown
     }
     await this.#handIn(() => job.done(result))
+    if (this.#interruption?.isLost) throw this.#interruption.reason
     return result
   }
 
@@ -180,16 +188,14 @@ export class WorkerTask<T extends TakenJob, R> {
 
   /** As often as it takes, while the engine cannot be reached. */
   async #handIn(call: () => Promise<void>): Promise<void> {
+    this.#isHandingIn = true
     for (let attempt = 0; ; attempt++)
       try {
-        await new Promise<void>((resolve, reject) => {
-          this.#stopHandingIn = reject
-          call().then(resolve, reject)
-        })
+        await call()
         return
       } catch (error) {
         if (error instanceof LostJobError) this.#interruption ??= {id: this.job.id, reason: error, isLost: true}
-        if (error instanceof LostJobError || this.#isExpired || !this.#host.isTransient(error)) throw error
+        if (error instanceof LostJobError || this.isOver || !this.#host.isTransient(error)) throw error
         if (attempt === 0) this.#host.report(error)
         await delay(retryDelay(attempt))
       }
@@ -216,4 +222,12 @@ export class WorkerTask<T extends TakenJob, R> {
     this.#state = 'over'
     this.#host.over(this)
   }
+}
+
+/**
+ * Throws the reason with which the signal has aborted, if it has. The runner's own contexts tell that without making
+ * the signal, which costs microseconds.
+ */
+function throwIfAborted(context: TaskContext & {readonly aborted?: {readonly reason: unknown} | undefined}): void {
+  if (!('aborted' in context) || context.aborted) context.signal.throwIfAborted()
 }

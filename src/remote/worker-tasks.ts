@@ -27,6 +27,9 @@ import {WorkerTask, type WorkerTaskHost} from './worker-task.js'
 /** Milliseconds that a job waits here for the runner before it goes back to the engine, for other workers to take. */
 const parkingTime = 1000
 
+/** Milliseconds between calls of `take` while there are no jobs, where the engine says nothing else. */
+const defaultPollEvery = 1000
+
 type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
 /**
@@ -74,10 +77,10 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   readonly #signal: AbortSignal | undefined
   readonly #onError: (error: Error) => void
   #scope: AsyncScope | undefined
-  /** Jobs that the engine has handed over and that are not over. */
-  readonly #tasks = new Set<WorkerTask<T, R>>()
-  /** The same by their ids, of which each should be here once. */
-  readonly #latest = new Map<string, WorkerTask<T, R>>()
+  /** Jobs that the engine has handed over and that are not over, by their ids. */
+  readonly #tasks = new Map<string, WorkerTask<T, R>>()
+  /** Those that are lost, as the engine has handed the same job over once more. */
+  readonly #superseded = new Set<WorkerTask<T, R>>()
   /** Those among them that the runner has not asked for yet, oldest first. Those over are skipped. */
   #parked: Array<WorkerTask<T, R>> = []
   readonly #pulls: Array<DeferredPromise<Result<R>>> = []
@@ -91,6 +94,8 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   #taking: AbortController | undefined
   /** Settles when no `take` is under way. */
   #taken: Promise<void> | undefined
+  /** Ends the wait for the next `take`; what is called before that wait begins spares it. */
+  #wake = new AbortController()
   #isTurnDue = false
   #parkingTimer: ReturnType<typeof setTimeout> | undefined
   #touchTimer: ReturnType<typeof setInterval> | undefined
@@ -142,7 +147,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     this.#scope ??= asyncScope()
     const closed = this.#close()
     this.#dismiss() // those that wait need not wait for that
-    for (const task of this.#tasks) void task.giveBack()
+    for (const task of this.#all()) void task.giveBack()
     await closed
     return done()
   }
@@ -153,12 +158,16 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   // For the engine
 
+  wake(): void {
+    this.#wake.abort()
+  }
+
   deliver(jobs: readonly T[]): void {
     for (const job of jobs) this.#accept(job)
   }
 
   interrupt(interruption: Interruption): void {
-    this.#latest.get(interruption.id)?.interrupt(interruption)
+    this.#tasks.get(interruption.id)?.interrupt(interruption)
   }
 
   end(error?: Error): void {
@@ -190,8 +199,9 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   }
 
   over(task: WorkerTask<T, R>): void {
-    if (!this.#tasks.delete(task)) return
-    if (this.#latest.get(task.job.id) === task) this.#latest.delete(task.job.id)
+    const {id} = task.job
+    if (this.#tasks.get(id) === task) this.#tasks.delete(id)
+    else if (!this.#superseded.delete(task)) return
     if (task.wasHanded) this.#withRunner--
     if (this.#isClosing) this.#settle()
     else this.#turnSoon()
@@ -255,10 +265,17 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   async #take(count: number): Promise<void> {
     const controller = new AbortController()
+    const {signal} = controller
     this.#taking = controller
+    this.#wake = new AbortController() // before the look: a job that comes after it is not missed
+    const startedAt = performance.now()
     try {
-      const jobs = await this.#takeJobs(count, controller.signal)
+      const jobs = await this.#takeJobs(count, signal)
       this.deliver(jobs)
+      if (jobs.length === 0) {
+        const {pollEvery = defaultPollEvery} = this.#engine
+        await delay(startedAt + pollEvery - performance.now(), AbortSignal.any([signal, this.#wake.signal]))
+      }
     } catch (error) {
       this.#fail(error)
     }
@@ -283,10 +300,13 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   /** For the runner if it waits, or to wait itself. */
   #accept(job: T): void {
     const task = new WorkerTask<T, R>(job, this)
-    // The same job once more: its lock was lost, and nobody noticed.
-    if (this.#latest.has(job.id)) this.interrupt({id: job.id, reason: new LostJobError(job.id), isLost: true})
-    this.#tasks.add(task)
-    this.#latest.set(job.id, task)
+    const lost = this.#tasks.get(job.id)
+    this.#tasks.set(job.id, task)
+    if (lost !== undefined) {
+      // The same job once more: its lock was lost, and nobody noticed.
+      this.#superseded.add(lost)
+      lost.interrupt({id: job.id, reason: new LostJobError(job.id), isLost: true})
+    }
     this.#parkingTimer ??= setTimeout(() => this.#returnWaiting(), parkingTime)
     if (this.#isClosing) {
       void task.giveBack() // it was on its way
@@ -298,6 +318,14 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
       return
     }
     this.#parked.push(task)
+  }
+
+  get #count(): number {
+    return this.#tasks.size + this.#superseded.size
+  }
+
+  #all(): Array<WorkerTask<T, R>> {
+    return [...this.#tasks.values(), ...this.#superseded]
   }
 
   #hand(task: WorkerTask<T, R>): TaskFunction<R> {
@@ -314,13 +342,13 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   /** The runner is paused, slow, or has a lower limit now: others may run what waits here, or with the runner. */
   #returnWaiting(): void {
     const before = performance.now() - parkingTime * 0.9 // timers may be early
-    for (const task of this.#tasks) if (task.takenAt <= before) task.leave()
+    for (const task of this.#all()) if (task.takenAt <= before) task.leave()
     this.#parked = this.#parked.filter((task) => !task.isOver)
-    this.#parkingTimer = this.#tasks.size > 0 ? setTimeout(() => this.#returnWaiting(), parkingTime) : undefined
+    this.#parkingTimer = this.#count > 0 ? setTimeout(() => this.#returnWaiting(), parkingTime) : undefined
   }
 
   #touchAll(): void {
-    for (const task of this.#tasks)
+    for (const task of this.#all())
       task.job.touch?.().catch((error: unknown) => {
         if (error instanceof LostJobError) task.interrupt({id: task.job.id, reason: error, isLost: true})
         else if (!this.isTransient(error)) this.report(error)
@@ -340,7 +368,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   async #shut(): Promise<void> {
     const expiry = setInterval(() => {
-      for (const task of this.#tasks) task.expire()
+      for (const task of this.#all()) task.expire()
     }, closingTimeout / 2)
     try {
       this.#engine.stop?.() // comes first, or else what is given back would be taken again
@@ -367,7 +395,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   /** Of a source that closes: tells when no job is held any more. */
   #settle(): void {
-    if (this.#tasks.size === 0) this.#quiet.resolve()
+    if (this.#count === 0) this.#quiet.resolve()
   }
 
   #fail(error: unknown): void {

@@ -9,8 +9,10 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {fileURLToPath} from 'node:url'
 import test from 'ava'
 import {range, until} from './helpers/queue.js'
+import {useRedis} from './helpers/redis.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const redis = useRedis()
 
 test.serial('one of three workers is killed half-way, and sha256sum accepts every file all the same', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-files-'))
@@ -112,4 +114,21 @@ test.serial('without Redis a worker and a producer say so in one line each, and 
     t.is(errors.match(/cannot be reached/g)?.length, 1, errors)
     t.true(status === 0 || status === 143)
   }
+})
+
+test.serial('one command shows the queue in Bull Board, and it ends when it is told', async (t) => {
+  const env = {REDIS_PORT: `${redis.port}`, PORT: '0'}
+  let queues: unknown
+  const {errors, status} = await outcomeOf('board', [], {
+    env,
+    during: async (child, soFar) => {
+      await until(() => soFar().includes('\n'))
+      const address = /^Bull Board is on (\S+)$/m.exec(soFar())?.[1]
+      queues = await (await fetch(`${address}/api/queues`)).json()
+      child.kill('SIGTERM')
+    },
+  })
+  t.like(queues, {queues: [{name: 'checksums'}]})
+  t.is(errors.trim().split('\n').length, 1)
+  t.is(status, 0)
 })

@@ -9,8 +9,8 @@ import {useRedis} from './helpers/redis.js'
 const test = ava.serial
 const redis = useRedis()
 
-/** How many jobs are handed in and withdrawn, in groups of so many. */
-const tries = 3400
+/** How many jobs are handed in and withdrawn for each delay, in groups of so many. */
+const tries = 10_000
 const group = 200
 
 for (const delay of [0, 10, 50])

@@ -3,7 +3,8 @@ import {MemoryQueue} from '../../examples/engine.js'
 import {testEngine} from '../engine.js'
 
 testEngine('in memory', () => {
-  const queue = new MemoryQueue(300)
+  const queue = new MemoryQueue()
+  queue.lease = 300
   return {
     producer: () => queue.producer(),
     worker: () => queue.worker(),

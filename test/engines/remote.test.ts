@@ -1,5 +1,8 @@
 /** What the sources promise on any engine, tried with one that does as it is told. */
+import {execFile} from 'node:child_process'
 import {setTimeout as sleep} from 'node:timers/promises'
+import {fileURLToPath} from 'node:url'
+import {promisify} from 'node:util'
 import {ConcurrentError, ConcurrentIteratorError, ConcurrentRunner} from 'aio-tasks'
 import {
   Batch,
@@ -17,7 +20,6 @@ import {
   workerTasks,
 } from 'aio-tasks/remote'
 import test from 'ava'
-import {MemoryQueue} from '../../examples/engine.js'
 
 const busy = Object.assign(new Error('busy'), {code: 'BUSY'})
 const isTransient = (error: unknown): boolean => (error as {code?: string}).code === 'BUSY'
@@ -255,7 +257,8 @@ test('errors of signs of life and of closing are reported', async (t) => {
   const engine = new HandMade()
   const errors: string[] = []
   engine.errors.set('touch', [busy, new Error('cannot touch')]).set('close', [new Error('cannot close')])
-  const source = workerTasks(engine, () => sleep(50), {onError: ({message}) => errors.push(message)})
+  const isTouched = (): boolean => errors.length > 0
+  const source = workerTasks(engine, () => until(isTouched), {onError: ({message}) => errors.push(message)})
   const runner = new ConcurrentRunner(source)
   const next = runner.next()
   engine.give('a')
@@ -274,6 +277,21 @@ test('a signal that has aborted takes no job, and one that aborts later ends the
   controller.abort()
   t.like(await running, {started: 0})
 })
+
+/** A worker's engine that gives what there is, and does not wait. */
+class Polled extends HandMade {
+  asked = 0
+  pollEvery = 5
+  readonly jobs: string[] = []
+  whenAsked: () => void = () => {}
+
+  override async take(max: number): Promise<TakenJob[]> {
+    this.asked++
+    const jobs = this.jobs.splice(0, max)
+    this.whenAsked()
+    return jobs.map((id) => this.job(id))
+  }
+}
 
 // The producer
 
@@ -457,15 +475,65 @@ test('a batch takes what a turn adds, rejects all of it or none, and settles', a
   t.deepEqual(calls, [[1, 2], [3, 4], [5]])
 })
 
-test('the example runs its jobs', async (t) => {
-  const queue = new MemoryQueue()
-  const worker = new ConcurrentRunner(
-    workerTasks(queue.worker<number>(), ({data}) => data ** 2),
-    {limit: 3},
+test('a batch has two calls under way at most, and the next one takes all that has come meanwhile', async (t) => {
+  const calls: Array<{items: readonly number[]; end: () => void}> = []
+  const batch = new Batch<number>((items) => new Promise((resolve) => calls.push({items, end: resolve})))
+  const added: Array<Promise<void>> = []
+  for (let number = 0; number < 5; number++) {
+    added.push(batch.add(number))
+    await sleep(1) // each in a turn of its own
+  }
+  await until(() => calls.length === 2)
+  calls[1]?.end() // the first one is stuck, and holds up none
+  await until(() => calls.length === 3)
+  calls[2]?.end()
+  await Promise.all(added.slice(1))
+  t.deepEqual(
+    calls.map(({items}) => items),
+    [[0], [1], [2, 3, 4]],
   )
-  const working = worker.run()
-  const squares = remoteTasks<number, number>([1, 2, 3], queue.producer())
-  t.deepEqual(await new ConcurrentRunner(squares, {ordered: true}).toArray(), [1, 4, 9])
-  await worker.stop()
-  await working
+  calls[0]?.end()
+  await batch.settled()
+  await added[0]
+})
+
+test('the example runs its jobs, and ends by itself', async (t) => {
+  const path = fileURLToPath(new URL('../../examples/own-engine.ts', import.meta.url))
+  const {stdout, stderr} = await promisify(execFile)(process.execPath, ['--import=tsx', path])
+  t.is(stderr, '')
+  t.is(stdout, '0\n1\n4\n9\n16\n25\n36\n49\n64\n81\n')
+})
+
+test('a worker is asked for jobs again when a while has passed, or as soon as there may be some', async (t) => {
+  const engine = new Polled()
+  const runner = new ConcurrentRunner(workerTasks(engine, ({id}) => id))
+  const next = runner.next()
+  await until(() => engine.asked >= 3) // with nothing but time
+  engine.pollEvery = 2 ** 30
+  const {asked} = engine
+  await until(() => engine.asked > asked)
+  engine.jobs.push('a')
+  engine.host?.wake()
+  t.deepEqual(await next, {done: false, value: 'a'})
+  await runner.stop() // it does not wait for the time to pass
+})
+
+test('a wake that comes while a worker is asked is not lost', async (t) => {
+  const engine = new Polled()
+  engine.pollEvery = 2 ** 30
+  engine.whenAsked = () => {
+    engine.whenAsked = () => {}
+    engine.jobs.push('a') // after the look
+    engine.host?.wake()
+  }
+  const runner = new ConcurrentRunner(workerTasks(engine, ({id}) => id))
+  t.deepEqual(await runner.next(), {done: false, value: 'a'})
+  await runner.stop()
+})
+
+test('a job that the engine knew already is looked at as soon as it is handed in', async (t) => {
+  const engine = new Told()
+  engine.known.set('job-1', {id: 'job-1', status: 'completed', result: 'of before'})
+  const tasks = remoteTasks<number>([1], Object.assign(engine, {add: async () => ['job-1']}), {jobId})
+  t.deepEqual(await new ConcurrentRunner(tasks).toArray(), ['of before'])
 })

@@ -19,7 +19,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {files as checksumsOf} from '../../examples/checksums.js'
 import {ConcurrentRunner} from '../../src/index.js'
-import {command, type Ended, ended, start} from './child.js'
+import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid} from './child.js'
 
 const exists = (file: string): boolean => spawnSync(file, ['--version']).error === undefined
 const hasSha256sum = exists('sha256sum')
@@ -319,8 +319,9 @@ const escapeCode = '\x1B'
 const [rows, columns] = [12, 80]
 
 /** What a terminal gets from a command line; the shell says how large the terminal is. */
-const shown = async (folder: string, line: string): Promise<Ended> =>
-  ended(start(['script', '-qec', `stty rows ${rows} cols ${columns}; ${line}`, '/dev/null'], folder))
+const shown = async (folder: string, line: string): Promise<Ended> => ended(startShown(folder, line))
+const startShown = (folder: string, line: string): Child =>
+  start(['script', '-qec', `stty rows ${rows} cols ${columns}; ${line}`, '/dev/null'], folder)
 
 /** What the bar's row shows one after the other. The cursor is saved, moved to the last row, and restored. */
 const barsOf = (output: string): string[] =>
@@ -390,8 +391,8 @@ onTerminal('the bar stays below the results of sha256sum --check', async (t) => 
 onTerminal('Ctrl-C takes the bar away', async (t) => {
   const folder = folderOf(t, {endless: ''})
   truncateSync(join(folder, 'endless'), 2 ** 40)
-  const line = `${quoted([...command('checksums'), '.'])} & pid=$!; sleep 1.5; kill -INT $pid; wait $pid`
-  const {status, stdout} = await shown(folder, line)
+  const line = tellingPid(quoted([...command('checksums'), '.']))
+  const {status, stdout} = await interruptedWhen(startShown(folder, line), /files done/)
   t.is(status, 130)
   isTidy(t, stdout)
 })

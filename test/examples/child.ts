@@ -1,6 +1,6 @@
 /** Runs an example in a process of its own, from the package's root, as `npm start` does. */
 import {type ChildProcessByStdio, spawn} from 'node:child_process'
-import {once} from 'node:events'
+import {on, once} from 'node:events'
 import type {Readable} from 'node:stream'
 import {buffer} from 'node:stream/consumers'
 import {fileURLToPath} from 'node:url'
@@ -26,6 +26,21 @@ export function command(example: string, preloads: readonly string[] = []): stri
 export function start([file = '', ...args]: readonly string[], folder: string = root): Child {
   const env = {...process.env, INIT_CWD: folder}
   return spawn(file, args, {cwd: root, env, stdio: ['ignore', 'pipe', 'pipe']})
+}
+
+/** How a shell says which process the command is that it becomes; for `interruptedWhen`. */
+export const tellingPid = (line: string): string => `echo "pid $$"; exec ${line}`
+
+/** Sends Ctrl-C to what told its pid once its output fits, and waits until it has ended. */
+export async function interruptedWhen(child: Child, fits: RegExp): Promise<Ended> {
+  const end = ended(child)
+  let output = ''
+  for await (const chunk of on(child.stdout, 'data')) {
+    output += String(chunk)
+    if (fits.test(output)) break
+  }
+  process.kill(Number(/pid (\d+)/.exec(output)?.[1]), 'SIGINT')
+  return end
 }
 
 /** Reads what a child writes until it ends. */

@@ -3,11 +3,13 @@ import {EventEmitter, once} from 'node:events'
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {PassThrough} from 'node:stream'
+import type {WriteStream} from 'node:tty'
 import ava, {type ExecutionContext} from 'ava'
 import {LiveView, type Observed} from '../../examples/live/view.js'
 import {Progress, spoken} from '../../examples/progress.js'
 import type {RunnerStats, TaskContext} from '../../src/index.js'
-import {command, type Ended, ended, start} from './child.js'
+import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid} from './child.js'
 
 const test = ava.serial
 const hasScript = spawnSync('script', ['--version']).error === undefined
@@ -28,7 +30,8 @@ const contextOf = (index: number, item: string, attempt = 1): TaskContext => ({
 test('the view tells what runs, its attempts and seconds, the rate, what is left, errors and limits', (t) => {
   let now = 0
   const runner = new ByHand()
-  const view = new LiveView(runner, {total: 10, now: () => now})
+  const written = new PassThrough({encoding: 'utf8'})
+  const view = new LiveView(runner, {total: 10, now: () => now, stream: written as unknown as WriteStream})
   const [a, b] = [contextOf(0, 'a.html'), contextOf(1, 'b.html', 2)]
   runner.running = [b, a]
   runner.emit('start', a)
@@ -48,6 +51,7 @@ test('the view tells what runs, its attempts and seconds, the rate, what is left
     '2/10 done, 1.0/s, 8 s left, 1 failed, 1 tried again, limit 2 → 3',
   ])
   view[Symbol.dispose]()
+  t.is(written.read(), '2/10 done, 1.0/s, 8 s left, 1 failed, 1 tried again, limit 2 → 3\n')
 })
 
 test('the time that is left falls steadily, though tasks end in bursts', (t) => {
@@ -95,8 +99,8 @@ test('without a terminal it prints lines now and then, and the last one tells al
 const onTerminal = hasScript ? test : test.skip
 const lineOf = (...args: string[]): string => [...command('live'), ...args].map((word) => `'${word}'`).join(' ')
 /** What a terminal gets from the example. */
-const shown = (line: string): Promise<Ended> =>
-  ended(start(['script', '-qec', `stty rows 24 cols 100; ${line}`, '/dev/null']))
+const startShown = (line: string): Child => start(['script', '-qec', `stty rows 24 cols 100; ${line}`, '/dev/null'])
+const shown = (line: string): Promise<Ended> => ended(startShown(line))
 
 /** Whether the cursor is shown again, and nothing of the view is left but its last line. */
 function isTidy(t: ExecutionContext, output: string): void {
@@ -112,7 +116,8 @@ onTerminal('on a terminal the view is drawn, and only its last line stays', asyn
 })
 
 onTerminal('Ctrl-C on a terminal takes the view away, and shows the cursor again', async (t) => {
-  const {status, stdout} = await shown(`${lineOf('--tasks', '1000')} & pid=$!; sleep 2; kill -INT $pid; wait $pid`)
+  const line = tellingPid(lineOf('--tasks', '1000'))
+  const {status, stdout} = await interruptedWhen(startShown(line), /#\d+ +page-/)
   t.is(status, 130)
   t.regex(stdout, /#\d+ +page-/)
   isTidy(t, stdout)

@@ -145,7 +145,8 @@ test('a service whose output nobody reads goes on, and ends as it should', async
   const exited = once(child, 'exit')
   for (const ms of [0, 1]) t.is((await fetch(`${url}/jobs?ms=${ms}`, {method: 'POST'})).status, 200)
   const job = fetch(`${url}/jobs?ms=300`, {method: 'POST'})
-  await fetch(`${url}/metrics`) // by then the job was sent
+  const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text()
+  while (!/^messaging_client_operation_duration_seconds_count 3$/m.test(await metrics())) {} // until it runs
   child.kill('SIGTERM')
   t.is((await job).status, 200)
   t.deepEqual(await exited, [0, null])

@@ -1,4 +1,5 @@
 import {once} from 'node:events'
+import {connect} from 'node:net'
 import {createInterface} from 'node:readline'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
@@ -19,6 +20,8 @@ interface Gateway {
   readonly get: (tenant: string, path: string, signal?: AbortSignal) => Promise<Response>
   /** Waits until so many paths have come through. */
   readonly came: (count: number) => Promise<void>
+  /** Whether it takes connections. */
+  readonly listens: () => Promise<boolean>
 }
 
 /** The example before a server that answers when it is told to; both go with the test. */
@@ -44,6 +47,11 @@ async function gateway(t: ExecutionContext, ...options: readonly string[]): Prom
     came: async (count) => {
       while (behind.asked.length < count) await sleep(5)
     },
+    listens: () =>
+      new Promise((resolve) => {
+        const socket = connect(Number(new URL(url).port), 'localhost', () => resolve(true))
+        socket.on('error', () => resolve(false)).on('connect', () => socket.destroy())
+      }),
   }
 }
 
@@ -120,13 +128,19 @@ test('a client that goes away takes its request out of the queue', async (t) => 
 })
 
 test('at SIGTERM what was accepted is answered, and the gateway ends', async (t) => {
-  const gate = await gateway(t, '--each', '1')
+  const gate = await gateway(t, '--each', '1', '--capacity', '1')
   const exited = once(gate.child, 'exit')
-  const accepted = await send(gate, 'a', ['/one', '/another'])
+  const first = gate.get('a', '/first')
+  await gate.came(1)
+  const others = ['/second', '/third'].map((path) => gate.get('a', path))
+  t.is((await Promise.race(others)).status, 429) // so the other one waits
   gate.child.kill('SIGTERM')
-  await sleep(50)
-  t.is(gate.open().length, 1)
-  t.deepEqual(await statuses(gate, accepted), [200, 200])
+  while (await gate.listens()) await sleep(5)
+  t.deepEqual(gate.open(), ['/first'])
+  t.deepEqual(
+    (await statuses(gate, [first, ...others])).toSorted((a, b) => a - b),
+    [200, 200, 429],
+  )
   t.deepEqual(await exited, [0, null])
 })
 

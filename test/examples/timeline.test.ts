@@ -352,10 +352,12 @@ test('labels of limits that changed at almost the same time stand one above the 
 test('Ctrl-C in the middle writes no picture', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
   t.teardown(() => rmSync(folder, {recursive: true}))
-  const child = start([...command('timeline'), '--tasks', '100000', '--out', join(folder, 'drawn')])
+  const preloads = ['./test/examples/listening.ts']
+  const child = start([...command('timeline', preloads), '--tasks', '100000', '--out', join(folder, 'drawn')])
   const closed = ended(child)
-  setTimeout(() => child.kill('SIGINT'), 1500)
-  t.deepEqual(await closed, {status: 130, stdout: '', stderr: ''})
+  await once(child.stderr, 'data')
+  child.kill('SIGINT')
+  t.deepEqual(await closed, {status: 130, stdout: '', stderr: 'listens\n'})
   t.deepEqual(readdirSync(folder), [])
 })
 

@@ -16,7 +16,7 @@ import {workerTasks} from 'aio-tasks/remote'
 import {MemoryQueue} from '../../examples/engine.js'
 
 const [ending = '', ...files] = process.argv.slice(2)
-const patience = 5000
+const patience = 20_000
 const stop = new Error('the example is aborted')
 const failure = new Error('the task fails')
 
@@ -35,6 +35,7 @@ function endLater(runner: ConcurrentRunner<unknown>): void {
   ended.add(runner)
   if (ending === 'break') runner.once('result', () => void runner.return())
   if (ending === 'abort') runner.once('start', () => void setImmediate(() => runner.abort(stop)))
+  setTimeout(() => void runner.stop(), patience / 2).unref() // a worker goes on for ever
 }
 const {prototype} = ConcurrentRunner
 for (const method of ['next', 'run', 'toArray'] as const) {
@@ -55,12 +56,12 @@ const work = async <V>(value: V, signal?: AbortSignal): Promise<V> => {
 
 /** An engine with both sides: jobs that are handed in are run, and some are there to be run. */
 function makeEngine(): object {
-  const queue = new MemoryQueue(300)
+  const queue = Object.assign(new MemoryQueue(), {lease: 300})
   const others = new ConcurrentRunner(
     workerTasks(queue.worker(), ({data}) => work(data)),
     {yieldExceptions: true},
   )
-  const own = new MemoryQueue(300)
+  const own = Object.assign(new MemoryQueue(), {lease: 300})
   void own.producer().add(['a', 'b', 'c'].map((id, index) => ({id, index, data: id})))
   const producer = queue.producer()
   const worker = own.worker()
@@ -94,6 +95,7 @@ function assume(): void {
     linksOf: async (page: string) => (page === urls[0] ? work(urls.slice(1)) : []),
     show: () => {},
     paths: urls,
+    connection: JSON.parse(process.env['AIO_TASKS_CONNECTION'] ?? 'null') as unknown,
     engine: makeEngine(),
     resize: (path: string, signal: AbortSignal) => work(path, signal),
     connect: () => ({close: async () => {}}),

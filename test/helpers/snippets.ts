@@ -187,14 +187,24 @@ export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
   return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
 }
 
-/** Runs examples one after the other, each runner of theirs ended in the given way; what was printed. */
-export async function runExamples(folder: string, examples: readonly Snippet[], ending: string): Promise<Ended> {
+/**
+ * Runs examples one after the other, each runner of theirs ended in the given way; what was printed.
+ *
+ * @param connection The Redis that they assume.
+ */
+export async function runExamples(
+  folder: string,
+  examples: readonly Snippet[],
+  ending: string,
+  connection?: object,
+): Promise<Ended> {
   const program = join(folder, 'test/helpers/run-examples.ts')
   await mkdir(join(folder, 'test/helpers'), {recursive: true})
   await mkdir(join(folder, 'examples'), {recursive: true})
   await copyFile(new URL('run-examples.ts', import.meta.url), program)
   await copyFile(join(root, 'examples/engine.ts'), join(folder, 'examples/engine.ts'))
-  return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder)
+  const env = {...process.env, AIO_TASKS_CONNECTION: JSON.stringify(connection ?? null)}
+  return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder, env)
 }
 
 /** An example that gives what it makes to whoever imports it. */
@@ -227,9 +237,9 @@ export function problemOf({place, code}: Snippet, {status, stdout, stderr}: Ende
   return `${place} promises\n${promised}and prints\n${stdout}`
 }
 
-function run(program: string, args: readonly string[], cwd: string): Promise<Ended> {
+function run(program: string, args: readonly string[], cwd: string, env = process.env): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [program, ...args], {cwd, timeout: patience}, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, [program, ...args], {cwd, env, timeout: patience}, (_, stdout, stderr) =>
       resolve({status: child.exitCode, stdout, stderr}),
     )
   })

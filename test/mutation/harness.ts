@@ -54,6 +54,7 @@ const test: typeof add & {
   serial: typeof add
   macro: typeof macro
   skip: (...args: unknown[]) => void
+  failing: (...args: unknown[]) => void
   before: AlwaysHook
   after: AlwaysHook
   beforeEach: AlwaysHook
@@ -62,6 +63,7 @@ const test: typeof add & {
   serial: add,
   macro,
   skip: () => {},
+  failing: () => {}, // it fails without a mutant, so it can notice none
   before: hook((own) => own.before),
   after: hook(() => []), // the process ends behind its last test, and what the file has opened with it
   beforeEach: hook((own) => own.beforeEach),

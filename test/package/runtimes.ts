@@ -46,14 +46,14 @@ export const runtimes: Check = async (project) => {
     assert.equal(run.status, 0, `${name} ${version}: ${run.stdout}${run.stderr}${run.error?.message ?? ''}`)
     return judge(`${name} ${version}`, JSON.parse(run.stdout) as Outcome)
   })
-  return [...seen, ...nodes.map(([major, program]) => contexts(major, program)), await page(project)]
+  return [...seen, ...nodes.map(([major, program]) => inFull(major, program)), await page(project)]
 }
 
 /** Tests of what Node's releases do in ways of their own. The other tests run on Node 20 here, and on all in the matrix. */
 const ofReleases = ['test/contexts.test.ts', 'test/tracing.test.ts']
 
 /** Async contexts and traces, in full, of what is built. From Node 24 on no test of them is skipped. */
-function contexts(major: string, program: string): string {
+function inFull(major: string, program: string): string {
   const preload = pathToFileURL(join(root, '.config/test/preload.js')).href
   const {status, stdout, stderr} = spawnSync(program, ['node_modules/ava/entrypoints/cli.mjs', ...ofReleases], {
     cwd: root,

@@ -1,5 +1,6 @@
 /** Bad input gets an error that names what was expected and what came, before PostgreSQL is asked for anything. */
-import {remoteTasks, workerTasks} from 'aio-tasks/pg-boss'
+import {ConcurrentIteratorError, ConcurrentRunner} from 'aio-tasks'
+import {EngineError, remoteTasks, workerTasks} from 'aio-tasks/pg-boss'
 import test from 'ava'
 import {PgBoss} from 'pg-boss'
 import {toUuid} from '../../src/pg-boss/ids.js'
@@ -39,4 +40,22 @@ test('an id becomes a UUID, the same one for the same queue and id, and a UUID s
   t.is(toUuid('q', 'job-1'), uuid)
   t.not(toUuid('other', 'job-1'), uuid)
   t.is(toUuid('q', uuid), uuid)
+})
+
+test('a password that PostgreSQL refuses fails the run, on both sides', async (t) => {
+  const refusal = Object.assign(new Error('password authentication failed'), {code: '28P01'})
+  const refused = Object.assign(Object.create(boss) as PgBoss, {
+    getQueue: () => Promise.reject(refusal),
+    getDb: () => ({executeSql: () => Promise.reject(refusal)}),
+  })
+  const sources = [
+    workerTasks<number, number>('q', ({data}) => data, {boss: refused}),
+    remoteTasks<number, number>([1, 2], {queue: 'q', boss: refused}),
+  ]
+  for (const source of sources) {
+    const runner = new ConcurrentRunner<unknown, true>(source, {limit: 1, yieldExceptions: true})
+    const error = await t.throwsAsync(runner.run(), {instanceOf: ConcurrentIteratorError})
+    t.true(error?.cause instanceof EngineError)
+    t.regex(error?.message ?? '', /PostgreSQL refuses the connection: password authentication failed/)
+  }
 })

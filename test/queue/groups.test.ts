@@ -271,7 +271,7 @@ test('a group asks its governor no longer when all its tasks have left', async (
   runner.abort()
 })
 
-test('what the governor of a group throws or rejects with fails the task that asked', async (t) => {
+test('what the governor of a group throws or rejects with fails the task that needs the permit', async (t) => {
   const failing: Governor & Required<Pick<Governor, 'tryAcquire'>> = {
     tryAcquire: () => undefined,
     acquire: () => Promise.reject(new Error('rejected')),
@@ -289,7 +289,7 @@ test('what the governor of a group throws or rejects with fails the task that as
   t.deepEqual(messages, ['rejected', 'rejected', 'thrown'])
 })
 
-test('governors of group and runner are taken together: whoever waits for one holds no other', async (t) => {
+test('permits of group and runner are taken together: a task that waits for one holds no other', async (t) => {
   const ofGroup = new Semaphore(1)
   const ofRunner = new Semaphore(1)
   const queue = new TaskQueue({groups: {governor: () => ofGroup}})
@@ -309,7 +309,7 @@ test('governors of group and runner are taken together: whoever waits for one ho
   runner.abort()
 })
 
-/** A governor that hands its only permit to those who wait one by one, each by a promise. */
+/** A governor that hands its only permit from one waiter to the next, each time by a promise. */
 class Foreign implements Governor {
   #isFree = true
   readonly #line: Array<(permit: Permit) => void> = []

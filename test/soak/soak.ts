@@ -1,7 +1,6 @@
 /**
- * Keeps runners and a queue busy for minutes under failures, timeouts and every way to end, by `npm run soak`; `--minutes
- * 60` and `--seed N` after `--`. Fails if a task is lost, run twice or reported twice, if an error is lost, or if memory
- * grows.
+ * Keeps runners and a queue busy under failures, timeouts and every way to end: `npm run soak -- --minutes 60 --seed N`.
+ * Fails if a task is lost, run twice or reported twice, if an error goes astray, or if memory grows.
  */
 import assert from 'node:assert/strict'
 import {setTimeout as sleep} from 'node:timers/promises'
@@ -61,16 +60,10 @@ async function run(): Promise<void> {
   const told = new Map<number, number>()
   let [closed, drained] = [0, 0]
   const tell = (index: number): void => void told.set(index, (told.get(index) ?? 0) + 1)
-  const options = {
-    limit: pick(1, 4, 16),
-    ordered: chance(0.3),
-    yieldExceptions: chance(0.7),
-    ...(chance(0.3) ? {timeout: 3} : {}),
-  }
-  const runner = concurrent(
-    source(count, calls, () => closed++),
-    options,
-  )
+  const timeout = chance(0.3) ? 3 : undefined
+  const options = {limit: pick(1, 4, 16), ordered: chance(0.3), yieldExceptions: chance(0.7), timeout}
+  const tasksOfRun = source(count, calls, () => closed++)
+  const runner = concurrent(tasksOfRun, options)
     .on('result', (_value, {index}) => tell(index))
     .on('error', (_error, context) => context && tell(context.index))
     .on('drain', () => drained++)
@@ -90,16 +83,14 @@ async function run(): Promise<void> {
   const stats = await runner.drained
   assert.equal(drained, 1, 'a run drains once')
   // A generator that was just producing an item is not waited for.
-  for (let turns = 0; turns < 1000; turns++) {
+  for (let waits = 0; waits < 1000; waits++) {
     if (closed > 0) break
     await sleep(5)
   }
   assert.equal(closed, 1, 'its source is closed once')
-  assert(
-    [...calls.values(), ...told.values()].every((times) => times === 1),
-    'no task is run or told twice',
-  )
-  assert.deepEqual(new Set(told.keys()), new Set(calls.keys()), 'each task that ran is told')
+  const times = new Set([...calls.values(), ...told.values()])
+  assert.deepEqual(times, new Set(times.size === 0 ? [] : [1]), 'no task is run or reported twice')
+  assert.deepEqual(new Set(told.keys()), new Set(calls.keys()), 'each task that ran is reported')
   assert.equal(stats.succeeded + stats.failed, calls.size, 'the counts are right')
   if (how === 'all' && options.yieldExceptions) assert.equal(seen, count, 'no result is lost')
 }

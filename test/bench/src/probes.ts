@@ -252,8 +252,13 @@ for (const [start, probe] of rows) {
   const cells = cellsOf(start)
   for (const [at, [name, library]] of Object.entries(libraries).entries()) {
     const cell = cells[at]?.trim() ?? 'no cell'
-    const seen = await probe(library)
-    const isRight = seen === undefined ? /^(?:–(?:; –)*|no \w+)$/.test(cell) : seen.join('; ') === said(cell)
+    let seen: readonly string[] | undefined
+    let isRight = false
+    // Again if need be: on a busy machine timers are late, in whichever library.
+    for (let tries = 0; tries < 3 && !isRight; tries++) {
+      seen = await probe(library)
+      isRight = seen === undefined ? /^(?:–(?:; –)*|no \w+)$/.test(cell) : seen.join('; ') === said(cell)
+    }
     if (!isRight) wrong++
     console.log(`  ${isRight ? '✓' : '✘'} ${name}: ${seen?.join('; ') ?? 'no such thing'} (README: ${cell})`)
   }

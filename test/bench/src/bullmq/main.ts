@@ -1,6 +1,6 @@
 /**
  * Measures both sources beside bare BullMQ, in interleaved rounds of one run. After `npm run bench`, which builds it:
- * `node test/bench/dist/bullmq/main.js [--rounds N] [--jobs N]`.
+ * `node --expose-gc test/bench/dist/bullmq/main.js [--rounds N] [--jobs N]`.
  * A ratio is of rates: 1 is as fast as bare BullMQ, 0.5 takes twice as long.
  */
 import {parseArgs} from 'node:util'

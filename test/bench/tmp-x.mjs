@@ -1,2 +1,0 @@
-export * from 'p-limit'
-export {default} from 'p-limit'
