@@ -636,8 +636,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Makes the attempts that are due, whatever the buffer holds. */
   #startRetries(retries: Retries): void {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
-      const isBlocked = this.#isPaused || this.#guard.isResting || this.#isStopped || this.#candidate !== undefined
-      if (isBlocked || !this.#slots.hasFree) return
+      const isBlocked = this.#isPaused || this.#guard.isResting || this.#candidate !== undefined
+      // While an error that ends the run is told, it has ended and is not stopped yet.
+      if (isBlocked || this.#isStopped || this.#lifecycle.isEnded || !this.#slots.hasFree) return
       if (this.#guard.spend()) return
       retries.shift()
       this.#update()

@@ -2,7 +2,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks'
 import {ConcurrentRunner, TaskQueue} from '../../src/index.js'
 import {caught, isSettled, manual, record, turn} from '../helpers/index.js'
-import {clock, knownToFail, pass, serial} from '../helpers/virtual-time.js'
+import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {flaky, second} from './flaky.js'
 
 serial('a push settles with the last attempt of its task', async (t) => {
@@ -138,7 +138,7 @@ serial(
   },
 )
 
-knownToFail(
+serial(
   'a retry that is due when another task ends the run, and whose start is made possible by an error listener, settles its push',
   async (t) => {
     const queue = new TaskQueue()
