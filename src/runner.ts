@@ -781,5 +781,6 @@ function keepSpecimen(): void {
   void items.toArray()
   void tasks.next().then((result) => kept.push(result))
   void tasks.next()
+  kept.push(tasks.batches(1))
   isMakingSpecimen = false
 }
