@@ -1138,7 +1138,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Reports a failure that belongs to no result: of closing the source, or of disposing of a task. */
   #cleanupFailed(what: string, cause: unknown): void {
-    if (this.#lifecycle.isReason(cause)) return // an abort's own reason is no failure
+    if (this.#lifecycle.isReason(cause)) return // it was told to stop with this reason, so this is no failure
     if (this.#lifecycle.isDrained) return reportUncaught(cause)
     this.#emitError(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}))
   }
