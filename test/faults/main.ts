@@ -38,7 +38,7 @@ if (isWanted('pg-boss')) {
 }
 if (grounds.length === 0) process.exit(77)
 
-/** Every row on every engine that it is for, in turns. */
+/** Every row on each engine that it applies to, in turns. */
 const plan = rows
   .filter(({name}) => values.only === undefined || name.includes(values.only))
   .flatMap((row) => grounds.filter(({engine}) => (row.only ?? engine) === engine).map((ground) => ({row, ground})))
