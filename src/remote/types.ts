@@ -60,7 +60,7 @@ export interface ProducerEngine<D> {
    * `outcomes`. Ends with `close`.
    */
   listen?(hear: (news: News) => void): Promise<void> | void
-  /** Takes out those of these jobs that wait, each in one atomic step: never a job that runs or has finished. */
+  /** Takes out the waiting jobs among these, each in one atomic step: never a job that runs or has finished. */
   remove?(ids: readonly string[]): Promise<void>
   /** Whether an error is temporary: the engine cannot be reached, or accepts nothing, at the moment. */
   isTransient?(error: unknown): boolean

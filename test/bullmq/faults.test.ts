@@ -1,6 +1,6 @@
 /**
- * What the whole must withstand, with real processes and real signals. Every test counts results: none is lost. Where
- * a job may run twice, how many have is printed.
+ * The faults that a run on Redis must survive, with real processes and real signals. Every test counts results: no result
+ * is lost. Where jobs may run twice, the test prints how many did.
  */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentRunner} from 'aio-tasks'
