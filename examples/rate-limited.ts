@@ -1,4 +1,10 @@
-/** Starts at most RATE tasks a second: run it with `npx tsx examples/rate-limited.ts [RATE]`. */
+/**
+ * Shows how a subclass uses the hook `ready`: starts at most RATE tasks a second with a limiter from npm. Run it with
+ * `npx tsx examples/rate-limited.ts [RATE]`.
+ *
+ * To limit a rate, you need no subclass: use `governor: new RateLimit({amount: 10, per: 1000})` from
+ * `aio-tasks/governors`, as `llm.ts` does.
+ */
 import {ConcurrentRunner, type RunnerOptions, type Source} from 'aio-tasks'
 // limiter: released this year, needs nothing else, waits by promises in turn, and its clock never goes back.
 import {RateLimiter} from 'limiter'

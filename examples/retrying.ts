@@ -1,10 +1,15 @@
-/** Tries again what fails, each task within its slot: run it with `npx tsx examples/retrying.ts`. */
+/**
+ * Shows how a subclass uses the hook `execute`: tries a failed task again within its slot, with p-retry. Run it with
+ * `npx tsx examples/retrying.ts`.
+ *
+ * To retry tasks, you need no subclass: use the option `retry`, as in `retry: {attempts: 3}`. It waits without a slot.
+ */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner, type RunnerOptions, type Source, type Task, type TaskContext} from 'aio-tasks'
 import pRetry, {type Options, type RetryContext} from 'p-retry'
 import {checkPositionals, exitWhenUnread, readArguments} from './program.js'
 
-/** `again` comes before each further attempt, with its number and the error of the one before. */
+/** `again` comes before each further attempt, with its number and the error of the last attempt. */
 type RetryEvents = {again: [context: TaskContext, attempt: number, error: Error]}
 type Retrying = Omit<Options, 'signal' | 'onFailedAttempt'>
 

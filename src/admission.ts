@@ -1,11 +1,11 @@
-/** Asks the governor for a permit, for one attempt at a time, and tells it how the attempt went. */
+/** Asks the governor for a permit, for one attempt at a time, and reports the outcome of each attempt to it. */
 import type {Context} from './context.js'
 import {reportUncaught} from './platform/runtime.js'
 import type {WaitingRetry} from './retry.js'
 import {isThenable, whenSettled} from './task.js'
 import type {Governor, Permit, PermitOutcome, PermitRequest} from './types.js'
 
-/** Told what the governor answers. */
+/** Is told the governor's answer. */
 export interface AdmissionHost {
   /** The permit does not come at once. */
   permitAwaited(candidate: Candidate): void
@@ -14,7 +14,7 @@ export interface AdmissionHost {
   refused(candidate: Candidate, cause: unknown): void
 }
 
-/** Its signal is made when it is first read: most governors answer at once. */
+/** The governor's request. Its signal is made when it is first read: most governors answer at once. */
 class AdmissionRequest implements PermitRequest {
   readonly context: Context
   #controller: AbortController | undefined
@@ -32,7 +32,7 @@ class AdmissionRequest implements PermitRequest {
     return this.#controller.signal
   }
 
-  /** The permit is waited for no longer. */
+  /** Nobody waits for the permit any more. */
   giveUp(reason: unknown): void {
     this.#givenUp = {reason}
     this.#controller?.abort(reason)
@@ -42,10 +42,10 @@ class AdmissionRequest implements PermitRequest {
 /** An attempt for which the governor is being asked. */
 export class Candidate {
   readonly item: unknown
-  /** The wait that is over, if the task is tried again. */
+  /** The retry wait that is over, if the attempt is a retry. */
   readonly retry: WaitingRetry | undefined
   readonly request: AdmissionRequest
-  /** The task was pulled; `false` while it stays in its queue. */
+  /** Whether the task was pulled; `false` while it stays in its queue. */
   isInHand = true
 
   constructor(item: unknown, context: Context, retry: WaitingRetry | undefined) {
@@ -65,16 +65,16 @@ export class Admission {
     this.#host = host
   }
 
-  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  /** The attempt for which the governor is being asked. No other attempt starts meanwhile. */
   get candidate(): Candidate | undefined {
     return this.#candidate
   }
 
   ask(candidate: Candidate): void {
-    this.#candidate = candidate // also while the governor is called: that may end the run
+    this.#candidate = candidate // set also while the governor is called: the governor may end the run
     try {
       const {request} = candidate
-      // A permit that is there now takes no signal, which costs more than the task's start.
+      // First asks for a permit without a signal, which would cost more than the task's start.
       const answer = this.#governor.tryAcquire?.(request) ?? this.#governor.acquire(request)
       if (!isThenable(answer)) return this.#permitted(candidate, answer)
       this.#host.permitAwaited(candidate)
@@ -88,7 +88,7 @@ export class Admission {
     }
   }
 
-  /** Waits no longer. Returns the attempt that the permit was for. */
+  /** Ends the wait. Returns the attempt that waited for the permit. */
   drop(reason: unknown): Candidate | undefined {
     const candidate = this.#candidate
     this.#candidate = undefined
@@ -119,7 +119,7 @@ export function releasePermit(permit: Permit, outcome: PermitOutcome): void {
   }
 }
 
-/** The permit of the governor and that of the task's group, as one. */
+/** The permits of the governor and of the task's group, as one permit. */
 export function bothPermits(first: Permit, second: Permit): Permit {
   return {
     release(outcome) {

@@ -1,14 +1,17 @@
-/** Who consumes a run: a loop, `run()` or `toArray()`. Results go to one of them, and whoever comes too late is told. */
+/**
+ * The consumer of a run: a loop, `run()` or `toArray()`. Each result goes to one consumer, and one that comes too late
+ * is told.
+ */
 import type {ConcurrentError} from './errors.js'
 import type {Run} from './run.js'
 import type {RunnerStats} from './types.js'
 
 export class Consumer<T> {
   readonly #run: Run<T>
-  /** What has claimed all results that no `next()` waits for. */
+  /** The consumer that has claimed all results that no `next()` waits for. */
   #claimed: 'run()' | 'toArray()' | undefined
   #hasIterated = false
-  /** A loop has begun over a run whose results are gone: its first `next()` says so. */
+  /** Whether a loop has begun after the results are gone: its first `next()` rejects. */
   #isTooLate = false
   #stats: Promise<RunnerStats> | undefined
 
@@ -33,7 +36,7 @@ export class Consumer<T> {
     this.#isTooLate = this.#claimed !== undefined && !this.#hasIterated && this.#run.state === 'drained'
   }
 
-  /** Consumes everything and keeps nothing. */
+  /** Consumes all results and keeps none. */
   all(): Promise<RunnerStats> {
     return (this.#stats ??= this.#all())
   }

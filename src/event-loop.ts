@@ -1,40 +1,42 @@
 /** Guards the event loop: a run rests when its tasks, which may never wait, have kept timers and I/O waiting. */
 import {nextTurn} from './platform/runtime.js'
 
-/** Milliseconds without a turn of the event loop after which runs yield to it. */
+/** Milliseconds without a turn of the event loop after which a run yields to the event loop. */
 const budget = 4
 /** A run reads the clock at most every 64 units of work, and at every unit where a unit takes 1 ms or more. */
 const longestStride = 64
 
 /**
- * The number of strides of tasks that start in a batch. The next batch comes a microtask later, so that tasks that finish at
- * once free their slots first: else a high limit would fill the memory with tasks that have finished.
+ * How many strides of tasks start in one batch. The next batch comes a microtask later, so that tasks that finish at
+ * once free their slots first: otherwise a high limit would fill the memory with finished tasks.
  */
 const mostStrides = 7
 
 // The clock, for all runs of the process
 
-/** How many units of work a run may do before it asks {@link isOverdue} again. */
+/** How many units of work a run may do before it calls {@link isOverdue} again. */
 export let stride = 1
-/** When the clock was read last, in `performance.now()` milliseconds. */
+/** When the clock was last read, in `performance.now()` milliseconds. */
 let readAt = 0
-/** When a turn of the event loop was asked for; `undefined` when none is awaited. */
+/** When a turn of the event loop was requested; `undefined` when none is awaited. */
 let askedAt: number | undefined
 let callbacks: Array<() => void> = []
 
-/** The time of this turn of the event loop, in milliseconds. Exact to a few units of work, and cheaper than the clock. */
+/**
+ * The time of this turn of the event loop, in milliseconds. Exact to a few units of work, and cheaper than the clock.
+ */
 export function turnTime(): number {
   if (askedAt === undefined) isOverdue()
   return readAt
 }
 
-/** Calls back once the event loop has turned. */
+/** Calls back after the event loop has turned. */
 export function yieldToEventLoop(callback: () => void): void {
   callbacks.push(callback)
   if (askedAt === undefined) isOverdue()
 }
 
-/** Whether the event loop must turn before the next unit of work. Sets the stride anew. */
+/** Whether the event loop must turn before the next unit of work. Computes a new stride. */
 export function isOverdue(): boolean {
   const now = performance.now()
   stride = now - readAt < 1 ? Math.min(stride * 2, longestStride) : 1
@@ -53,11 +55,13 @@ function turned(): void {
   for (const callback of ready) callback()
 }
 
-/** What one run does about it: counts its units of work, which are starts, results and calls of listeners, and rests. */
+/**
+ * The guard of one run. It counts units of work, which are starts, results and calls of listeners, and yields when due.
+ */
 export class EventLoopGuard {
-  /** Nothing starts until the next microtask, or the next turn of the event loop. */
+  /** Whether the run rests: no task starts until the next microtask, or the next turn of the event loop. */
   isResting = false
-  /** The event loop turns. Tasks that settle meanwhile are deferred. */
+  /** Whether the run waits for a turn of the event loop. Tasks that settle meanwhile are deferred. */
   isYielding = false
   /** Units of work until the clock is read again. */
   #unitsLeft = 0
@@ -71,12 +75,12 @@ export class EventLoopGuard {
     this.#onChange = onChange
   }
 
-  /** Counts a unit of work. If the event loop is due, a rest begins. Returns whether one is due or under way. */
+  /** Counts a unit of work. If the event loop is due, a rest begins. Returns whether a rest is due or under way. */
   spend(): boolean {
     return --this.#unitsLeft < 0 && this.#mustYield()
   }
 
-  /** Counts a call of listeners. Apart from other work: they may be slow where all else went fast. */
+  /** Counts a call of listeners, apart from other work: listeners may be slow where all other work was fast. */
   spendOnListeners(): void {
     if (--this.#callsLeft >= 0) return
     this.#mustYield()
@@ -88,12 +92,12 @@ export class EventLoopGuard {
     this.#strides = 0
   }
 
-  /** Counts a start. Returns whether it must wait for the end of a rest. */
+  /** Counts a start. Returns whether the start must wait for the end of the rest. */
   spendOnStart(): boolean {
     return --this.#unitsLeft < 0 && (this.#mustYield() || this.#isBatchFull())
   }
 
-  /** Has what a settled task sets going wait for the end of the turn. */
+  /** Defers the handling of a settled task to the end of the turn. */
   defer(settle: () => void): void {
     this.#deferred.push(settle)
   }
@@ -130,7 +134,7 @@ export class EventLoopGuard {
   }
 
   #wake(): void {
-    if (this.isYielding) return // what was deferred took long
+    if (this.isYielding) return // the deferred work took long
     this.isResting = false
     this.#onChange()
   }

@@ -1,4 +1,4 @@
-/** Keeps what was read ahead of the slots: in the order of the source, or by groups that take turns. */
+/** Keeps the tasks that were read ahead of the slots: in the order of the source, or by groups that take turns. */
 import type {Context} from './context.js'
 import type {GroupRules} from './options.js'
 import {type AsyncScope, isEnterWithContained} from './platform/runtime.js'
@@ -7,28 +7,28 @@ import {PriorityQueue, type Waiting} from './queue/priority-queue.js'
 import {handleRejection, type QueuedTask} from './task.js'
 import type {Mapper, Permit, TaskContext} from './types.js'
 
-/** How far a source is read ahead, and what its tasks are grouped by. */
+/** How far a source is read ahead, and how its tasks are grouped. */
 export interface ReadAhead {
   /** How many tasks may wait in the line: at least 1. */
   readonly most: number
-  /** Gives the group of an item; `undefined` where there are no groups. */
+  /** Returns the group of an item; `undefined` where there are no groups. */
   readonly groupOf: ((item: unknown) => unknown) | undefined
   readonly rules: GroupRules
 }
 
-/** Told what happens in the line that nobody has asked for. */
+/** Is told of changes in the line that happen on their own. */
 export interface LineHost {
-  /** A task may start that could not before. */
+  /** A task may start now that could not start before. */
   lineChanged(): void
-  /** The group's governor has failed for a task, which waits no longer. */
+  /** The group's governor has failed for a task. The task waits no more. */
   groupFailed(task: LineTask, cause: unknown): void
-  /** An item was read, and its task will never run. */
+  /** An item was read, but its task will never run. */
   leftOver(item: unknown): void
 }
 
-/** One item of the source, from when it is read until its task has settled. */
+/** One item of the source, from its reading until its task has settled. */
 export class LineTask implements Waiting, QueuedTask {
-  /** The place of the item in the source. */
+  /** The index of the item in the source. */
   readonly sequence: number
   readonly raw: unknown
   readonly priority = 0
@@ -37,9 +37,9 @@ export class LineTask implements Waiting, QueuedTask {
   readonly hasSignal = false
   next: this | undefined = undefined
   isWaiting = true
-  /** Its place in its group; `undefined` where it has no group. */
+  /** Its membership in its group; `undefined` where it has no group. */
   member: Member | undefined
-  /** Why its group could not be told: it fails when its turn comes. */
+  /** The error of the function that names its group: the task fails with it when its turn comes. */
   failure: {readonly cause: unknown} | undefined
   readonly #line: Line
 
@@ -104,7 +104,7 @@ export class LineTask implements Waiting, QueuedTask {
     this.#line.putBack(this)
   }
 
-  /** It will never run. */
+  /** The task will never run. */
   drop(): void {
     this.isWaiting = false
     this.refuse()
@@ -118,7 +118,7 @@ export class LineTask implements Waiting, QueuedTask {
 }
 
 export class Line {
-  /** What to do with an item, where the items are no tasks. */
+  /** Handles an item, where the items are no tasks. */
   readonly mapper: Mapper<unknown, unknown> | undefined
   /** The async context in which the run began. */
   readonly scope: AsyncScope | undefined
@@ -128,7 +128,7 @@ export class Line {
   readonly #tasks: Groups<LineTask> | PriorityQueue<LineTask>
   /** The promise that was read last: nothing is read behind it until its task starts. */
   #promise: LineTask | undefined
-  /** Tasks from this place on are dropped. */
+  /** Tasks from this index on are dropped. */
   #end = Infinity
 
   constructor(
@@ -164,7 +164,7 @@ export class Line {
     return this.#tasks.size >= this.#ahead.most || this.#promise?.isWaiting === true
   }
 
-  /** Keeps the item at a place in the source. */
+  /** Keeps the item with this index in the source. */
   push(item: unknown, index: number): void {
     const task = new LineTask(this, item, index)
     if (typeof item === 'object' && this.mapper === undefined) {
@@ -186,7 +186,10 @@ export class Line {
     return this.#taken(this.#tasks.shift())
   }
 
-  /** Takes the task at a place in the source, out of turn; `undefined` if it does not wait here, or may not start now. */
+  /**
+   * Takes the task with this index in the source, out of turn; `undefined` if it does not wait here, or may not start
+   * now.
+   */
   tryTakeAt(index: number): LineTask | undefined {
     for (const task of this.#tasks)
       if (task.sequence === index)
@@ -194,20 +197,20 @@ export class Line {
     return undefined
   }
 
-  /** Keeps a task again that was taken and could not start. */
+  /** Puts a task back that was taken and could not start. */
   putBack(task: LineTask): void {
     if (task.sequence >= this.#end) return task.drop()
     task.isWaiting = true
     this.#tasks.putBack(task)
   }
 
-  /** Whether a task waits that comes before a place in the source. */
+  /** Whether a task waits that comes before this index in the source. */
   hasBefore(index: number): boolean {
     for (const {sequence} of this.#tasks) if (sequence < index) return true
     return false
   }
 
-  /** Drops the tasks from a place in the source on, now and later. */
+  /** Drops the tasks from this index in the source on, now and later. */
   close(from: number): void {
     this.#end = Math.min(this.#end, from)
     const tasks = [...this.#tasks]
@@ -219,7 +222,7 @@ export class Line {
     }
   }
 
-  /** For tasks that will never run. */
+  /** Disposes of tasks that will never run. */
   leftOver({raw}: LineTask): void {
     this.#host.leftOver(raw)
   }

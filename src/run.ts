@@ -1,4 +1,4 @@
-/** One run: starts tasks while it may, hears how they settle, and hands their results over. */
+/** One run: starts tasks while it may, handles their outcomes, and delivers their results. */
 import {Admission, type AdmissionHost, bothPermits, Candidate, releasePermit, unused} from './admission.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
@@ -28,20 +28,20 @@ import type {
   TaskTrace,
 } from './types.js'
 
-/** The hooks that a subclass has overridden; `undefined` where it has not, which saves a call for each task. */
+/** The hooks that a subclass has overridden; `undefined` for the others, which saves a call for each task. */
 export interface Hooks<T> {
-  /** Whether it overrides `emit`, and so is to be called for each event. */
+  /** Whether the subclass overrides `emit`, which must then be called for each event. */
   readonly hearsEmit: boolean
   /** Whether its tasks are published to subscribers. */
   readonly isTraced: boolean
   readonly ready: ((signal: AbortSignal) => PromiseLike<void> | void) | undefined
-  // As a method, whose parameters are compared in both directions: else a runner would be invariant in T.
+  // Declared as a method, whose parameters are compared in both directions: otherwise a runner would be invariant in T.
   readonly execute: {call(task: Task<T>, context: TaskContext): T | PromiseLike<T>}['call'] | undefined
 }
 
 /** The runner, as its run sees it. */
 export interface RunHost<T> {
-  /** Asked once, when the run begins. */
+  /** Called once, when the run begins. */
   hooks(): Hooks<T>
   shouldRaise(error: ConcurrentError): boolean
   cleanup(reason: unknown): PromiseLike<void> | void
@@ -57,7 +57,7 @@ const noListeners: Audience = {
 }
 
 export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, LifecycleHost {
-  /** The listeners of the runner's events, as of now. */
+  /** The current listeners of the runner's events. */
   audience: Audience = noListeners
   readonly #host: RunHost<T>
   readonly #options: ResolvedOptions
@@ -70,51 +70,51 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #retries: Retries | undefined
   /** Asks the governor; `undefined` where there is none. */
   readonly #admission: Admission | undefined
-  /** No attempt starts any more: `stop()` was called, or the run has ended. */
+  /** Whether no attempt starts any more: `stop()` was called, or the run has ended. */
   #isStopped = false
   #tracing: Channels | undefined
   /** The async context in which the run began. */
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
   #execute: Hooks<T>['execute']
-  /** The answer of `ready()`, which is used up by the next pull. */
+  /** The answer of `ready()`, which the next pull uses up. */
   #readiness: 'unasked' | 'asking' | 'ready' = 'unasked'
-  /** The place in the source of the next item. */
+  /** The index of the next item in the source. */
   #index = 0
   #hasSourceEnded = false
   #started = 0
   #succeeded = 0
   #failed = 0
-  /** Whether all results are delivered; if not, those of tasks before this place. */
+  /** Whether all results are delivered; if not, only results of tasks below this index are. */
   #deliversAll = true
   #deliversBelow = Infinity
-  /** `shouldRaise()` is being asked. */
+  /** Whether `shouldRaise()` is being called. */
   #isJudging = false
-  /** With `ordered`, the error that comes once everything before it has been delivered. */
+  /** With `ordered`, the error that is delivered after all results that come before it. */
   #failure: ConcurrentError | undefined
   #isPaused = false
   readonly #guard = new EventLoopGuard(() => this.#restChanged())
   /**
-   * The run is open and not failing, paused or resting, no permit is awaited, and not too many tasks wait to be tried
-   * again. Kept by `#update`.
+   * Whether a task may start: the run is open and not failing, paused or resting, no attempt waits for its permit, and
+   * not too many tasks wait for a retry. Kept by `#update`.
    */
   #mayStart = false
-  /** The same for pulling, which goes on while a permit is awaited if the source is read ahead. Kept by `#update`. */
+  /** Whether an item may be pulled: as `#mayStart`, but also while a permit is awaited. Kept by `#update`. */
   #mayPull = false
-  /** What was read ahead of the slots; `undefined` where nothing is. */
+  /** The tasks that were read ahead of the slots; `undefined` where nothing is read ahead. */
   #line: Line | undefined
-  /** A task is a function that can be called with its context and no more. */
+  /** Whether each task is a function that only needs to be called with its context. */
   #isPlain = false
-  /** Tasks are about items: they are mapped, or were pushed with one. */
+  /** Whether tasks have items: the items are mapped, or were pushed with an `item` option. */
   #hasItems = false
-  /** Tasks have waited in a line before they were pulled, and are told what becomes of them. */
+  /** Whether tasks have waited in a line before they were pulled, and must be told their outcome. */
   #isQueued = false
-  /** Inside of `#fill`, which looks anew at each task: a call from within it need not. */
+  /** Whether `#fill` is running: it checks the state again at each task, so calls from within it return at once. */
   #isFilling = false
-  /** Something has changed while user code was called, so that `#fill` must look again. */
+  /** Whether the state has changed while user code was called, so that `#fill` must check it again. */
   #hasChanged = false
 
-  /** @param givenLimit The limit that the caller has given, if one was given. */
+  /** @param givenLimit The limit that the caller has given, if any. */
   constructor(source: Source<T>, options: ResolvedOptions, host: RunHost<T>, givenLimit?: number) {
     const {limit, highWaterMark, ordered, governor, retry} = options
     this.#host = host
@@ -131,7 +131,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** The next result; at the end the failure, once, and then `done`. */
   next(): Promise<IteratorResult<Awaited<T> | ConcurrentError, undefined>> {
     if (this.#lifecycle.isIdle) {
-      const first = this.#results.next() // a call from within what follows comes after this one
+      const first = this.#results.next() // a call of next() that user code makes below comes after this call
       this.begin()
       return first
     }
@@ -149,14 +149,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return taken
   }
 
-  /** From now on results that no `next()` waits for are dropped. */
+  /** From now on, drops results that no `next()` waits for. */
   discard(): void {
     this.#results.discard()
     if (this.#failure !== undefined) this.#lifecycle.fail(this.#failure, ignore)
     this.#consume()
   }
 
-  /** From now on results that no `next()` waits for are put into an array. */
+  /** From now on, collects results that no `next()` waits for in an array. */
   collect(): Array<Awaited<T> | ConcurrentError> {
     const collected = this.#results.collect()
     this.#consume()
@@ -168,7 +168,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else this.#look()
   }
 
-  /** The counts once nothing goes on any more but tasks whose outcome was told early. */
+  /** The counts, once nothing runs any more except tasks whose outcome was told early. */
   over(): Promise<RunnerStats> {
     this.#deadlines?.hold(true)
     return this.#lifecycle.over
@@ -178,7 +178,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return this.#lifecycle.drained
   }
 
-  /** Why the run ended, if it failed or was aborted; whoever is told so need not be told by `next()`. */
+  /**
+   * The reason why the run ended, if it failed or was aborted. The caller has then been told, so `next()` need not tell
+   * it.
+   */
   takeFailure(): {readonly error: unknown} | undefined {
     const {outcome} = this.#lifecycle
     if (outcome === undefined || outcome.kind === 'left') return undefined
@@ -295,7 +298,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#fill()
   }
 
-  /** The listeners where a subclass overrides `emit`, which tells them itself. */
+  /** The listeners where a subclass overrides `emit`, which calls the real listeners itself. */
   #emitted(): Audience {
     return {
       ...noListeners,
@@ -304,14 +307,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  /** Does what may be done now, in the async context in which the run began. */
+  /** Does all work that may be done now, in the async context in which the run began. */
   #look(): void {
     if (this.#isFilling || (!this.#lifecycle.isOpen && this.#retries === undefined && this.#line === undefined)) return
     if (this.#scope === undefined) this.#fill()
     else this.#scope.runInAsyncScope(fillRun, undefined, this)
   }
 
-  /** Starts tasks while there is a free slot and room for results, and nothing forbids it. */
+  /** Starts tasks while a slot is free, the buffer has room for results, and nothing forbids it. */
   #fill(): void {
     if (this.#isFilling) return
     this.#isFilling = true
@@ -321,7 +324,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#isFilling = false
   }
 
-  /** Starts what the source gives. */
+  /** Starts the tasks that the source gives. */
   #fillDirectly(): void {
     this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree && !this.#results.isFull) {
@@ -340,7 +343,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  /** For those that have no access to what is private. */
+  /** For functions outside the class, which have no access to private methods. */
   fill(): void {
     this.#fill()
   }
@@ -350,7 +353,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#guard.beginBatch()
     while (this.#mayStart && this.#slots.hasFree) {
       if (this.#guard.spendOnStart()) return
-      // Groups take turns among all that may be read; without groups a task starts as soon as it was read.
+      // Groups take turns among all tasks that may be read ahead; without groups a task starts as soon as it was read.
       if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
       this.#hasChanged = false
       const task = this.#takeFrom(line)
@@ -363,7 +366,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#readAhead(line, Infinity)
   }
 
-  /** The next task that may start. Whatever the buffer holds, that is the one whose result comes next. */
+  /** The next task that may start. The task whose result is delivered next may start even if the buffer is full. */
   #takeFrom(line: Line): LineTask | undefined {
     if (!this.#results.isFull) return line.tryTake()
     const place = this.#results.awaitedPlace
@@ -375,7 +378,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (this.#failure !== undefined) this.#failInOrder()
   }
 
-  /** Reads until so many tasks are in the line, or it is full. */
+  /** Reads until the line has this number of tasks, or is full. */
   #readAhead(line: Line, most: number): void {
     while (this.#mayPull && line.size < most && !line.isFull) {
       if (this.#guard.spend()) return
@@ -392,11 +395,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (this.#reader.isOver) this.#sourceEnded()
   }
 
-  /** Keeps `#mayStart`, after each change of what it is made of. */
+  /** Computes `#mayStart` and `#mayPull`; called after each change of what they depend on. */
   #update(): void {
     const isFree = !this.#isPaused && !this.#guard.isResting && this.#retries?.isFull(this.#slots.limit) !== true
     this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
-    // What is in the line before a failure still starts.
+    // Tasks that are in the line when a failure comes still start, if they come before it.
     const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
     this.#mayStart = isOpen && this.#candidate === undefined
     this.#hasChanged = true
@@ -407,7 +410,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return this.#mayStart && this.#slots.hasFree && !this.#results.isFull
   }
 
-  /** Asks the hook whether an item may be pulled. Returns whether it has said so at once. */
+  /** Calls the hook `ready()`. Returns whether it has allowed a pull at once. */
   #askReady(ready: (signal: AbortSignal) => PromiseLike<void> | void): boolean {
     if (this.#readiness === 'asking' || this.#reader.isPulling) return false
     this.#readiness = 'asking'
@@ -432,19 +435,19 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  /** Starts the task of an item that was pulled. */
+  /** Starts the task of a pulled item. */
   #start(item: unknown): void {
     if (typeof item !== 'function' && this.#isInvalid(item, this.#index)) return
     this.#try(item, new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1))
   }
 
-  /** Makes the first attempt, once the governor agrees. */
+  /** Makes the first attempt, once the governor gives a permit. */
   #try(item: unknown, context: Context): void {
     if (this.#admission === undefined) this.#launch(item, context, undefined)
     else this.#admission.ask(new Candidate(item, context, undefined))
   }
 
-  /** Makes an attempt, the first one or a later one. */
+  /** Makes an attempt, a first attempt or a retry. */
   #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
     if (permit !== undefined) slot.permit = permit
@@ -464,7 +467,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     whenSettled(outcome, slot.onFulfilled, slot.onRejected)
   }
 
-  /** A task starts: it is counted, holds the run, and is told. */
+  /** A task starts: it is counted, keeps the run open, and is reported. */
   #enterTask(context: Context): void {
     if (this.#line === undefined) this.#used()
     this.#lifecycle.enter()
@@ -473,7 +476,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (start !== undefined) for (const listener of start) listener(context)
   }
 
-  /** An item was taken from the source for good, and with it the answer of `ready()` is used up. */
+  /** An item was taken from the source for good, which uses up the answer of `ready()`. */
   #used(): void {
     this.#index++
     if (this.#ready !== undefined) this.#readiness = 'unasked'
@@ -485,12 +488,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
   }
 
-  /** What a task is about: the item that is mapped, or that was pushed with a task. */
+  /** The item of a task: the item that is mapped, or the item of its push. */
   #itemOf(item: unknown): unknown {
     return this.#reader.isQueue ? (item as QueuedTask).item : item
   }
 
-  /** Calls a task that is more than a function to be called with its context. */
+  /** Calls a task that is more than a function that only needs its context. */
   #call(item: unknown, context: Context, slot: Slot): unknown {
     const {outcome} = this.#lifecycle
     if (outcome !== undefined) {
@@ -505,7 +508,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const execute = this.#execute
     const {queued, trace} = slot
     if (execute !== undefined) {
-      handleRejection(item) // the hook may throw before it has looked at a promise
+      handleRejection(item) // the hook may throw before it has handled a promise
       const task = this.#toTask(item, slot)
       return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
     }
@@ -517,7 +520,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       : call(item, context)
   }
 
-  /** A pushed task is told how it goes, and its group's permit is released with the governor's. */
+  /** Prepares a pushed task: it is told its outcome, and its group's permit is released with the governor's. */
   #callQueued(queued: QueuedTask, slot: Slot): void {
     slot.queued = queued
     const ofGroup = queued.takePermit()
@@ -526,14 +529,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     slot.permit = permit === undefined ? ofGroup : bothPermits(permit, ofGroup)
   }
 
-  /** An item as a hook sees it. */
+  /** An item as the hook `execute` sees it. */
   #toTask(item: unknown, slot: Slot): Task<T> {
     const {mapper} = this.#reader
     if (slot.queued !== undefined) return slot.queued.toFunction() as Task<T>
     return (mapper === undefined ? item : (context: TaskContext) => mapper(item, context)) as Task<T>
   }
 
-  /** Whether an item is no task; if so, tells it and disposes of the item. */
+  /** Whether an item is no task; if so, reports an error and disposes of the item. */
   #isInvalid(item: unknown, index: number): boolean {
     if (this.#hasItems) return false
     const error = invalidItemError(item, index, this.#reader.isAsync)
@@ -546,17 +549,18 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return true
   }
 
-  // Told by the governor
+  // Called by the admission
 
   permitAwaited(candidate: Candidate): void {
     this.#update()
     if (this.#admission?.candidate !== candidate || candidate.retry !== undefined) return
-    // A task of a queue stays in the queue, for others to see, until its permit is there.
+    // A task of a queue stays in the queue until its permit comes, so that `waiting` shows it and other readers can
+    // take it.
     if (this.#isQueued) this.#layBack(candidate)
-    else handleRejection(candidate.item) // a promise may reject before its permit is there
+    else handleRejection(candidate.item) // a promise may reject before its permit comes
   }
 
-  /** The permit is used at once, or given back. */
+  /** Uses the permit at once, or gives it back. */
   permitted(candidate: Candidate, permit: Permit): void {
     this.#update()
     const {item, request, retry} = candidate
@@ -572,10 +576,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#look()
   }
 
-  /** The task fails for good. */
+  /** The governor has failed: the task fails for good. */
   refused(candidate: Candidate, cause: unknown): void {
     this.#update()
-    // Nothing starts between its start and its error.
+    // No other task starts between this task's start and its error.
     this.#withoutStarts(() => {
       if (this.#isInHand(candidate)) this.#failCandidate(candidate, cause)
     })
@@ -596,17 +600,20 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#settled()
   }
 
-  /** The attempt for which the governor is being asked. Nothing else starts meanwhile. */
+  /** The attempt for which the governor is being asked. No other attempt starts meanwhile. */
   get #candidate(): Candidate | undefined {
     return this.#admission?.candidate
   }
 
-  /** Whether the task is still there. One that stayed in its queue is taken out, if it still comes first there. */
+  /**
+   * Whether the run still has the candidate's task. A task that stayed in its queue is taken out, if it is still first
+   * there.
+   */
   #isInHand(candidate: Candidate): boolean {
     if (candidate.isInHand) return true
     const next = this.#line === undefined ? this.#reader.pull() : (this.#takeFrom(this.#line) ?? nothing)
     if (next === candidate.item) return true
-    if (next !== nothing) this.#dispose(next) // the governor is asked anew for this one
+    if (next !== nothing) this.#dispose(next) // the governor is asked again, for this task
     return false
   }
 
@@ -631,13 +638,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (permit !== undefined) releasePermit(permit, outcome)
   }
 
-  // Trying again
+  // Retries
 
-  /** Makes the attempts that are due, whatever the buffer holds. */
+  /** Makes the retries that are due, even if the buffer is full. */
   #startRetries(retries: Retries): void {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
       const isBlocked = this.#isPaused || this.#guard.isResting || this.#candidate !== undefined
-      // While an error that ends the run is told, it has ended and is not stopped yet.
+      // While the listeners hear an error that ends the run, the run has ended and is not stopped yet.
       if (isBlocked || this.#isStopped || this.#lifecycle.isEnded || !this.#slots.hasFree) return
       if (this.#guard.spend()) return
       retries.shift()
@@ -652,7 +659,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  /** Takes a place in the task's group, if it has one. Where there is none now, the task waits for it, and blocks no other. */
+  /** Takes a place in the task's group, if it has one. If the group has no place now, only this task waits for it. */
   #enterGroup(retry: WaitingRetry): boolean {
     if (!this.#isQueued) return true
     try {
@@ -671,16 +678,16 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
   }
 
-  /** Some waits are over. Those tasks fail whose last attempt has timed out and still runs. */
+  /** Some waits are over. A task fails if its last attempt has timed out and still runs. */
   #retriesDue(): void {
     this.#endDismissed()
     this.#look()
   }
 
   /**
-   * Has a task whose attempt has failed wait for its next one. Returns `false` if its failure is final.
+   * Lets a task whose attempt has failed wait for its next attempt. Returns `false` if the failure is final.
    *
-   * @param running The slot of the attempt, if that has timed out and still runs.
+   * @param running The slot of the attempt, if the attempt has timed out and still runs.
    */
   #tryAgain(failed: FailedAttempt, running: Slot | undefined): boolean {
     const retries = this.#retries
@@ -698,21 +705,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const retry = retries.add(failed, delay, running !== undefined)
     if (running !== undefined) running.retry = retry
     this.#update()
-    // A push that is given up waits no longer. After a timeout the signal has aborted already.
+    // If the push's signal aborts, the task waits no longer. After a timeout the signal of the context has aborted
+    // already.
     if (queued?.hasSignal && !hasTimedOut)
       retry.stopListening = onAbort(context.signal, () => this.#endRetries((given) => given === context, error))
     this.#host.emit('retry', context, {error, attempt: context.attempt, delay})
     return true
   }
 
-  /** A promise cannot be run again; a task that was told to give up is not. */
+  /** A promise cannot be run again, and an aborted task is not run again. */
   #isRepeatable({item, queued, context, hasTimedOut}: FailedAttempt): boolean {
     const isFunction = queued?.isRepeatable ?? (typeof item === 'function' || this.#hasItems)
     const isAborted = context.aborted !== undefined && !hasTimedOut
     return isFunction && !isAborted && !this.#isStopped && this.#delivers(context.index)
   }
 
-  /** Ends the waits of tasks that fit: each fails with its last error. */
+  /** Ends the waits of the selected tasks: each fails with its last error. */
   #endRetries(fits: (context: Context) => boolean, reason: unknown): void {
     if (this.#retries === undefined) return
     const retry = this.#candidate?.retry
@@ -744,7 +752,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#lifecycle.toldEarly()
   }
 
-  /** Calls user code between two steps that belong together: nothing starts meanwhile. */
+  /** Calls user code between two steps that belong together: no task starts meanwhile. */
   #withoutStarts(call: () => void): void {
     const wasFilling = this.#isFilling
     this.#isFilling = true
@@ -763,22 +771,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#settled()
   }
 
-  // Resting
+  // Yielding to the event loop
 
-  /** The guard has begun a rest or ended one. While the event loop turns no result is handed over. */
+  /** The guard has begun or ended a rest. While the run yields to the event loop, no result is delivered. */
   #restChanged(): void {
     this.#results.hold(this.#guard.isYielding)
     this.#update()
     if (!this.#guard.isResting) this.#look()
   }
 
-  // Apart from its callers, for which the closure would cost an allocation at each call.
+  // A method of its own: in its callers the closure would cost an allocation at each call.
   #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
     slot.line?.remove(slot) // it has settled in time
     this.#guard.defer(() => settle(outcome))
   }
 
-  // Told by slots
+  // Called by slots
 
   fulfilled(slot: Slot, value: unknown): void {
     const {context, queued, permit} = slot
@@ -859,7 +867,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#fill()
   }
 
-  // Told by deadlines
+  // Called by deadlines
 
   #makeDeadlines(): Deadlines {
     const deadlines = new Deadlines((slot, timeout) => this.#timedOut(slot, timeout))
@@ -873,9 +881,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (context === undefined || slot.isLate) return
     const isReleased = this.#options.releaseOnTimeout
     const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
-    const hasTimedOut = context.aborted === undefined // else it was told to give up before
+    const hasTimedOut = context.aborted === undefined // otherwise the task was aborted before
     const failed: FailedAttempt = {item, queued, context, error, hasTimedOut}
-    slot.isLate = true // whatever the attempt still does is heard no more
+    slot.isLate = true // a later outcome of the attempt is ignored
     slot.hasTimedOut = hasTimedOut
     if (slot.trace !== undefined) endTrace(slot, error)
     context.abort(error)
@@ -895,25 +903,25 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#look() // an error that was yielded may have let other results through
   }
 
-  /** Gives up a task that still runs. */
+  /** Fails a task that still runs. */
   #failEarly(slot: Slot, reason: unknown): void {
     const {context} = slot
     if (context === undefined) return
     slot.line?.remove(slot)
     if (slot.trace !== undefined) endTrace(slot, reason)
-    slot.isLate = true // its outcome is this one, whatever it still does
+    slot.isLate = true // a later outcome of the task is ignored
     context.abort(reason)
     this.#toldEarly(slot, context, reason)
   }
 
-  /** Tells that a task has failed which still runs. */
+  /** Reports the failure of a task that still runs. */
   #toldEarly({queued}: Slot, context: Context, reason: unknown): void {
     queued?.rejected(reason)
     this.#taskFailed(context, reason)
     if (this.#failure !== undefined) this.#failInOrder()
   }
 
-  // Told by the line
+  // Called by the line
 
   lineChanged(): void {
     this.#look()
@@ -923,7 +931,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#failCandidate(new Candidate(task, new Context(task.sequence, task.item, 1), undefined), cause)
   }
 
-  // Told by the source
+  // Called by the source reader
 
   sourceChanged(): void {
     if (this.#reader.isOver) this.#sourceEnded()
@@ -944,7 +952,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {failure} = this.#reader
     if (failure === undefined && this.#hasPulled) return
     this.#hasSourceEnded = true
-    this.#lifecycle.enter() // what comes of the failure is part of the run
+    this.#lifecycle.enter() // the handling of the failure is part of the run
     if (failure !== undefined) {
       const {cause} = failure
       const index = this.#index
@@ -955,13 +963,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#update()
   }
 
-  /** Whether a task was pulled that has not started: it waits for its permit, or in the line. */
+  /** Whether a pulled task has not started: it waits for its permit, or in the line. */
   get #hasPulled(): boolean {
     const isAsked = this.#candidate !== undefined && this.#candidate.retry === undefined
     return isAsked || (this.#line !== undefined && this.#line.size > 0)
   }
 
-  // Told by the lifecycle
+  // Called by the lifecycle
 
   get isPulling(): boolean {
     return this.#reader.isPulling
@@ -987,13 +995,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#reader.close(onClosed)
   }
 
-  /** What was pulled from a place in the source on, and waits for a permit or in the line, will never start. */
+  /** Drops the tasks from an index in the source on that wait for a permit or in the line. They will never start. */
   #dropPulled(from: number): void {
     if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
       const candidate = this.#admission?.drop(reason)
       this.#update()
-      // Closing the source disposes of what was put back.
+      // Closing the source disposes of the items that were put back.
       if (candidate?.isInHand) this.#putBack(candidate)
     }
     this.#line?.close(from)
@@ -1006,7 +1014,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   giveUp(reason: unknown): void {
     this.#guard.settleDeferred()
     for (const slot of this.#slots.open()) {
-      if (slot.isLate) continue // a listener has given up the rest already
+      if (slot.isLate) continue // a listener has failed the other tasks already
       this.#failEarly(slot, reason)
       this.#lifecycle.toldEarly()
     }
@@ -1029,7 +1037,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   drained(): RunnerStats {
     const {stats} = this
     this.#deadlines?.stop()
-    this.#scope = this.#line = undefined // what the run's AsyncLocalStorage holds is not kept
+    this.#scope = this.#line = undefined // frees the objects that the AsyncLocalStorage of the run holds
     this.#host.emit('drain', stats)
     return stats
   }
@@ -1042,7 +1050,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#judge(new ConcurrentExecutionError(`Task ${index} failed: ${describe(cause)}`, {cause, index, item}), context)
   }
 
-  /** An error ends the run, or is put in its place among the results; either way it is emitted. */
+  /** Decides whether an error ends the run, or takes its place among the results. In both cases it is emitted. */
   #judge(error: ConcurrentError, context?: TaskContext): void {
     const raised = this.#delivers(error.index) ? this.#raised(error) : undefined
     const tell = (): void => {
@@ -1059,7 +1067,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     return this.#deliversAll || index < this.#deliversBelow
   }
 
-  /** The error that ends the run: the given one, none, or that of the hook that failed to decide. */
+  /** The error that ends the run: the given error, none, or the error of the hook that failed to decide. */
   #raised(error: ConcurrentError): ConcurrentError | undefined {
     this.#isJudging = true
     try {
@@ -1072,8 +1080,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   /**
-   * Ends the run with an error, and tells it before running tasks and the source hear of the end. With `ordered`, what
-   * comes before the error is finished and delivered first.
+   * Ends the run with an error, which is emitted before running tasks and the source are told to end. With `ordered`,
+   * the tasks before the error finish first, and their results are delivered first.
    */
   #fail(error: ConcurrentError, tell: () => void): void {
     const isInOrder = this.#options.ordered && !this.#results.isDiscarding
@@ -1086,7 +1094,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
     if (!isInOrder || this.#isFirst(error)) return this.#lifecycle.fail(error, decided)
     this.#lifecycle.enter()
-    if (this.#failure === undefined) this.#lifecycle.enter() // the failure itself, until the run ends
+    if (this.#failure === undefined) this.#lifecycle.enter() // for the failure itself, until the run ends
     this.#failure = error
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
@@ -1097,13 +1105,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#lifecycle.leave()
   }
 
-  /** Ends the run once nothing runs any more that comes before the failure. */
+  /** Ends the run once no task that comes before the failure is left. */
   #failInOrder(): void {
     if (this.#isJudging) return // the error that is being judged comes first
     if (this.#failure !== undefined && this.#isFirst(this.#failure)) this.#lifecycle.fail(this.#failure, ignore)
   }
 
-  /** Whether nothing runs that comes before an error. */
+  /** Whether no task that comes before the error is left. */
   #isFirst({index}: ConcurrentError): boolean {
     const isBefore = ({context}: {readonly context: Context | undefined}): boolean =>
       context !== undefined && context.index < index
@@ -1128,14 +1136,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else tell()
   }
 
-  /** Something failed that has no consumer: the closing of the source, or the disposal of a task. */
+  /** Reports a failure that belongs to no result: of closing the source, or of disposing of a task. */
   #cleanupFailed(what: string, cause: unknown): void {
-    if (this.#lifecycle.isReason(cause)) return // it was told to stop, and says so
+    if (this.#lifecycle.isReason(cause)) return // it was told to stop with this reason, so this is no failure
     if (this.#lifecycle.isDrained) return reportUncaught(cause)
     this.#emitError(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}))
   }
 
-  /** Emits an error, unless the run has drained: `drain` comes last. */
+  /** Emits an error, unless the run has drained: `drain` is the last event. */
   #emitError(error: ConcurrentError, context?: TaskContext): void {
     if (this.#lifecycle.isDrained) return
     this.#lifecycle.enter()
@@ -1146,7 +1154,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Disposes of an item that will never run. */
   #dispose(item: unknown): void {
-    this.#lifecycle.enter() // also while it is called: it may end the run
+    this.#lifecycle.enter() // also during the call, which may end the run
     const failed = (cause: unknown): void => this.#cleanupFailed('Disposing of a task that will not run', cause)
     try {
       const disposal = dispose(item)
@@ -1181,7 +1189,7 @@ function traced(
   return (task, context) => traceCall(trace, call, task, context)
 }
 
-/** The outcome of an attempt is told; `error` is its failure, unless that was told already. */
+/** Ends the trace of an attempt; `error` is its failure, unless the failure was traced already. */
 function endTrace(slot: Slot, error?: unknown): void {
   const {trace} = slot
   slot.trace = undefined

@@ -1,4 +1,4 @@
-/** The public surface of BullMQ's entry. */
+/** The public exports of `aio-tasks/bullmq`. */
 
 export type {RemoteProgress, RemoteStats, RemoteTasks} from 'aio-tasks/remote'
 export {EngineError, LostJobError, RemoteJobError, type RemoteJobErrorDetails} from 'aio-tasks/remote'

@@ -1,4 +1,4 @@
-/** Checks what the caller gave for BullMQ, once, and fills in the defaults. */
+/** Checks the options for BullMQ, once, and fills in the defaults. */
 import type {ConnectionOptions, Telemetry} from 'bullmq'
 import {
   checkFunction,
@@ -16,14 +16,14 @@ import type {
   WorkerTasksOptions,
 } from './types.js'
 
-/** Of both sides, with the defaults filled in. */
+/** The options of both sides, with the defaults filled in. */
 interface Place {
   readonly queueName: string
   readonly connection: ConnectionOptions | string
   /** Empty for BullMQ's default. */
   readonly prefix: {readonly prefix?: string}
   readonly onError: ((error: Error) => void) | undefined
-  /** `undefined`: as the queue has it. */
+  /** `undefined`: keeps the length that the queue has. */
   readonly eventsLength: number | undefined
 }
 
@@ -37,13 +37,13 @@ export interface ResolvedWorker extends Place {
   readonly workerOptions: RemoteWorkerOptions
 }
 
-/** Results outlive the looks at jobs that no event has told of, and do not fill Redis. Ages in seconds. */
+/** Results must be kept until the look at jobs without news, and must not fill Redis. Ages in seconds. */
 const defaultRetention: RemoteJobOptions = {
   removeOnComplete: {age: 3600, count: 10_000},
   removeOnFail: {age: 86_400},
 }
 
-/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+/** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveRemoteQueue<D>(options: RemoteTasksOptions<D>): ResolvedRemoteQueue<D> {
   checkObject('options', options)
   const {name = 'task', jobOptions = {}, telemetry, queue} = options
@@ -60,7 +60,7 @@ export function resolveRemoteQueue<D>(options: RemoteTasksOptions<D>): ResolvedR
   }
 }
 
-/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+/** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveWorker(queue: string, options: WorkerTasksOptions): ResolvedWorker {
   checkObject('options', options)
   const {workerOptions = {}, signal} = options
@@ -75,7 +75,7 @@ export function resolveWorker(queue: string, options: WorkerTasksOptions): Resol
   return {...resolvePlace(queue, options), workerOptions}
 }
 
-/** The maker of ids, or of those that a named run has, with BullMQ's own rules. */
+/** The user's function `jobId`, or the function that makes the ids of a named run, with BullMQ's own rules checked. */
 export function checkedJobId<D>(
   jobId: ((data: D, index: number) => string) | undefined,
 ): ((data: D, index: number) => string) | undefined {
@@ -126,7 +126,7 @@ function checkJobOptions(options: RemoteJobOptions): RemoteJobOptions {
   })
 }
 
-/** Refuses what would be another's: BullMQ would take it, and something here would not work. */
+/** Refuses options that the source sets itself: BullMQ would accept them, and the source would not work. */
 function checkOwn<O extends object>(name: string, options: O, refused: Readonly<Record<string, string>>): O {
   checkObject(name, options)
   for (const [key, why] of Object.entries(refused))

@@ -1,4 +1,4 @@
-/** BullMQ as the engine of a producer: a queue to hand jobs in, and its events to hear of them. */
+/** BullMQ as the engine of a producer: a queue takes the jobs, and its events report their outcomes. */
 import type {NewJob, News, Outcome, ProducerEngine} from 'aio-tasks/remote'
 import {type IRedisClient, Queue, QueueEvents, type QueueEventsListener} from 'bullmq'
 import {delay, withClosingTimeout} from '../remote/waiting.js'
@@ -10,8 +10,8 @@ import type {ResolvedRemoteQueue} from './options.js'
 const readDelay = 1000
 
 /**
- * Takes a job out if it waits, in one step: between a look and a removal it could have finished. What is not in one of
- * the four sets is active, finished or gone.
+ * Takes a job out if it waits, in one atomic step: between a look and a removal it could finish. A job that is in none
+ * of the four sets is active, finished or gone.
  */
 const withdrawScript = `
 if redis.call('LREM', KEYS[2], 0, ARGV[1]) + redis.call('LREM', KEYS[3], 0, ARGV[1])
@@ -33,7 +33,10 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
   #canWithdraw: Promise<IRedisClient> | undefined
   #isClosed = false
   #fatal: Error | undefined
-  /** Reject the calls that wait for Redis, which would wait for ever once it has refused the password. */
+  /**
+   * Functions that reject the calls waiting for Redis. Otherwise they would wait for ever once Redis has refused the
+   * password.
+   */
   readonly #waiting = new Set<(error: Error) => void>()
 
   constructor(options: ResolvedRemoteQueue<D>) {
@@ -44,13 +47,13 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
     return isTransient(error)
   }
 
-  /** The trace of the task that hands the job in, for the worker's span to follow. */
+  /** The trace of the task that hands the job in; the worker's span follows it. */
   capture(): string | undefined {
     const {telemetry} = this.#options
     if (telemetry === undefined) return undefined
     const {contextManager} = telemetry
     const metadata = contextManager.getMetadata(contextManager.active())
-    return metadata === '{}' ? undefined : metadata // then that of the call that hands it in
+    return metadata === '{}' ? undefined : metadata // otherwise BullMQ uses the trace of the call that hands it in
   }
 
   add(jobs: ReadonlyArray<NewJob<D>>): Promise<void> {
@@ -79,7 +82,8 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
   async listen(hear: (news: News) => void): Promise<void> {
     const {queueName, onError} = this.#options
     const queue = this.#openQueue()
-    // Events are read from an entry of our own, that is from before the first job: not from `$`, whenever that is.
+    // Reads events from an entry that this engine has added, which is older than the first job: not from `$`, whose
+    // time is unknown.
     const lastEventId = await this.#unlessFatal(() =>
       queue.getBackend().publishEvent({event: 'aio-tasks'}, Number.MAX_SAFE_INTEGER),
     )
@@ -90,7 +94,7 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
     events.on('active', ({jobId}) => hear({id: jobId, status: 'active'}))
     events.on('completed', ({jobId, returnvalue}) => hear({id: jobId, status: 'completed', result: returnvalue}))
     events.on('failed', ({jobId, failedReason}) => hear({id: jobId, status: 'failed', reason: failedReason}))
-    // It has been there before: it may be finished.
+    // The job was there before, so it may be finished.
     events.on('duplicated', ({jobId}) => hear({id: jobId, status: 'changed'}))
     events.on('progress', ({jobId, data}) => hear({id: jobId, status: 'progress', progress: data}))
     events.on<LogListener, typeof logEvent>(logEvent, ({jobId, line}) => hear({id: jobId, status: 'log', line}))
@@ -104,7 +108,7 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
     if (!(await withClosingTimeout(closed))) for (const part of parts) forceClose(part.getBackend())
   }
 
-  /** Tells an error as BullMQ tells its own. */
+  /** Reports an error in the way in which BullMQ reports its own. */
   report(error: Error): void {
     this.#openQueue().emit('error', error)
   }
@@ -144,7 +148,7 @@ export class BullMQProducerEngine<D> implements ProducerEngine<D> {
     })
   }
 
-  /** Reads events until the end; from where it began, if something goes wrong. */
+  /** Reads events until the engine closes; after an error it starts again from its first entry. */
   async #read(events: QueueEvents): Promise<void> {
     while (!this.#isClosed)
       try {

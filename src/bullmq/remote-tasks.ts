@@ -1,4 +1,4 @@
-/** A source of tasks for the process that has the jobs: hands each to workers anywhere by BullMQ. */
+/** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by BullMQ. */
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
 import {checkIterable} from '../remote/checks.js'
 import {checkedJobId, checkRun, resolveRemoteQueue} from './options.js'
@@ -6,16 +6,16 @@ import {BullMQProducerEngine} from './producer-engine.js'
 import type {RemoteTasksOptions} from './types.js'
 
 /**
- * A source of tasks for a runner: each hands one job to a queue, and its result is the job's, which a worker
- * somewhere gives. The runner's limit is the number of jobs in flight. As lazy as `jobs` is, and nothing is
- * connected before the first task is called.
+ * A source of tasks for a runner. Each task hands one job to a queue, waits until a worker somewhere has run the job,
+ * and gives the job's result. The runner's limit is the number of jobs in flight. `jobs` is read lazily, and no
+ * connection is opened before the first task is called.
  *
- * Each job is run at least once, and its result found whatever happens: events tell of it, and every
- * `checkInterval` the jobs that none has told of are looked at. A job that fails for good fails its task with a
- * `RemoteJobError`. When the run is aborted, jobs that no worker runs are taken out of the queue; those
- * running finish. The run has drained when that is done and the connections are closed.
+ * Each job runs at least once, and its result is found in any case: events report it and, every `checkInterval`, the
+ * source looks at jobs without events. A job that fails for good fails its task with a `RemoteJobError`. When the run
+ * is aborted, jobs that no worker runs are taken out of the queue, and running jobs finish. The run has drained when
+ * all jobs are taken out and the connections are closed.
  *
- * @param jobs What is handed to the handlers as `job.data`: JSON.
+ * @param jobs The data of each job, which handlers get as `job.data`: JSON.
  * @param options See {@link RemoteTasksOptions}.
  * @throws TypeError or RangeError if an argument is wrong. A wrong password fails the run with an `EngineError`.
  * @example

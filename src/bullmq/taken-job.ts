@@ -1,15 +1,15 @@
-/** One job that BullMQ has handed over: its promise is what BullMQ waits for. */
+/** One job that BullMQ has delivered, with the promise for which BullMQ waits. */
 import type {TakenJob} from 'aio-tasks/remote'
 import {type IQueueBackend, Job, WaitingError} from 'bullmq'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {type AsyncScope, asyncScope} from '../remote/waiting.js'
 import {logEvent} from './log-event.js'
 
-/** BullMQ's own, which also tells producers what is logged, and knows under which name the source has it. */
+/** BullMQ's `Job`, which also sends log lines to producers, and knows the name under which the source has the job. */
 export class SourceJob<D, R> extends Job<D, R> {
   #taken: BullMQJob<D, R> | undefined
 
-  /** What the source has for a job of its worker. */
+  /** The engine's part of a job. */
   static takenOf<D, R>(job: Job<D, R>): BullMQJob<D, R> | undefined {
     return (job as SourceJob<D, R>).#taken
   }
@@ -28,18 +28,20 @@ export class SourceJob<D, R> extends Job<D, R> {
 export class BullMQJob<D, R> implements TakenJob<D> {
   readonly id: string
   readonly job: Job<D, R>
-  /** What BullMQ waits for: a result, an error, or a `WaitingError` for a job that is not this worker's any more. */
+  /**
+   * The promise for which BullMQ waits: a result, an error, or a `WaitingError` for a job that this worker has lost.
+   */
   readonly outcome: Promise<R>
-  /** Called when the job's user wants its handler to end. */
+  /** Called when the job's user cancels it. */
   onCancel: ((reason: unknown) => void) | undefined
-  /** The handler has moved the job elsewhere itself, and said so with this error. */
+  /** The error by which the handler said that it has moved the job itself. */
   #moved: Error | undefined
   readonly #outcome: DeferredPromise<R> = pDefer()
-  /** Settles once Redis has accepted the outcome, or refused it; `undefined` before there is one. */
+  /** Settles once Redis has accepted or refused the outcome; `undefined` before there is an outcome. */
   #accepted: DeferredPromise<void> | undefined
   readonly #backend: IQueueBackend
   readonly #eventsLength: number
-  /** BullMQ's async context of this job, with the span of its telemetry. */
+  /** BullMQ's async context of this job, with its telemetry span. */
   readonly #scope: AsyncScope = asyncScope()
 
   constructor(job: Job<D, R>, backend: IQueueBackend, eventsLength: number) {
@@ -82,7 +84,7 @@ export class BullMQJob<D, R> implements TakenJob<D> {
     }
   }
 
-  /** The handler has moved the job, and BullMQ is to be told so by this error. */
+  /** The handler has moved the job, and BullMQ must get this error. */
   move(error: Error): void {
     this.#moved = error
   }
@@ -91,12 +93,12 @@ export class BullMQJob<D, R> implements TakenJob<D> {
     this.onCancel?.(reason)
   }
 
-  /** Producers hear what the handler logs. */
+  /** Sends the lines that the handler logs to producers. */
   async tellLine(line: string): Promise<void> {
     await this.#backend.publishEvent({event: logEvent, jobId: this.id, line}, this.#eventsLength)
   }
 
-  // From the worker
+  // Called by the worker
 
   accept(): void {
     this.#accepted?.resolve()

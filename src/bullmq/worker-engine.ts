@@ -1,4 +1,4 @@
-/** BullMQ as the engine of a worker: its own Worker, which hands jobs over and waits for what becomes of them. */
+/** BullMQ as the engine of a worker: a BullMQ Worker delivers jobs, and waits for their outcomes. */
 import {LostJobError, type WorkerEngine, type WorkerHost} from 'aio-tasks/remote'
 import {Job, type Span, Worker, type WorkerListener} from 'bullmq'
 import {delay, retryDelay, withClosingTimeout} from '../remote/waiting.js'
@@ -6,21 +6,24 @@ import {forceClose, isTransient, toFatal, withoutRetryLimit} from './connection.
 import type {ResolvedWorker} from './options.js'
 import {BullMQJob, SourceJob} from './taken-job.js'
 
-/** How many events a stream keeps where nothing else is set: BullMQ's own default. */
+/** How many events a stream keeps if no other number is set: BullMQ's own default. */
 const defaultEventsLength = 10_000
 
-/** What BullMQ says of a lost lock: the job's own task tells it. */
+/** BullMQ's message for a lost lock: it is ignored, since the job's own task reports it. */
 const lockErrors =
   /^(could not renew lock for job|Missing lock for job|Lock mismatch for job|Missing key for job|Job \S+ is not in the active state)\b/
 
-/** BullMQ's own, which waits while Redis refuses writes, tells its jobs whether Redis has them, and can halt. */
+/**
+ * BullMQ's Worker, which also waits while Redis refuses writes, tells jobs whether Redis has accepted them, and can
+ * halt.
+ */
 class SourceWorker<D, R> extends Worker<D, R> {
-  /** The jobs that it has handed over, and that are not over, by id: the latest of each. */
+  /** The jobs that it has delivered and that are not over, by id: the latest of each id. */
   readonly taken: Map<string, BullMQJob<D, R>> = new Map()
   #isPausedByUser = false
   #isHalted = false
   #isEnded = false
-  /** Whether a refusal of Redis has been told, and nothing has worked since. */
+  /** Whether a refusal of Redis has been reported, and no call has worked since. */
   #hasTold = false
 
   protected override get Job(): typeof Job {
@@ -59,7 +62,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
     if (!this.#isPausedByUser) void super.pause(true)
   }
 
-  /** Goes on taking jobs; also wakes a loop that waits for one of its jobs, to see that it may take more. */
+  /** Takes jobs again; also wakes a loop that waits for a running job, so that it checks whether it may take more. */
   proceed(): void {
     if (this.#isPausedByUser) return
     if (!this.#isHalted) void super.pause(true)
@@ -106,7 +109,7 @@ class SourceWorker<D, R> extends Worker<D, R> {
       }
   }
 
-  /** Tells the job whether Redis has accepted what became of it. Nothing is taken instead of a job that is lost. */
+  /** Tells the job whether Redis has accepted its outcome. No other job is taken in place of a lost job. */
   async #handIn(job: Job<D, R>, call: () => Promise<Job<D, R>>): Promise<Job<D, R>> {
     const taken = SourceJob.takenOf(job)
     for (let attempt = 0; ; attempt++)
@@ -130,8 +133,8 @@ class SourceWorker<D, R> extends Worker<D, R> {
   }
 
   /**
-   * Whether Redis is there, but refuses: then the same is tried again and again, and the first refusal is told. While
-   * Redis is not there, BullMQ itself waits.
+   * Whether Redis can be reached but refuses commands: then the same call is repeated, and the first refusal is
+   * reported. While Redis cannot be reached, BullMQ itself waits.
    */
   #isRefusal(error: unknown): boolean {
     if (this.#isEnded || !isTransient(error)) return false
@@ -165,7 +168,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
     this.#open()
   }
 
-  /** BullMQ's worker delivers jobs by itself, as many at once as this says. */
+  /** BullMQ's worker delivers jobs by itself; this sets how many at once. */
   hold(count: number): void {
     const worker = this.#open()
     if (count === 0) {
@@ -203,7 +206,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
     if (this.#worker === undefined) {
       const {queueName, connection, prefix, workerOptions, onError} = this.#options
       const options = {...workerOptions, ...prefix, connection: withoutRetryLimit(connection), concurrency: 1}
-      // With fewer than three parameters: for those, BullMQ makes a signal for each job.
+      // The function has fewer than three parameters: with three, BullMQ would make a signal for each job.
       const worker = new SourceWorker<D, R>(queueName, (job) => this.#take(job), {...options, autorun: false})
       this.#worker = worker
       worker.on('error', (error) => {
@@ -214,12 +217,12 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
       worker.on('lockRenewalFailed', (ids) => {
         for (const id of ids) this.#host?.interrupt({id, reason: new LostJobError(id), isLost: true})
       })
-      worker.once('closing', () => queueMicrotask(() => this.#host?.end())) // by its user, perhaps
+      worker.once('closing', () => queueMicrotask(() => this.#host?.end())) // its user may have closed it
     }
     return this.#worker
   }
 
-  /** BullMQ has a job, and waits for what becomes of it. */
+  /** BullMQ has delivered a job, and waits for its outcome. */
   #take(job: Job<D, R>): Promise<R> {
     const taken = new BullMQJob(job, this.#open().getBackend(), this.#options.eventsLength ?? defaultEventsLength)
     taken.onCancel = (reason) => this.#host?.interrupt({id: taken.id, reason, isLost: false})
@@ -229,7 +232,7 @@ export class BullMQWorkerEngine<D, R> implements WorkerEngine<BullMQJob<D, R>> {
   }
 }
 
-/** BullMQ takes no job for an answer where its types do not. */
+/** BullMQ accepts an answer without a job, though its types do not allow it. */
 function none(): never {
   return undefined as never
 }

@@ -7,23 +7,26 @@ import type {BullMQJob} from './taken-job.js'
 import type {JobHandler, WorkerTasks, WorkerTasksOptions} from './types.js'
 import {BullMQWorkerEngine} from './worker-engine.js'
 
-/** By which a handler says that it has moved its job: by name, as errors come from other copies of BullMQ too. */
+/**
+ * The errors by which a handler says that it has moved its job: by name, as errors come from other copies of BullMQ
+ * too.
+ */
 const moves = new Set(['DelayedError', 'WaitingError', 'WaitingChildrenError', 'RateLimitError'])
 
 /**
- * A source of tasks for a runner: each runs one job of the queue, and hands in what comes of it. Run as many of
- * these as are needed, on as many machines. Jobs follow the runner: its `limit`, its `pause()` and a slow consumer hold
- * for them, and what the runner does not pull within a second goes back to the queue. BullMQ keeps locks, finds
- * stalled jobs, and tries again those that failed.
+ * A source of tasks for a runner. Each task runs one job of the queue, and hands in its outcome. Run as many such
+ * workers as you need, on as many machines. Jobs follow the runner: `limit`, `pause()` and a slow consumer apply to
+ * jobs too, and a job that the runner does not start within a second goes back to the queue. BullMQ keeps locks, finds
+ * stalled jobs, and retries failed jobs.
  *
- * A job that is running when the run is aborted, and that gives up with its signal, goes back to the queue, as do those
- * that wait here: none is failed by it. The run has drained when all jobs are handed in or back, and the connections
- * are closed. A handler that throws fails its task too, so a worker usually wants `yieldExceptions: true`; so does a
- * job whose lock is lost, with a `LostJobError`.
+ * A job goes back to the queue if it is running when the run is aborted and it ends with its signal; so does a job that
+ * waits here. Neither has failed. The run has drained when all jobs are handed in or given back, and the connections
+ * are closed. A handler that throws fails its task too, so a worker usually needs `yieldExceptions: true`. A job whose
+ * lock is lost fails its task with a `LostJobError`.
  *
- * @param queue The queue's name, as `remoteTasks` has it.
- * @param handler What to do for a job. See {@link JobHandler}. It runs at least once for each job, and more than
- * once when a worker is killed, or blocked for longer than its locks last.
+ * @param queue The queue's name, the same as for `remoteTasks`.
+ * @param handler The function that runs a job. See {@link JobHandler}. It runs at least once for each job, and more
+ * than once if a worker is killed, or blocked for longer than its locks last.
  * @param options See {@link WorkerTasksOptions}.
  * @throws TypeError or RangeError if an argument is wrong. A wrong password fails the run with an `EngineError`.
  * @example
@@ -49,7 +52,7 @@ export function workerTasks<D = unknown, R = unknown>(
   return Object.defineProperty(tasks, 'worker', {get: () => engine.worker, enumerable: true}) as WorkerTasks<D, R>
 }
 
-/** With as many parameters as the handler, which is how the source sees whether to make a signal. */
+/** Has as many parameters as the handler, so that the source sees whether to make a signal. */
 function toTakenJobHandler<D, R>(
   handler: JobHandler<D, R>,
 ): (taken: BullMQJob<D, R>, signal: AbortSignal) => R | undefined | PromiseLike<R | undefined> {
@@ -58,7 +61,10 @@ function toTakenJobHandler<D, R>(
   return (taken) => unlessMoved(taken, () => handlerOfJob(taken.job))
 }
 
-/** What a handler gives, or nothing if it has moved its job. Not an async function, which would cost each job more. */
+/**
+ * The handler's result, or `undefined` if it has moved its job. Not an async function, which would cost more for each
+ * job.
+ */
 function unlessMoved<D, R>(
   taken: BullMQJob<D, R>,
   call: () => R | PromiseLike<R>,
@@ -72,7 +78,7 @@ function unlessMoved<D, R>(
   }
 }
 
-/** The job goes where its handler has moved it; any other error is a failure. */
+/** Notes that the handler has moved the job; any other error is a failure. */
 function moved<D, R>(taken: BullMQJob<D, R>, error: unknown): undefined {
   const isMove = error instanceof Error && (moves.has(error.name) || error.message === 'bullmq:rateLimitExceeded')
   if (!isMove) throw error

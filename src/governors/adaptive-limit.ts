@@ -1,10 +1,10 @@
-/** A limit that finds by itself how much the other side can take. */
+/** A limit that learns by itself how much load the other side can take. */
 import {checkFunction, checkNumber, checkOptions, isCount} from './check.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {WaitingLine} from './line.js'
 
 /**
- * How the limit is sought. Every option may be left out.
+ * Options of an {@link AdaptiveLimit}. Every option may be left out.
  *
  * @example
  * ```ts
@@ -12,30 +12,30 @@ import {WaitingLine} from './line.js'
  * ```
  */
 export interface AdaptiveLimitOptions {
-  /** The limit never falls below it: an integer ≥ 1. Default: 1. */
+  /** The lowest limit: an integer ≥ 1. Default: 1. */
   readonly min?: number | undefined
-  /** The limit never rises above it: an integer ≥ `min`, or `Infinity`. Default: 1000, or `min` if that is more. */
+  /** The highest limit: an integer ≥ `min`, or `Infinity`. Default: 1000, or `min` if `min` is more. */
   readonly max?: number | undefined
-  /** The first limit: an integer from `min` to `max`. Default: 4, or the nearest to it that fits. */
+  /** The first limit: an integer from `min` to `max`. Default: 4, or the nearest number from `min` to `max`. */
   readonly start?: number | undefined
   /**
-   * Whether an outcome, `ok` or `failed`, says that the other side has too much to do. Default: if a value or an
-   * error, or its `cause` or `response`, has the `status` or `statusCode` 429, 502, 503 or 504; or if an error is
-   * a `TimeoutError` or has the `code` `ETIMEDOUT`, `ECONNREFUSED` or `ECONNRESET`.
+   * Whether an outcome, `ok` or `failed`, says that the other side is overloaded. Default: `true` if a value or an
+   * error, or its `cause` or `response`, has the `status` or `statusCode` 429, 502, 503 or 504; or if an error is a
+   * `TimeoutError` or has the `code` `ETIMEDOUT`, `ECONNREFUSED` or `ECONNRESET`.
    */
   readonly isOverload?: ((outcome: Outcome) => boolean) | undefined
 }
 
 /**
- * Finds by itself how many may run at once, from how the other side answers. At first the limit doubles each round
- * trip. An overload makes it a tenth smaller, once for each round trip, however many fail in it; or, while it grows by
- * more than one in each, brings it back to what it was when the round trip of the failed attempt began, if that is less.
- * After that it grows
- * by one for each limit's worth of successes, and only while at least half of it is in use; and when there was no
- * overload for ten round trips, by 2, 4, 8 and so on. Attempts that were aborted or did not begin do not count, nor do
- * failures that are no overload. A request takes one place, whatever its cost.
+ * Learns from the outcomes of attempts how many of them may run at once. At first the limit doubles in each round trip.
+ * An overload makes the limit a tenth smaller, once for each round trip, however many attempts fail in that round trip.
+ * If the limit was growing by more than one in each round trip, an overload sets it back to its value at the start of
+ * the round trip in which the failed attempt began, if that value is smaller. After the first overload the limit grows
+ * by one for each limit's worth of successes, and only while at least half of the limit is in use. After ten round
+ * trips without an overload it grows by 2, then 4, 8 and so on. Attempts that were aborted or did not begin do not
+ * count, and failures that are no overload do not count either. A request takes one place, whatever its cost.
  *
- * A round trip is over when something that was started in it succeeds, so no clock is needed.
+ * A round trip ends when an attempt succeeds that was started in this round trip, so no clock is needed.
  *
  * @example
  * ```ts
@@ -58,8 +58,8 @@ export class AdaptiveLimit implements LocalGovernor {
   readonly #search: Search
 
   /**
-   * @param options Bounds, the first limit, and what an overload is.
-   * @throws A `TypeError` or `RangeError` that names the option, what was expected and what came.
+   * @param options The bounds of the limit, the first limit, and which outcomes are an overload.
+   * @throws A `TypeError` or `RangeError` that names the option, the expected value and the given value.
    */
   constructor(options: AdaptiveLimitOptions = {}) {
     checkOptions(options, ['min', 'max', 'start', 'isOverload'])
@@ -77,13 +77,13 @@ export class AdaptiveLimit implements LocalGovernor {
     joins.set(this, ({signal}, resolve, reject) => line.join(undefined, signal, resolve, reject))
   }
 
-  /** How many may run at once now: an integer from `min` to `max`. */
+  /** How many attempts may run at once now: an integer from `min` to `max`. */
   get limit(): number {
     return Math.floor(this.#search.limit)
   }
 
   /**
-   * Takes a place, at once if one is free and nobody waits.
+   * Takes a place, at once if a place is free and no request waits.
    *
    * @param request `signal`: ends the wait.
    * @returns A permit, or a promise that rejects with the signal's reason when the signal aborts.
@@ -94,15 +94,15 @@ export class AdaptiveLimit implements LocalGovernor {
     return this.#search.tryTake() ?? this.#search.line.wait(undefined, signal)
   }
 
-  /** Takes a place if one is free and nobody waits. */
+  /** Takes a place if a place is free and no request waits. */
   tryAcquire(_request?: Request): DisposablePermit | undefined {
     return this.#search.tryTake()
   }
 
   /**
-   * Whether nothing runs or waits, and nothing has been learned: the limit that was found is kept for ten minutes after
-   * this was first asked of a governor that nobody uses, and is then forgotten. Until then a group of a queue that has
-   * this governor is remembered.
+   * Whether no attempt runs, no request waits, and nothing learned would be lost. A learned limit is kept for ten
+   * minutes after `isIdle` was first read of an unused governor, and is then forgotten. Until then a queue remembers a
+   * group that has this governor.
    */
   get isIdle(): boolean {
     return this.#search.isIdle
@@ -111,32 +111,35 @@ export class AdaptiveLimit implements LocalGovernor {
 
 const quietRounds = 10
 
-/** What was learned holds for so long, in milliseconds, when nobody asks any more. */
+/** A learned limit is kept for this time, in milliseconds, while the governor is not used. */
 const memory = 600_000
 
-/** The search for the limit. */
+/** Learns the limit. */
 class Search {
   readonly line: WaitingLine<undefined, Place> = new WaitingLine(() => this.#take())
   readonly #min: number
   readonly #max: number
   readonly #start: number
   readonly #isOverload: (outcome: Outcome) => boolean
-  /** With its fraction: successes add up to one more. */
+  /** The limit with its fraction: several successes together add one. */
   limit: number
   #running = 0
-  /** How much a limit's worth of successes adds; the limit itself, which doubles it, until the first overload. */
+  /**
+   * How much a limit's worth of successes adds. Until the first overload this is the limit itself, so that the limit
+   * doubles.
+   */
   #step = Infinity
   /** How many permits have been given. */
   #given = 0
-  /** The round trip ends with the first success of a permit from here on. */
+  /** The round trip ends with the first success of a permit that has this number or a higher one. */
   #roundStart = 0
-  /** Overloads of earlier permits are told of by the cut that was made here. */
+  /** An overload of a permit with a lower number changes nothing: the last decrease has already taken account of it. */
   #cutAt = 0
-  /** Round trips since the last overload. */
+  /** How many round trips have ended since the last overload. */
   #quiet = 0
   /** The limit at the start of this round trip. */
   #roundLimit = Infinity
-  /** When it was first seen that nobody uses it, and how many permits had been given by then. */
+  /** When `isIdle` first found the governor unused, and how many permits had been given by then. */
   #unused: {readonly since: number; readonly given: number} | undefined
 
   constructor(min: number, max: number, start: number, isOverload: (outcome: Outcome) => boolean) {
@@ -157,7 +160,7 @@ class Search {
     return true
   }
 
-  /** As if nothing had been learned. */
+  /** Forgets everything that was learned. */
   #forget(): void {
     this.limit = this.#start
     this.#step = this.#roundLimit = Infinity
@@ -175,7 +178,7 @@ class Search {
     return new Place(this, this.#given++, this.#roundLimit)
   }
 
-  /** Called once for each permit. */
+  /** Takes account of an outcome. Called once for each permit. */
   settle(permit: number, roundLimit: number, outcome: Outcome): void {
     const isBusy = this.#running >= this.limit / 2
     this.#running--
@@ -191,8 +194,8 @@ class Search {
 
   #cut(permit: number, roundLimit: number): void {
     if (permit < this.#cutAt) return
-    // When it grew by more than one, the last limit that may not have been too high is that at the start of the round
-    // trip in which this permit was given.
+    // While the limit grows by more than one, the last limit that may have been right is the limit at the start of the
+    // round trip in which this permit was given.
     const known = this.#step > 1 ? roundLimit : Infinity
     this.limit = Math.max(this.#min, Math.min(this.limit * 0.9, known))
     this.#roundLimit = this.limit
@@ -213,9 +216,9 @@ class Search {
 
 class Place implements DisposablePermit {
   #search: Search | undefined
-  /** Its number among all that were given. */
+  /** The number of this permit among all permits. */
   readonly #permit: number
-  /** The limit at the start of the round trip in which it was given. */
+  /** The limit at the start of the round trip in which this permit was given. */
   readonly #roundLimit: number
 
   constructor(search: Search, permit: number, roundLimit: number) {
@@ -258,7 +261,7 @@ function tellsOverload(error: Answer, depth = 0): boolean {
   if (hasBusyStatus(error) || busyCodes.has(error.code) || error.name === 'TimeoutError') return true
   const {cause, response} = error
   if (isAnswer(response) && hasBusyStatus(response)) return true
-  return depth < 4 && isAnswer(cause) && tellsOverload(cause, depth + 1) // a chain of causes may be a circle
+  return depth < 4 && isAnswer(cause) && tellsOverload(cause, depth + 1) // causes may form a circle
 }
 
 function hasBusyStatus({status, statusCode}: Answer): boolean {

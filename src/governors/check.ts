@@ -1,7 +1,7 @@
-/** Checks what the caller gave, and says in an error which option was wrong, what was expected and what came. */
+/** Checks arguments. Each error names the option, the expected value and the given value. */
 import type {Request} from './governor.js'
 
-/** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
+/** The longest delay that timers accept, in milliseconds; a timer with a longer delay would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
 
 export function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
@@ -14,7 +14,7 @@ export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${name} must be a function; got ${describe(value)}`)
 }
 
-/** Throws a `TypeError` if these are no options, or if one that is set does not exist. */
+/** Throws a `TypeError` if the value is no options object, or if an option is set that does not exist. */
 export function checkOptions(options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new TypeError(`options must be an object; got ${describe(options)}`)
@@ -23,13 +23,13 @@ export function checkOptions(options: object, known: readonly string[]): void {
       throw new TypeError(`There is no option ${name}; did you mean ${nearest(name, known)}?`)
 }
 
-/** How much a request asks for. */
+/** The cost of a request. */
 export function costOf(request: Request | undefined): number {
   const cost = request?.cost
   return cost === undefined ? 1 : checkCost(cost)
 }
 
-/** The cost, if it can be counted. Called for each request, so the good case comes first. */
+/** Returns the cost if it is a valid number. Called for each request, so the valid case comes first. */
 export function checkCost(cost: number): number {
   if (typeof cost === 'number' && cost >= 0 && cost < Infinity) return cost
   return checkNumber('cost', cost, 'a finite number ≥ 0', () => false)
@@ -39,7 +39,7 @@ export function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 1
 }
 
-/** What a value is, in a few words for a message. */
+/** Describes a value in a few words, for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
   if (typeof value === 'bigint') return `${value}n`
@@ -56,7 +56,7 @@ function className(value: object): string {
   }
 }
 
-/** The known name that takes the fewest changes of a letter to reach. */
+/** The known name with the smallest edit distance to the given name. */
 function nearest(name: string, known: readonly string[]): string {
   let best = ''
   let fewest = Infinity
@@ -67,7 +67,7 @@ function nearest(name: string, known: readonly string[]): string {
   return best
 }
 
-/** The Levenshtein distance, one row at a time. */
+/** The Levenshtein distance, computed one row at a time. */
 function distance(from: string, to: string): number {
   let row = Array.from({length: to.length + 1}, (_, index) => index)
   for (let index = 0; index < from.length; index++) {

@@ -1,4 +1,4 @@
-/** Governors made of others: all of them at once, and one that is asked for another cost. */
+/** Governors made of other governors: `all` asks several, and `weigh` asks a governor for another cost. */
 import type {TaskContext} from 'aio-tasks'
 import {checkCost, checkFunction, describe} from './check.js'
 import {
@@ -16,22 +16,23 @@ import {
 import {type Waiter, WaitingLine} from './line.js'
 
 /**
- * Asks several governors, and starts something when all of them allow it. A permit is taken from each by `tryAcquire`,
- * or from none: while one refuses, nothing is held of the others, so that those who need less go on. Its waiters are
- * served first come, first served.
+ * Asks several governors, and starts a task when all of them allow it. `tryAcquire` takes a permit from each governor
+ * or from none: while one governor refuses, no permit of the others is held, so that tasks that need only the others
+ * can start. Waiters are served first come, first served.
  *
- * Where others take the governors all the time, two of them may never be free in the same moment. A waiter that was
- * given a permit eight times, and could not use it since another governor refused, keeps what it is given while it waits
- * for the rest. So it is served, too. Every `all` keeps permits in the same order, for a second at first, then for twice
- * as long each time, and at most for a minute: so nothing deadlocks, in whatever order the governors are given, or are
- * taken by hand.
+ * Where other code takes the governors all the time, two of them may never be free in the same moment. So a waiter that
+ * was given a permit eight times, and could not use it since another governor refused, keeps its permits while it waits
+ * for the missing ones. Every `all` keeps permits in the same order, for one second at first, then for twice as long
+ * each time, and for a minute at most. So there is no deadlock, in whatever order the governors are passed to `all`, or
+ * are taken by hand.
  *
- * One governor without `tryAcquire` may come last: the others' permits are held while it is asked. What is held of a rate
- * counts as started when it is used.
+ * The last governor may lack `tryAcquire`: the permits of the others are held while it is asked. A held permit of a
+ * rate counts as a start in the moment in which the permit is used.
  *
- * @param governors What has to agree: each but the last with `tryAcquire`, and none twice.
- * @returns A governor. It has `tryAcquire` if the last one has it.
- * @throws A `TypeError` if something is no governor, has no `tryAcquire` and is not last, or is given twice.
+ * @param governors The governors that must all agree. Each but the last has `tryAcquire`, and no governor is given
+ * twice.
+ * @returns A governor. It has `tryAcquire` if the last governor has it.
+ * @throws A `TypeError` if an argument is no governor, lacks `tryAcquire` and is not the last, or is given twice.
  * @example
  * ```ts
  * const api = all(new Semaphore(10), new RateLimit({amount: 50, per: 1000}))
@@ -58,15 +59,16 @@ export function all(...governors: readonly Governor[]): LocalGovernor {
 }
 
 /**
- * The same governor, asked for the cost of each task. Requests without a context, as those by hand, are passed on as
- * they are.
+ * Wraps a governor, and asks it for the cost of each task. Requests without a context, such as those made by hand, are
+ * passed on unchanged.
  *
  * @param governor The governor to ask.
  * @param cost The cost of every task, or a function of its context: a finite number ≥ 0.
- * @param actual The true cost, from the task's value: replaces the first one when the task has succeeded, if the
- *   governor corrects costs, as `RateLimit` does.
- * @returns A governor. It has `tryAcquire` if the given one has it.
- * @throws A `TypeError` or `RangeError` for bad arguments; and `acquire` or `release`, if a function gives no cost.
+ * @param actual Computes the true cost from the task's value. It replaces the first cost when the task has succeeded,
+ *   if the governor corrects costs, as `RateLimit` does.
+ * @returns A governor. It has `tryAcquire` if the given governor has it.
+ * @throws A `TypeError` or `RangeError` for bad arguments. `acquire` and `release` throw if a function returns no valid
+ * cost.
  * @example
  * ```ts
  * const requests = new RateLimit({amount: 500, per: 60_000})
@@ -93,39 +95,45 @@ export function weigh<Value = unknown, Item = unknown>(
   )
 }
 
-/** The first waiter, while the part that refused it is asked to give a permit when it can. */
+/** The first waiter's wait for the governor that refused it. */
 interface Wait {
   readonly waiter: Waiter<Request, DisposablePermit>
   readonly part: Governor
 }
 
-/** After so many permits in a row that could not be used, a waiter keeps what it is given while it waits for the rest. */
+/**
+ * After this number of permits in a row that could not be used, a waiter keeps its permits while it waits for the
+ * others.
+ */
 const patience = 8
 
-/** It keeps them for so long, in milliseconds; each further time for twice as long, up to the longest. */
+/** How long a waiter keeps its permits, in milliseconds; each further time twice as long, up to the longest time. */
 const firstKeep = 1000
 const longestKeep = 60_000
 
 class Combined implements LocalGovernor {
-  /** Only where every part can tell at once. */
+  /** Present only where every part has `tryAcquire`. */
   readonly tryAcquire?: (request?: Request) => DisposablePermit | undefined
-  /** In the one order in which every `all` takes them: whoever keeps one and waits for another makes no circle. */
+  /**
+   * The parts in the order that every `all` uses: so two that keep a permit and wait for another never wait for each
+   * other.
+   */
   readonly parts: readonly Governor[]
   readonly #line: WaitingLine<Request, DisposablePermit> = new WaitingLine(
     (request) => this.#take(request),
     () => this.#waitForRefusal(),
   )
-  /** By part: what is held for the first waiter, or for the request that is looked at. */
+  /** By part: the permit that is held for the first waiter, or for the request that is being tried. */
   #held: Array<Permit | undefined> = []
-  /** The held permits have been kept while another part was asked. */
+  /** Whether held permits were kept while another part was asked. */
   #isKeeping = false
-  /** The part that had no permit when last asked, and its promise if it was asked by `acquire`. */
+  /** The part that refused when last asked, and its promise if it was asked by `acquire`. */
   #refusal: {readonly index: number; readonly promise?: PromiseLike<Permit>} = {index: 0}
   #wait: Wait | undefined
   /** How many permits the first waiter was given after a wait. */
   #given = 0
   #keepFor = firstKeep
-  /** Ends the keeping. Set at most while permits are kept. */
+  /** Timer that ends the keeping. Set only while permits are kept. */
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(parts: readonly Governor[]) {
@@ -146,9 +154,9 @@ class Combined implements LocalGovernor {
     return permit ?? this.#line.wait(request, signal)
   }
 
-  /** A permit of each part, if each gives one now, or `undefined`. What is held already counts. */
+  /** A permit of each part, or `undefined` if a part gives none now. Held permits count. */
   #take(request: Request): DisposablePermit | undefined {
-    if (this.#wait !== undefined) return undefined // called by a listener or a part in the middle of a wait
+    if (this.#wait !== undefined) return undefined // called by a listener or a part during a wait
     const held = this.#held
     try {
       const {parts} = this
@@ -163,7 +171,7 @@ class Combined implements LocalGovernor {
           const answer = part.acquire(request)
           if (isPromise(answer)) {
             this.#refusal = {index, promise: answer}
-            return undefined // the others stay held, so that the answer can be used when it comes
+            return undefined // the other permits stay held, so that the awaited permit can be used when it comes
           }
           held[index] = answer
         }
@@ -186,7 +194,7 @@ class Combined implements LocalGovernor {
     this.#refusal = {index}
   }
 
-  /** Gives back what is held of the parts from one on. */
+  /** Gives back the held permits of the parts from an index on. */
   #giveBack(from = 0): void {
     const {length} = this.#held
     for (let index = from; index < length; index++) {
@@ -196,7 +204,7 @@ class Combined implements LocalGovernor {
     }
   }
 
-  /** The first waiter is another one, or there is none. */
+  /** Called when the first waiter has changed, or when no request waits. */
   #startAnew(): void {
     this.#given = 0
     this.#keepFor = firstKeep
@@ -206,9 +214,9 @@ class Combined implements LocalGovernor {
   /** Waits for the part that has refused the first waiter. */
   #waitForRefusal(): void {
     const waiter = this.#line.first
-    if (waiter === this.#wait?.waiter) return // as before, or nobody
+    if (waiter === this.#wait?.waiter) return // unchanged, or no waiter
     if (this.#wait !== undefined) {
-      // The first waiter has given up. What it waits for is released when it comes.
+      // The first waiter has left the line. The permit that it waits for is released when it comes.
       this.#endWait()
       this.#giveBack()
       this.#startAnew()
@@ -228,7 +236,10 @@ class Combined implements LocalGovernor {
     else waitFor(part, waiter.ask, resolve, reject)
   }
 
-  /** What is held stays held while another part is asked: for a time only, where another may hold that and wait for this. */
+  /**
+   * Keeps the held permits while another part is asked. The time is bounded where other code may hold that part and
+   * wait for a held permit.
+   */
   #keep(isBounded: boolean): void {
     for (const permit of this.#held as ReadonlyArray<RenewablePermit | undefined>) {
       if (permit === undefined) continue
@@ -266,7 +277,7 @@ class Combined implements LocalGovernor {
   }
 }
 
-/** A permit of each part. */
+/** A permit of each part, as one permit. */
 class CombinedPermit implements DisposablePermit {
   #permits: readonly Permit[] | undefined
 
@@ -283,7 +294,7 @@ class CombinedPermit implements DisposablePermit {
       try {
         permit.release(outcome)
       } catch (error) {
-        failure ??= {error} // the others must be released all the same
+        failure ??= {error} // the other permits must be released all the same
       }
     }
     if (failure) throw failure.error
@@ -323,7 +334,7 @@ class Weighed implements LocalGovernor {
       }
   }
 
-  /** Parts of a governor that is made of several, each asked for the same cost. */
+  /** The parts of a governor that is made of several; each is asked for the same cost. */
   get parts(): readonly Governor[] {
     const parts = partsOf(this.governor)
     return parts.length === 1 ? [this] : parts.map((part) => new Weighed(part, this.#cost, this.#actual))
@@ -346,7 +357,7 @@ class Weighed implements LocalGovernor {
   }
 }
 
-/** The signal of a runner's request is made when it is first read, so only those that must wait read it. */
+/** A request whose signal is made when it is first read, so that only governors that wait pay for it. */
 class WeighedRequest implements Request {
   readonly cost: number
   readonly context: TaskContext
@@ -408,7 +419,7 @@ class WeighedPermit implements DisposablePermit, RenewablePermit {
   }
 }
 
-/** Waits for a permit: of our governors without a promise, of others with one even if there is a permit at once. */
+/** Waits for a permit: of our own governors without a promise, of other governors always with a promise. */
 function waitFor(
   governor: Governor,
   request: Request,
@@ -424,18 +435,18 @@ function waitFor(
   }
 }
 
-/** Whether a permit is worth something only in the moment in which it is used, and nothing in this one. */
+/** Whether a permit counts in the moment in which it is used, and cannot be used now. */
 function isStale(permit: RenewablePermit | undefined): boolean {
   return permit?.[renew]?.() === false
 }
 
-/** What `all` asks for a governor: the parts of one that is made of several. */
+/** The governors that `all` asks in place of a governor: its parts, if it is made of several. */
 function partsOf(governor: Governor): readonly Governor[] {
   if (governor instanceof Combined) return governor.parts
   return governor instanceof Weighed ? governor.parts : [governor]
 }
 
-/** Who really decides behind a part. */
+/** The governor that decides, behind any wrappers. */
 function leafOf(part: Governor): Governor {
   return part instanceof Weighed ? leafOf(part.governor) : part
 }
@@ -443,7 +454,7 @@ function leafOf(part: Governor): Governor {
 let ranks = 0
 const rankByLeaf = new WeakMap<Governor, number>()
 
-/** Its place in the order in which every `all` takes its parts: one without `tryAcquire` comes last. */
+/** The number of a part in the order in which every `all` takes its parts. A part without `tryAcquire` comes last. */
 function rankOf(part: Governor): number {
   if (!canTry(part)) return Infinity
   const leaf = leafOf(part)

@@ -1,4 +1,4 @@
-/** The public surface of the governors: who else must agree before something starts. */
+/** The public exports of the governors, which decide when a task may start. */
 export {AdaptiveLimit, type AdaptiveLimitOptions} from './adaptive-limit.js'
 export {all, weigh} from './combine.js'
 export type {Budget, DisposablePermit, Governor, LocalGovernor, Outcome, Permit, Request} from './governor.js'

@@ -1,14 +1,14 @@
-/** The line of those who wait for a permit: first come, first served, and a waiter that gives up leaves no trace. */
+/** The line of requests that wait for a permit: first come, first served. A waiter that gives up leaves no trace. */
 import {onAbort} from './shared-listener.js'
 
-/** One who waits. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
+/** A waiting request. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
 export interface Waiter<A, P> {
   readonly ask: A
   readonly resolve: (permit: P) => void
   readonly reject: (reason: unknown) => void
   previous: Waiter<A, P> | undefined
   next: Waiter<A, P> | undefined
-  /** Takes back the listener on the waiter's signal, if it has one. */
+  /** Removes the listener from the waiter's signal, if it has a signal. */
   unlisten: (() => void) | undefined
 }
 
@@ -17,12 +17,12 @@ export class WaitingLine<A, P> {
   readonly #changed: () => void
   #first: Waiter<A, P> | undefined
   #last: Waiter<A, P> | undefined
-  /** Set while waiters are being served: what is given back meanwhile starts no second loop. */
+  /** Set while waiters are being served: a permit that is given back meanwhile starts no second loop. */
   #isServing = false
 
   /**
-   * @param take Gives a permit for what the first waiter asks, or `undefined` if there is none now.
-   * @param changed Called when there is another first waiter or none, and when the first was asked for in vain.
+   * @param take Gives a permit for the request of the first waiter, or `undefined` if there is none now.
+   * @param changed Called when the first waiter has changed or left, and when there was no permit for the first waiter.
    */
   constructor(take: (ask: A) => P | undefined, changed: () => void = nothing) {
     this.#take = take
@@ -33,12 +33,12 @@ export class WaitingLine<A, P> {
     return this.#first
   }
 
-  /** Waits for a permit that cannot be had now. */
+  /** Waits for a permit that is not free now. */
   wait(ask: A, signal: AbortSignal | undefined): Promise<P> {
     return new Promise((resolve, reject) => this.#add(ask, signal, resolve, reject))
   }
 
-  /** The same for those who must know at once. `resolve` and `reject` may be called before this returns. */
+  /** The same by callbacks. `resolve` and `reject` may be called before this method returns. */
   join(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
     if (signal?.aborted) return reject(signal.reason)
     this.#add(ask, signal, resolve, reject)
@@ -54,9 +54,9 @@ export class WaitingLine<A, P> {
     if (waiter.previous === undefined && !this.#isServing) this.#changed()
   }
 
-  /** Serves as many as can be served now. To be called when there may be more to give. */
+  /** Serves as many waiters as possible. Call it whenever there may be more permits. */
   serve(): void {
-    // A permit that a waiter gives back at once is there for the next one: the loop that has offered it goes on.
+    // If a waiter gives its permit back at once, the running loop offers it to the next waiter.
     if (this.#first === undefined || this.#isServing) return
     this.#isServing = true
     try {
@@ -68,7 +68,7 @@ export class WaitingLine<A, P> {
     }
   }
 
-  /** Whether the first waiter has left the line. */
+  /** Serves the first waiter if it can. Returns whether the waiter has left the line. */
   #serveFirst(waiter: Waiter<A, P>): boolean {
     let permit: P | undefined
     try {
@@ -84,13 +84,13 @@ export class WaitingLine<A, P> {
     return true
   }
 
-  /** Takes a waiter out of the line, with the reason why it gets nothing. */
+  /** Takes a waiter out of the line, and rejects its request with the reason. */
   fail(waiter: Waiter<A, P>, reason: unknown): void {
     const wasFirst = this.#first === waiter
     this.#remove(waiter)
     waiter.reject(reason)
     if (this.#first === undefined) this.#changed()
-    else if (wasFirst) this.serve() // the next one may ask for less
+    else if (wasFirst) this.serve() // the next waiter may ask for less
   }
 
   #remove(waiter: Waiter<A, P>): void {

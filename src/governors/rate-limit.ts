@@ -1,4 +1,4 @@
-/** A limit on how much may start in any window of time. */
+/** A limit on how much may start within any window of time. */
 import {checkCost, checkNumber, checkOptions, costOf, longestDelay} from './check.js'
 import {
   type DisposablePermit,
@@ -13,7 +13,7 @@ import {
 import {WaitingLine} from './line.js'
 
 /**
- * What may start in which time.
+ * The amount, and the length of the window.
  *
  * @example
  * ```ts
@@ -21,19 +21,19 @@ import {WaitingLine} from './line.js'
  * ```
  */
 export interface RateLimitOptions {
-  /** How much may start in any `per` milliseconds, in whatever unit costs have: a finite number > 0. */
+  /** How much may start in any `per` milliseconds, in the same unit as the costs: a finite number > 0. */
   readonly amount: number
   /** The length of the window in milliseconds: a finite number > 0. */
   readonly per: number
 }
 
 /**
- * Lets starts cost at most `amount` in any window of `per` milliseconds, wherever the window begins: a sliding window,
- * without the double burst around the edge of a fixed one. Costs are charged when something starts, so how long it
- * runs does not matter. A cost above `amount` starts when the window is empty, and is charged as `amount`. Permits that
- * are released as `unused` cost nothing.
+ * Lets tasks with a total cost of at most `amount` start in any window of `per` milliseconds, wherever the window
+ * begins. This is a sliding window, without the double burst around the edge of a fixed window. A cost is charged when
+ * a task starts, so the time that the task runs does not matter. A cost above `amount` starts when the window is empty,
+ * and is charged as `amount`. A permit that is released as `unused` costs nothing.
  *
- * It waits with one timer, and with none while nobody waits.
+ * It uses one timer while a request waits, and no timer otherwise.
  *
  * @example
  * ```ts
@@ -51,8 +51,8 @@ export class RateLimit implements LocalGovernor {
   readonly #window: Window
 
   /**
-   * @param options `amount` in any `per` milliseconds.
-   * @throws A `TypeError` or `RangeError` that names the option, what was expected and what came.
+   * @param options See {@link RateLimitOptions}.
+   * @throws A `TypeError` or `RangeError` that names the option, the expected value and the given value.
    */
   constructor(options: RateLimitOptions) {
     checkOptions(options, ['amount', 'per'])
@@ -74,9 +74,9 @@ export class RateLimit implements LocalGovernor {
   }
 
   /**
-   * Charges a start, at once if there is room in the window and nobody waits.
+   * Charges a start, at once if the window has room and no request waits.
    *
-   * @param request `cost`: how much, default 1. `signal`: ends the wait.
+   * @param request `cost`: the cost of the start, default 1. `signal`: ends the wait.
    * @returns A permit, or a promise that rejects with the signal's reason when the signal aborts.
    * @throws A `TypeError` or `RangeError` for a cost that is no finite number ≥ 0.
    */
@@ -88,9 +88,9 @@ export class RateLimit implements LocalGovernor {
   }
 
   /**
-   * Charges a start if there is room in the window and nobody waits.
+   * Charges a start if the window has room and no request waits.
    *
-   * @param request `cost`: how much, default 1.
+   * @param request `cost`: the cost of the start, default 1.
    * @throws A `TypeError` or `RangeError` for a cost that is no finite number ≥ 0.
    */
   tryAcquire(request?: Request): DisposablePermit | undefined {
@@ -98,7 +98,7 @@ export class RateLimit implements LocalGovernor {
   }
 
   /**
-   * Lets nobody start for so long, as a `Retry-After` in seconds asks. It never shortens a longer hold.
+   * Lets nothing start for a time, as a `Retry-After` in seconds asks. It never shortens a longer hold.
    *
    * @param ms Milliseconds: a finite number ≥ 0.
    * @throws A `TypeError` or `RangeError` for anything else.
@@ -109,11 +109,11 @@ export class RateLimit implements LocalGovernor {
   }
 
   /**
-   * Lets nobody start before a moment, as a `Retry-After` with a date asks. The moment is measured from now by the
-   * monotonic clock, so later changes of the system's time do not matter. One in the past changes nothing.
+   * Lets nothing start before a moment, as a `Retry-After` with a date asks. The moment is converted to the monotonic
+   * clock at once, so later changes of the system's time do not matter. A moment in the past changes nothing.
    *
    * @param moment Milliseconds since 1970, or a `Date`.
-   * @throws A `TypeError` or `RangeError` for anything else, an invalid date included.
+   * @throws A `TypeError` or `RangeError` for any other value, an invalid date included.
    */
   holdUntil(moment: number | Date): void {
     const epoch = typeof moment === 'number' ? moment : dateOf(moment)
@@ -121,13 +121,13 @@ export class RateLimit implements LocalGovernor {
     this.holdFor(Math.max(0, epoch - Date.now()))
   }
 
-  /** Whether the window is empty, nobody waits and nothing is held. */
+  /** Whether the window is empty, no request waits and no hold lasts. */
   get isIdle(): boolean {
     return this.#window.isIdle
   }
 }
 
-/** What has started in the last `per` milliseconds. */
+/** The starts of the last `per` milliseconds. */
 class Window {
   readonly amount: number
   readonly per: number
@@ -136,13 +136,13 @@ class Window {
     () => this.#setTimer(),
   )
   readonly #charges = new Charges()
-  /** Sum of the costs of the charges, and of those that are kept. */
+  /** Sum of the costs of all charges, with and without a date. */
   #spent = 0
-  /** Charges that are not dated yet: nothing has started with them. */
+  /** Charges without a date: no task has started with them yet. */
   #kept = 0
-  /** Nobody starts before this moment. */
+  /** Nothing starts before this moment. */
   #heldUntil = -Infinity
-  /** Set exactly while somebody waits. */
+  /** Set exactly while a request waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(amount: number, per: number) {
@@ -169,7 +169,7 @@ class Window {
     this.#setTimer()
   }
 
-  /** Takes a charge out, as if it had never been made. */
+  /** Removes a charge, as if it had never been made. */
   refund(charge: Charge): void {
     if (charge.isKept) this.#kept--
     else if (this.#charges.has(charge.number)) this.#charges.remove(charge.number)
@@ -187,7 +187,7 @@ class Window {
     this.line.serve()
   }
 
-  /** The charge counts until it is used, however long that takes. */
+  /** Makes a charge count until it is used, however long that takes. */
   keep(charge: Charge): void {
     if (charge.isKept) return
     charge.isKept = true
@@ -196,7 +196,7 @@ class Window {
     else this.#spend(charge.cost)
   }
 
-  /** Charges now what was kept. */
+  /** Dates a charge now that had no date. */
   renew(charge: Charge): boolean {
     const now = performance.now()
     if (now < this.#heldUntil) return false
@@ -219,7 +219,7 @@ class Window {
   }
 
   #spend(cost: number): void {
-    this.#spent = this.#isEmpty ? 0 : this.#spent + cost // fractions do not always add up to nothing again
+    this.#spent = this.#isEmpty ? 0 : this.#spent + cost // sums of fractions may not return to exactly 0
   }
 
   #expire(now: number): void {
@@ -227,14 +227,14 @@ class Window {
     while (charges.oldestAt + this.per <= now) this.#spend(-charges.shift())
   }
 
-  /** Sets the one timer for the moment at which the first waiter can start, if there is one. */
+  /** Sets the one timer for the moment at which the first waiter can start, if a request waits. */
   #setTimer(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#timer = undefined
     const waiter = this.line.first
     if (waiter === undefined) return
     const wait = Math.max(this.#heldUntil, this.#roomAt(waiter.ask)) - performance.now()
-    // Timers take whole milliseconds and may be early; then `serve` finds no room yet, and sets the timer again.
+    // Timers take whole milliseconds and may fire early. Then `serve` finds no room yet, and sets the timer again.
     const delay = Math.min(Math.max(Math.ceil(wait), 1), longestDelay)
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -242,40 +242,40 @@ class Window {
     }, delay)
   }
 
-  /** When enough charges will have left the window for a cost to fit in. */
+  /** When enough charges will have left the window for a cost to fit. */
   #roomAt(cost: number): number {
     const missing = this.#spent + Math.min(cost, this.amount) - this.amount
     return missing > 0 ? this.#charges.timeOf(missing) + this.per : -Infinity
   }
 }
 
-/** The cost of a charge that was removed. */
+/** Marks the cost of a removed charge. */
 const removed = -1
 
 /**
- * Moments and costs, oldest first, in a ring: sixteen bytes for each start, and nothing that the garbage collector has to
- * follow while it is remembered.
+ * Moments and costs of charges, oldest first, in a ring buffer: sixteen bytes for each start, and no object that the
+ * garbage collector has to follow.
  */
 class Charges {
   #times = new Float64Array(8)
   #costs = new Float64Array(8)
-  /** The oldest has this number, the next will have that one. */
+  /** The number of the oldest charge, and the number of the next charge. */
   #first = 0
   #next = 0
-  /** How many there are, without those that were removed. */
+  /** How many charges there are, without the removed ones. */
   size = 0
 
-  /** When the oldest was made; `Infinity` if there is none. */
+  /** When the oldest charge was made; `Infinity` if there is none. */
   get oldestAt(): number {
     return this.#first === this.#next ? Infinity : (this.#times[this.#first & (this.#times.length - 1)] ?? 0)
   }
 
-  /** Whether a charge that was not removed is still there. */
+  /** Whether a charge is still in the ring and was not removed. */
   has(number: number): boolean {
     return number >= this.#first
   }
 
-  /** Gives its number. */
+  /** Adds a charge, and returns its number. */
   add(at: number, cost: number): number {
     if (this.#next - this.#first === this.#times.length) this.#grow()
     const place = this.#next & (this.#times.length - 1)
@@ -294,7 +294,7 @@ class Charges {
     this.size--
   }
 
-  /** Takes the oldest out, and gives its cost. */
+  /** Takes out the oldest charge, and returns its cost. */
   shift(): number {
     const cost = this.#costs[this.#first++ & (this.#costs.length - 1)] ?? 0
     if (cost === removed) return 0
@@ -302,7 +302,10 @@ class Charges {
     return cost
   }
 
-  /** When the charge was made with which the oldest ones add up to a sum; if all are less, when the newest was. */
+  /**
+   * When the charge was made with which the oldest charges reach a sum; if they never reach it, when the newest was
+   * made.
+   */
   timeOf(sum: number): number {
     const mask = this.#times.length - 1
     let missing = sum
@@ -326,14 +329,14 @@ class Charges {
   }
 }
 
-/** A permit, and the charge for it. */
+/** A permit, and its charge. */
 class Charge implements DisposablePermit, RenewablePermit {
   readonly #window: Window
   #isReleased = false
-  /** Its place among the charges. */
+  /** The number of its charge. */
   number: number
   cost: number
-  /** Nothing has started with it yet. */
+  /** Whether no task has started with it yet. */
   isKept = false
 
   constructor(window: Window, number: number, cost: number) {
@@ -365,7 +368,7 @@ class Charge implements DisposablePermit, RenewablePermit {
   }
 }
 
-// By shape and not by class: dates come from other realms too.
+// Checked by shape and not by class: a date may come from another realm.
 function dateOf(moment: Date): number {
   return typeof moment?.getTime === 'function' ? moment.getTime() : (moment as never)
 }

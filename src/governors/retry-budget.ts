@@ -1,4 +1,6 @@
-/** Bounds retries by how much runs, so that a service that fails is not asked many times more. */
+/**
+ * Limits retries in proportion to the running attempts, so that retries do not multiply the load of a failing service.
+ */
 import {checkNumber, checkOptions} from './check.js'
 import type {Budget} from './governor.js'
 
@@ -11,17 +13,17 @@ import type {Budget} from './governor.js'
  * ```
  */
 export interface RetryBudgetOptions {
-  /** Retries for each attempt that runs: a finite number ≥ 0. Default: 0.2. */
+  /** How many retries are allowed for each running attempt: a finite number ≥ 0. Default: 0.2. */
   readonly ratio?: number | undefined
-  /** So many retries are always allowed: an integer ≥ 0. Default: 3. */
+  /** How many retries are always allowed: an integer ≥ 0. Default: 3. */
   readonly min?: number | undefined
 }
 
 /**
- * Lets a retry begin only while fewer than `max(min, ratio × running)` retries wait or run, where `running` counts
- * the attempts that run in all runners that share the budget. The defaults are those of Envoy's retry budget.
+ * Lets a retry begin only while fewer than `max(min, ratio × running)` retries wait or run. `running` counts the
+ * running attempts of all runners that share the budget. The defaults are those of Envoy's retry budget.
  *
- * A runner tells the budget of its attempts by `enter` and `leave`. Code that retries by hand does the same.
+ * A runner calls `enter` and `leave` for each attempt. Code that retries by hand does the same.
  *
  * @example
  * ```ts
@@ -53,14 +55,14 @@ export interface RetryBudgetOptions {
 export class RetryBudget implements Budget {
   readonly #ratio: number
   readonly #min: number
-  /** Attempts that run. */
+  /** How many attempts run. */
   #running = 0
-  /** Retries that wait or run. */
+  /** How many retries wait or run. */
   #retries = 0
 
   /**
-   * @param options The ratio, and the least that is always allowed.
-   * @throws A `TypeError` or `RangeError` that names the option, what was expected and what came.
+   * @param options The ratio, and the number of retries that is always allowed.
+   * @throws A `TypeError` or `RangeError` that names the option, the expected value and the given value.
    */
   constructor(options: RetryBudgetOptions = {}) {
     checkOptions(options, ['ratio', 'min'])
@@ -72,7 +74,8 @@ export class RetryBudget implements Budget {
   /**
    * Asks for a retry, before its delay begins.
    *
-   * @returns Whether it may begin. If so, `give` must be called when it has settled, or when it will never start.
+   * @returns Whether the retry may begin. If `true`, call `give` when the retry has settled, or when it will never
+   * start.
    */
   take(): boolean {
     if (this.#retries + 1 > Math.max(this.#min, this.#ratio * this.#running)) return false
@@ -80,17 +83,17 @@ export class RetryBudget implements Budget {
     return true
   }
 
-  /** Ends a retry for which `take` gave `true`. */
+  /** Ends a retry for which `take` returned `true`. */
   give(): void {
     if (this.#retries > 0) this.#retries--
   }
 
-  /** Tells that an attempt runs, a first one or a retry. */
+  /** Counts an attempt that begins to run, a first attempt or a retry. */
   enter(): void {
     this.#running++
   }
 
-  /** Tells that an attempt which was entered does not run any more. */
+  /** Counts down when an attempt runs no more. */
   leave(): void {
     if (this.#running > 0) this.#running--
   }

@@ -1,11 +1,11 @@
-/** A limit that any number of runners share. */
+/** A limit that any number of runners can share. */
 import {checkNumber, costOf, isCount} from './check.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {WaitingLine} from './line.js'
 
 /**
- * Lets at most `capacity` run at once, however many runners share it, first come first served. A request with a
- * cost takes so many places; a cost above the capacity takes all of them.
+ * Lets at most `capacity` tasks run at once in all runners that share it, first come, first served. A request with a
+ * cost takes that number of places; a cost above the capacity takes all places.
  *
  * @example
  * ```ts
@@ -22,8 +22,8 @@ export class Semaphore implements LocalGovernor {
   readonly #places: Places
 
   /**
-   * @param capacity How many may run at once: an integer ≥ 1, or `Infinity`.
-   * @throws A `TypeError` or `RangeError` for anything else.
+   * @param capacity How many tasks may run at once: an integer ≥ 1, or `Infinity`.
+   * @throws A `TypeError` or `RangeError` for any other value.
    */
   constructor(capacity: number) {
     this.#places = new Places(checkCapacity(capacity))
@@ -32,8 +32,8 @@ export class Semaphore implements LocalGovernor {
   }
 
   /**
-   * How many may run at once: an integer ≥ 1, or `Infinity`. Can be set: with a higher one waiters start at once, with
-   * a lower one nobody starts until enough have been released.
+   * How many tasks may run at once: an integer ≥ 1, or `Infinity`. It can be set. A higher capacity lets waiters start
+   * at once. With a lower capacity no task starts until enough permits have been released.
    */
   get capacity(): number {
     return this.#places.capacity
@@ -45,7 +45,7 @@ export class Semaphore implements LocalGovernor {
   }
 
   /**
-   * Takes a place, at once if one is free and nobody waits.
+   * Takes a place, at once if a place is free and no request waits.
    *
    * @param request `cost`: how many places, default 1. `signal`: ends the wait.
    * @returns A permit, or a promise that rejects with the signal's reason when the signal aborts.
@@ -59,7 +59,7 @@ export class Semaphore implements LocalGovernor {
   }
 
   /**
-   * Takes a place if one is free and nobody waits.
+   * Takes a place if a place is free and no request waits.
    *
    * @param request `cost`: how many places, default 1.
    * @throws A `TypeError` or `RangeError` for a cost that is no finite number ≥ 0.
@@ -68,13 +68,13 @@ export class Semaphore implements LocalGovernor {
     return this.#places.tryTake(costOf(request))
   }
 
-  /** Whether nobody holds a permit and nobody waits for one. */
+  /** Whether no permit is held and no request waits. */
   get isIdle(): boolean {
     return this.#places.permits === 0 && this.#places.line.first === undefined
   }
 }
 
-/** What is taken of a semaphore. */
+/** The places that are taken. */
 class Places {
   capacity: number
   /** Sum of the costs of the permits that are not released. */
@@ -100,7 +100,7 @@ class Places {
   }
 
   free(cost: number): void {
-    // Fractions do not always add up to nothing again.
+    // Sums of fractions may not return to exactly 0.
     this.taken = --this.permits === 0 ? 0 : this.taken - cost
     this.line.serve()
   }

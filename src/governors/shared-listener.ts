@@ -8,9 +8,9 @@ interface Shared {
 const shared = new WeakMap<AbortSignal, Shared>()
 
 /**
- * Calls back when a signal aborts that has not yet.
+ * Calls back when a signal aborts. The signal must not have aborted yet.
  *
- * @returns Takes the callback back. Once there is none left, no listener is left on the signal.
+ * @returns A function that removes the callback. With the last callback the listener is removed from the signal, too.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const entry = shared.get(signal) ?? listen(signal)
@@ -34,7 +34,7 @@ function listen(signal: AbortSignal): Shared {
 }
 
 function stop(signal: AbortSignal, entry: Shared): void {
-  if (shared.get(signal) !== entry) return // a new listener has taken its place
+  if (shared.get(signal) !== entry) return // a new listener has replaced it
   shared.delete(signal)
   signal.removeEventListener('abort', entry.listener)
 }

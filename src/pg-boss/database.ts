@@ -1,18 +1,21 @@
-/** What both sides need of PostgreSQL: pg-boss's tables, notifications, and what errors mean. */
+/** The parts of PostgreSQL that both sides need: pg-boss's tables, notifications, and the meaning of errors. */
 import {EngineError} from 'aio-tasks/remote'
 import type {PgBoss} from 'pg-boss'
 import {delay, withClosingTimeout} from '../remote/waiting.js'
 import type {ResolvedQueue} from './options.js'
 
-/** Milliseconds without an answer after which a connection counts as dead. */
+/** A connection without an answer for this time counts as dead, in milliseconds. */
 const answerTimeout = 15_000
 
-/** Codes of PostgreSQL, by class or whole, and of the network: they say that it cannot be reached, or takes nothing now. */
+/**
+ * Error codes of PostgreSQL (a class or a whole code) and of the network that are temporary: it cannot be reached, or
+ * accepts nothing now.
+ */
 const transientCodes =
   /^(08|53|57P0|40001|40P01|25006|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)/
 const transientMessages =
   /Connection terminated|Query read timeout|connection (timeout|error)|timeout exceeded|timeout expired|not answer/i
-/** A password, a role or a database that is not there: no waiting mends it. */
+/** The password, role or database is wrong: no retry would help. */
 const fatalCodes = /^(28|3D000)/
 
 export function isTransient(error: unknown): boolean {
@@ -45,7 +48,7 @@ export class Database {
     return `${this.schema}.job`
   }
 
-  /** Calls pg-boss or PostgreSQL, once the queue is there. An answer that does not come is a transient error. */
+  /** Calls pg-boss or PostgreSQL, once the queue exists. A missing answer is a transient error. */
   async ask<V>(call: () => Promise<V>): Promise<V> {
     try {
       await this.#withTimeout((this.#created ??= this.#create()))
@@ -61,7 +64,10 @@ export class Database {
     return this.ask(async () => (await this.boss.getDb().executeSql(text, values)).rows as Row[])
   }
 
-  /** Hears the notifications of this queue, where that is possible and wanted. Those of a lost connection are lost. */
+  /**
+   * Listens to the notifications of this queue, if that is possible and wanted. Notifications during a lost connection
+   * are lost.
+   */
   async listen(hear: Listener): Promise<void> {
     if (!this.#options.notify) return
     const database = this.boss.getDb()
@@ -74,12 +80,12 @@ export class Database {
     }
   }
 
-  /** A query that notifies all that listen of a payload, which is an expression of SQL. */
+  /** An SQL query that notifies all listeners; the payload is an SQL expression. */
   notification(payload: string): string {
     return `SELECT pg_notify('${this.#channel}', ${payload})`
   }
 
-  /** Notifies all that listen, and waits for nothing: a notification that cannot be sent is a look that comes later. */
+  /** Notifies all listeners, and does not wait: if a notification cannot be sent, the listeners look later. */
   notify(payload: string): void {
     this.sql(this.notification('$1'), [payload]).catch(() => {})
   }
@@ -97,7 +103,7 @@ export class Database {
     await listening?.close()
   }
 
-  /** One for each queue, in letters that PostgreSQL takes. */
+  /** A channel name for each queue, in letters that PostgreSQL accepts. */
   get #channel(): string {
     return `aio_tasks_${Buffer.from(`${this.#options.schema}.${this.queue}`).toString('hex').slice(0, 50)}`
   }

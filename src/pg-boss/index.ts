@@ -1,4 +1,4 @@
-/** The public surface of pg-boss's entry. */
+/** The public exports of `aio-tasks/pg-boss`. */
 
 export type {RemoteProgress, RemoteStats, RemoteTasks, TakenJobHandler, WorkerTasks} from 'aio-tasks/remote'
 export {EngineError, LostJobError, RemoteJobError, type RemoteJobErrorDetails} from 'aio-tasks/remote'

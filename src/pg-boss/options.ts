@@ -1,4 +1,4 @@
-/** Checks what the caller gave for pg-boss, once, and fills in the defaults. */
+/** Checks the options for pg-boss, once, and fills in the defaults. */
 import type {PgBoss, QueueOptions} from 'pg-boss'
 import {checkDelay, checkMethods, checkObject, checkString, describe} from '../remote/checks.js'
 import type {QueueLocation} from './types.js'
@@ -16,7 +16,7 @@ export interface ResolvedQueue {
 /** A job whose worker has died is found within a minute or two, and results are kept for a day. */
 const defaultQueueOptions: QueueOptions = {heartbeatSeconds: 30, deleteAfterSeconds: 86_400}
 
-/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+/** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveQueue(queue: string, options: QueueLocation): ResolvedQueue {
   checkObject('options', options)
   const {boss, schema = 'pgboss', queueOptions = {}, pollInterval = 1000, notify = true} = options

@@ -1,4 +1,4 @@
-/** pg-boss as the engine of a producer: inserts jobs, reads their rows, and hears PostgreSQL's notifications. */
+/** pg-boss as the engine of a producer: inserts jobs, reads their rows, and listens to PostgreSQL's notifications. */
 import type {NewJob, News, Outcome, ProducerEngine} from 'aio-tasks/remote'
 import {Database, isTransient} from './database.js'
 import type {ResolvedQueue} from './options.js'
@@ -15,7 +15,7 @@ export class PgBossProducerEngine<D> implements ProducerEngine<D> {
   readonly #database: Database
   readonly #pollInterval: number
   readonly #jobOptions: (data: D, index: number) => RemoteJobOptions
-  /** The jobs handed in that are not known to be finished. */
+  /** The jobs handed in whose outcome is not known. */
   readonly #open = new Set<string>()
   #timer: ReturnType<typeof setInterval> | undefined
 
@@ -32,7 +32,7 @@ export class PgBossProducerEngine<D> implements ProducerEngine<D> {
   async add(jobs: ReadonlyArray<NewJob<D>>): Promise<string[]> {
     const {boss, queue, notifies} = this.#database
     const inserts = jobs.map(({id, data, index}) => ({...this.#jobOptions(data, index), id, data: data as object}))
-    for (const {id} of jobs) this.#open.add(id) // comes first: a worker may be quicker than the answer
+    for (const {id} of jobs) this.#open.add(id) // added first: a worker may be faster than the answer
     const inserted = new Set(await this.#database.ask(() => boss.insert(queue, inserts, {returnId: true})))
     if (notifies && inserted.size > 0) this.#database.notify('jobs')
     return jobs.map(({id}) => id).filter((id) => !inserted.has(id))
@@ -92,7 +92,7 @@ function outcomeOf(id: string, row: Row | undefined): Outcome {
   }
 }
 
-/** pg-boss keeps what is no object as `{value}`, and so do workers here with every result. */
+/** pg-boss stores a value that is no object as `{value}`; workers here do so with every result. */
 function unwrapped(output: unknown): unknown {
   const isWrapped = typeof output === 'object' && output !== null && Object.keys(output).join() === 'value'
   return isWrapped ? (output as {value: unknown}).value : output

@@ -1,4 +1,4 @@
-/** A source of tasks for the process that has the jobs: hands each to workers anywhere by pg-boss. */
+/** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by pg-boss. */
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
 import {checkFunction, checkIterable, checkObject, checkString} from '../remote/checks.js'
 import {toUuid} from './ids.js'
@@ -7,15 +7,14 @@ import {PgBossProducerEngine} from './producer-engine.js'
 import type {RemoteTasksOptions} from './types.js'
 
 /**
- * A source of tasks for a runner: each hands one job to a queue of pg-boss, in PostgreSQL, and its result is the job's,
- * which a worker somewhere gives. The runner's limit is the number of jobs in flight.
+ * A source of tasks for a runner. Each task hands one job to a queue of pg-boss, in PostgreSQL, waits until a worker
+ * somewhere has run the job, and gives the job's result. The runner's limit is the number of jobs in flight.
  *
- * Each job is run at least once, and its result found whatever happens: PostgreSQL notifies, and every `checkInterval`
- * the jobs that nothing has been heard of are looked at. A job that fails for good fails its task with a
- * `RemoteJobError`. When the run is aborted, jobs that no worker runs are deleted; those running finish. The instance
- * of pg-boss stays started.
+ * Each job runs at least once, and its result is found in any case: PostgreSQL notifies and, every `checkInterval`, the
+ * source looks at jobs without news. A job that fails for good fails its task with a `RemoteJobError`. When the run is
+ * aborted, jobs that no worker runs are deleted, and running jobs finish. The instance of pg-boss stays started.
  *
- * @param jobs What is handed to the handlers as `job.data`: JSON.
+ * @param jobs The data of each job, which handlers get as `job.data`: JSON.
  * @param options See {@link RemoteTasksOptions}.
  * @throws TypeError or RangeError if an argument is wrong.
  * @example

@@ -1,9 +1,9 @@
-/** The vocabulary of pg-boss's entry. Types only: nothing here runs. */
+/** The types of pg-boss's entry. Types only: no code runs here. */
 import type {RemoteOptions, TakenJob, WorkerOptions} from 'aio-tasks/remote'
 import type {Job, JobInsert, PgBoss, QueueOptions} from 'pg-boss'
 
 /**
- * Where both sides find each other.
+ * How both sides find the same queue.
  *
  * @example
  * ```ts
@@ -12,27 +12,27 @@ import type {Job, JobInsert, PgBoss, QueueOptions} from 'pg-boss'
  */
 export interface QueueLocation {
   /**
-   * An instance of pg-boss that has been started. It is the user's: it is not stopped here, and its `error` event needs
-   * a listener, or a lost connection ends the process. Give its constructor pg's `query_timeout`, say 10,000
-   * milliseconds: without it a connection that has died without a word is waited for for ever. One of the instances must supervise (pg-boss's default), or jobs
-   * of workers that have died are not found.
+   * An instance of pg-boss that you have started. You stop it, too: the library does not. Its `error` event needs a
+   * listener, or a lost connection ends the process. Give its constructor pg's `query_timeout`, for example 10,000
+   * milliseconds: otherwise a call waits for ever for a connection that has died silently. One of the instances must
+   * supervise (pg-boss's default), or jobs of dead workers are not found.
    */
   readonly boss: PgBoss
   /** The schema of pg-boss's tables, as its constructor was told. Default: `pgboss`. */
   readonly schema?: string | undefined
   /**
-   * pg-boss's own, for a queue that is not there yet: retries, expiry, heartbeat, how long results are kept. A queue
-   * that exists keeps what it has. Default: `{heartbeatSeconds: 30, deleteAfterSeconds: 86_400}`.
+   * pg-boss's queue options, for a queue that does not exist yet: retries, expiry, heartbeat, how long results are
+   * kept. A queue that exists keeps its options. Default: `{heartbeatSeconds: 30, deleteAfterSeconds: 86_400}`.
    */
   readonly queueOptions?: QueueOptions | undefined
   /**
-   * Milliseconds, > 0 and ≤ 2147483647, between looks for new jobs and for outcomes. Where PostgreSQL notifies, a look
-   * comes at once besides. Default: 1000.
+   * Milliseconds, > 0 and ≤ 2147483647, between looks for new jobs and for outcomes. A notification of PostgreSQL makes
+   * a look happen at once. Default: 1000.
    */
   readonly pollInterval?: number | undefined
   /**
-   * Whether to be notified by PostgreSQL, over a connection of its own: `false` where that cannot work, as behind
-   * PgBouncer in transaction mode. Default: `true`.
+   * Whether to listen to notifications of PostgreSQL, over a separate connection. Use `false` where that cannot work,
+   * for example behind PgBouncer in transaction mode. Default: `true`.
    */
   readonly notify?: boolean | undefined
 }
@@ -48,8 +48,8 @@ export interface QueueLocation {
 export type RemoteJobOptions = Omit<JobInsert, 'id' | 'data' | 'singletonKey' | 'singletonSeconds'>
 
 /**
- * How jobs are handed to workers. pg-boss has UUIDs for ids: what `jobId` gives, or the name of a run and the place of a
- * job, becomes one by SHA-256, unless it is one.
+ * Options of a producer. pg-boss needs UUIDs as ids: an id that is no UUID, from `jobId` or made of a run's name and a
+ * job's index, becomes a UUID by SHA-256.
  *
  * @example
  * ```ts
@@ -58,14 +58,17 @@ export type RemoteJobOptions = Omit<JobInsert, 'id' | 'data' | 'singletonKey' | 
  * ```
  */
 export interface RemoteTasksOptions<D> extends QueueLocation, RemoteOptions<D> {
-  /** The name of the queue that the jobs go to. */
+  /** The name of the queue that gets the jobs. */
   readonly queue: string
-  /** pg-boss's own, for all jobs or for each: priority, retries, start time and so on. */
+  /**
+   * pg-boss's job options, for all jobs, or a function that returns them for each job: priority, retries, start time
+   * and so on.
+   */
   readonly jobOptions?: RemoteJobOptions | ((data: D, index: number) => RemoteJobOptions) | undefined
 }
 
 /**
- * How jobs are taken. How many at once is the runner's limit.
+ * Options of a worker. The runner's limit says how many jobs run at once.
  *
  * @example
  * ```ts
@@ -84,6 +87,6 @@ export interface WorkerTasksOptions extends QueueLocation, WorkerOptions {}
  * ```
  */
 export interface PgBossJob<D> extends TakenJob<D> {
-  /** pg-boss's own: `job.retryCount`, `job.expireInSeconds` and so on. */
+  /** pg-boss's own job: `job.retryCount`, `job.expireInSeconds` and so on. */
   readonly job: Job<D>
 }

@@ -1,14 +1,16 @@
-/** pg-boss as the engine of a worker: fetches jobs in batches, and hands their outcomes in in batches. */
+/** pg-boss as the engine of a worker: fetches jobs in batches, and hands in their outcomes in batches. */
 import {Batch, LostJobError, type WorkerEngine, type WorkerHost} from 'aio-tasks/remote'
 import type {Job} from 'pg-boss'
 import {Database, isTransient} from './database.js'
 import type {ResolvedQueue} from './options.js'
 import type {PgBossJob} from './types.js'
 
-/** As many ids as fit into one notification, which holds 8,000 bytes. */
+/** How many ids fit into one notification, which holds 8,000 bytes. */
 const idsInNotification = 200
 
-/** What is to become of one attempt at a job. A job that another worker has since has another `retry_count`. */
+/**
+ * The new state of one attempt at a job. If another worker has taken the job since, its row has another `retry_count`.
+ */
 interface Change {
   readonly id: string
   readonly retry_count: number
@@ -16,7 +18,10 @@ interface Change {
   readonly lose: (error: LostJobError) => void
 }
 
-/** Changes those rows of a batch that are still this worker's, in one of these states. Tells of it in the same step. */
+/**
+ * Changes the rows of a batch that still belong to this worker and are in one of these states, and notifies in the same
+ * statement.
+ */
 function changing(table: string, set: string, states: string, tell: string): string {
   return `WITH changed AS (
       UPDATE ${table} j ${set}
@@ -26,11 +31,11 @@ function changing(table: string, set: string, states: string, tell: string): str
     SELECT id FROM changed WHERE (SELECT count(*) FROM told) >= 0`
 }
 
-/** Of a batch: whom it tells. Producers hear which jobs are done, workers that there are jobs. */
+/** Whom a batch notifies. Producers are told which jobs are done, workers that there are jobs. */
 type Audience = 'producers' | 'workers' | 'nobody'
 
 export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
-  /** Three signs of life within the time after which a worker counts as dead. */
+  /** Sends three signs of life within the time after which a worker counts as dead. */
   readonly touchEvery: number
   readonly pollEvery: number
   readonly #database: Database
@@ -87,7 +92,7 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
     }
   }
 
-  /** One by one, by pg-boss itself: it knows about retries and dead letters. */
+  /** Each job separately, by pg-boss itself, which handles retries and dead letters. */
   async #fail({id, retryCount}: Job<D>, {name, message, stack}: Error): Promise<void> {
     const {boss, queue, notifies} = this.#database
     const answer = await this.#database.ask(() => boss.fail(queue, {id, retryCount}, {name, message, stack}))
@@ -98,7 +103,8 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   #batch(set: (schema: string) => string, audience: Audience): Batch<Change> {
     return new Batch(async (changes) => {
       const {schema, table, queue} = this.#database
-      // An outcome whose answer was lost with its connection is handed in again: it is there, by the same attempt.
+      // An outcome whose answer was lost with its connection is handed in again: the row already has it, with the same
+      // attempt.
       const states = audience === 'producers' ? "'active', 'completed'" : "'active'"
       const text = changing(table, set(schema), states, this.#telling(audience))
       const rows = changes.map(({id, retry_count, output}) => ({id, retry_count, output}))
@@ -118,7 +124,10 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   }
 }
 
-/** Makes the change together with the others of this turn; rejects if the job is not this worker's any more. */
+/**
+ * Makes the change together with the other changes of this turn; rejects if the job does not belong to this worker any
+ * more.
+ */
 async function change(batch: Batch<Change>, row: Omit<Change, 'lose'>): Promise<void> {
   let lost: LostJobError | undefined
   await batch.add({...row, lose: (error) => void (lost = error)})

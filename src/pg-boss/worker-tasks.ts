@@ -6,17 +6,17 @@ import type {PgBossJob, WorkerTasksOptions} from './types.js'
 import {PgBossWorkerEngine} from './worker-engine.js'
 
 /**
- * A source of tasks for a runner: each runs one job of the queue, and hands in what comes of it. Run as many of
- * these as are needed, on as many machines. Jobs follow the runner: its `limit`, its `pause()` and a slow consumer hold
- * for them, and what the runner does not pull within a second goes back to the queue. pg-boss finds the jobs of
- * workers that have died, by heartbeat or expiry, and tries again those that failed.
+ * A source of tasks for a runner. Each task runs one job of the queue, and hands in its outcome. Run as many such
+ * workers as you need, on as many machines. Jobs follow the runner: `limit`, `pause()` and a slow consumer apply to
+ * jobs too, and a job that the runner does not start within a second goes back to the queue. pg-boss finds the jobs of
+ * dead workers, by heartbeat or expiry, and retries failed jobs.
  *
- * A job that is running when the run is aborted, and that gives up with its signal, goes back to the queue: none is failed by
- * it. A handler that throws fails its task too, so a worker usually wants `yieldExceptions: true`.
+ * A job that is running when the run is aborted, and that ends with its signal, goes back to the queue. It has not
+ * failed. A handler that throws fails its task too, so a worker usually needs `yieldExceptions: true`.
  *
- * @param queue The queue's name, as `remoteTasks` has it.
- * @param handler What to do for a job, which has `id`, `data`, and as `job` what pg-boss gives. It runs at least once
- * for each job, and more than once when a worker is killed or blocked.
+ * @param queue The queue's name, the same as for `remoteTasks`.
+ * @param handler The function that runs a job. The job has `id`, `data` and `job`, the job as pg-boss gives it. It runs
+ * at least once for each job, and more than once if a worker is killed or blocked.
  * @param options See {@link WorkerTasksOptions}.
  * @throws TypeError or RangeError if an argument is wrong.
  * @example

@@ -1,4 +1,4 @@
-/** Keeps entries in order by groups: each group has a limit of its own, and groups of equal priority take turns. */
+/** Keeps entries by groups: each group has its own limit, and groups of equal priority take turns. */
 
 import type {GroupGovernor, GroupRules} from '../options.js'
 import {nextTurn} from '../platform/runtime.js'
@@ -6,29 +6,29 @@ import {whenSettled} from '../task.js'
 import type {Permit, PermitOutcome} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
 
-/** What can wait in a group. */
+/** An entry that can wait in a group. */
 export interface GroupEntry extends Waiting {
-  /** Its place in its group; `undefined` where it has no group. */
+  /** Its membership in a group; `undefined` where it has no group. */
   readonly member: Member | undefined
 }
 
-/** Told what happens when nobody takes an entry. */
+/** Is told of changes that happen on their own. */
 export interface GroupsHost<E> {
-  /** An entry may start that could not before. */
+  /** An entry may start now that could not start before. */
   ready(): void
-  /** The same, for a permit that is given back after this call unless somebody has taken an entry with it. */
+  /** The same for a governor's permit, which is given back after this call unless an entry has been taken with it. */
   offered(): void
-  /** The governor of its group has failed for an entry, which waits in no line any more. */
+  /** The governor of the entry's group has failed for the entry. The entry waits no more. */
   failed(entry: E, cause: unknown): void
 }
 
-/** So many times in a row a group asks its governor in vain before the event loop turns in between. */
+/** After this number of refusals in a row, a group asks its governor again only in a later turn of the event loop. */
 const mostRefusals = 2
 
-/** So many groups that could not be forgotten yet are looked at again whenever a group is made or left. */
+/** How many lingering groups are checked again whenever a group is created or forgotten. */
 const lookedAt = 2
 
-/** The turns of groups whose entries were put back come before all others. */
+/** The turns of groups whose entries were put back come before all other turns. */
 const firstTurn = -1
 
 const unused: PermitOutcome = {status: 'unused'}
@@ -36,7 +36,7 @@ const unused: PermitOutcome = {status: 'unused'}
 /** The permit of entries without a group. */
 const freePermit: Permit = {release() {}}
 
-/** The turn of a group among those that may start something. */
+/** A place in the line of turns, for a group that may start an entry. */
 class Turn implements Waiting {
   next: this | undefined = undefined
   isWaiting = true
@@ -51,29 +51,29 @@ class Turn implements Waiting {
   }
 }
 
-/** All entries with one key. */
+/** All entries with the same key. */
 class Group {
   readonly key: unknown
   readonly limit: number
   readonly governor: GroupGovernor | undefined
   line: PriorityQueue<GroupEntry> = new PriorityQueue()
-  /** Its turn, while it has something that may start. */
+  /** Its turn, while it has an entry that may start. */
   turn: Turn | undefined
-  /** Entries that run, or were taken to be called. */
+  /** How many entries run, or were taken to be called. */
   running = 0
-  /** Members that nobody has called. */
+  /** How many members have not been called. */
   waiting = 0
-  /** Members whose outcome is open. */
+  /** How many members have no outcome yet. */
   members = 0
   /** Set while the group waits for its governor. */
   hold: AbortController | undefined
-  /** What the governor has given after a wait. */
+  /** The permit that the governor has given after a wait. */
   offered: Permit | undefined
-  /** Why the governor has given nothing after a wait: the next entry fails with it. */
+  /** The error with which the governor has failed after a wait: the next entry fails with it. */
   failure: {readonly cause: unknown} | undefined
-  /** How often it has asked its governor in vain since an entry last began. */
+  /** How often the governor has refused since an entry last began. */
   refusals = 0
-  /** Members that wait for another attempt, which come first. */
+  /** Members that wait for another attempt; they come before the entries in the line. */
   readonly retries: Map<Member, () => void> = new Map()
 
   constructor(key: unknown, limit: number, governor: GroupGovernor | undefined) {
@@ -94,11 +94,11 @@ interface MemberHost {
   settled(member: Member): void
 }
 
-/** What an entry has to do with its group, from its push to its outcome. */
+/** The membership of an entry in its group, from its push to its outcome. */
 export class Member {
   readonly group: Group
   readonly #host: MemberHost
-  /** What the group has given for an attempt that has not begun. */
+  /** The permit for an attempt that has not begun. */
   #permit: Permit | undefined
 
   constructor(group: Group, host: MemberHost) {
@@ -110,14 +110,14 @@ export class Member {
     return this.group.key
   }
 
-  /** It was taken out of the line. */
+  /** The entry was taken out of the line, with this permit. */
   enter(permit: Permit): void {
     this.#permit = permit
   }
 
-  /** The attempt begins. What this gives is released when it runs no more. */
+  /** The attempt begins. Returns the permit, which is released when the attempt runs no more. */
   takePermit(): Permit {
-    // A reader may call a task that has gone back to the line.
+    // A reader may call a task that has been put back into the line.
     const permit = this.#permit ?? this.#host.enterAnyway(this)
     this.#permit = undefined
     this.group.refusals = 0
@@ -125,34 +125,34 @@ export class Member {
   }
 
   /**
-   * Takes a place for another attempt, unless it has one.
+   * Takes a permit for another attempt, unless the member has a permit already.
    *
-   * @param onAvailable Called once when there may be a place, if there is none now. Nothing is held until then.
-   * @throws What the governor of the group throws.
+   * @param onAvailable Called once when there may be a permit, if there is none now. No permit is held until then.
+   * @throws The error that the group's governor throws.
    */
   tryEnter(onAvailable: () => void): boolean {
     this.#permit ??= this.#host.tryEnter(this, onAvailable)
     return this.#permit !== undefined
   }
 
-  /** The attempt does not begin now. */
+  /** The attempt does not begin now: gives back its permit. */
   leave(): void {
     const permit = this.#permit
     this.#permit = undefined
     permit?.release(unused)
   }
 
-  /** It was called, or will not be. */
+  /** The entry was called, or will never be called. */
   stopsWaiting(): void {
     this.group.waiting--
   }
 
-  /** It was not called after all. */
+  /** The entry was counted as called, but was not called. */
   waitsAgain(): void {
     this.group.waiting++
   }
 
-  /** Its outcome is told. */
+  /** The outcome of the entry is known. */
   settled(): void {
     this.leave()
     this.#host.settled(this)
@@ -160,15 +160,15 @@ export class Member {
 }
 
 /**
- * A line like {@link PriorityQueue}, where the group of an entry must allow it, too. Pushing, taking and removing cost
- * O(log p) with p different priorities waiting, whatever the number of groups and entries: only groups that may start
- * something stand in the line of turns.
+ * A line like {@link PriorityQueue} whose entries also need the permission of their group. Pushing, taking and removing
+ * cost O(log p) with p different waiting priorities, whatever the number of groups and entries: only groups that may
+ * start an entry stand in the line of turns.
  */
 export class Groups<E extends GroupEntry> implements MemberHost {
   readonly #rules: GroupRules
   readonly #host: GroupsHost<E>
   readonly #groups = new Map<unknown, Group>()
-  /** Of the entries without a group: they take turns as one group that is always free. */
+  /** The entries without a group: they take turns like one group that is always free. */
   readonly #ungrouped = new Group(undefined, Infinity, undefined)
   readonly #turns = new PriorityQueue<Turn>()
   #turnsGiven = 0
@@ -188,7 +188,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#size
   }
 
-  /** Whether one of them may start. */
+  /** Whether any entry may start. */
   get isReady(): boolean {
     return this.#turns.size > 0
   }
@@ -198,15 +198,15 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#groups.size
   }
 
-  /** Whether no more of a group may wait. */
+  /** Whether the group may take no more waiting entries. */
   isFull(key: unknown): boolean {
     return (this.#groups.get(key)?.waiting ?? 0) >= this.#rules.capacity
   }
 
   /**
-   * What a new entry has to do with its group.
+   * Creates the membership of a new entry.
    *
-   * @throws What the functions `limit` and `governor` throw, or if what they give is wrong.
+   * @throws The error of the functions `limit` and `governor`, or an error if they return a wrong value.
    */
   join(key: unknown): Member {
     let group = this.#groups.get(key)
@@ -222,7 +222,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return new Member(group, this)
   }
 
-  /** Puts an entry behind those of its group and priority. */
+  /** Puts an entry behind the entries of the same group and priority. */
   push(entry: E): void {
     const group = this.#groupOf(entry)
     group.line.push(entry)
@@ -230,7 +230,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group)
   }
 
-  /** Puts an entry that was taken by `shift` back where it stood. The next turn is that of its group. */
+  /** Puts an entry back where it stood before `shift`. The next turn belongs to its group. */
   putBack(entry: E): void {
     const group = this.#groupOf(entry)
     group.line.putBack(entry)
@@ -241,7 +241,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group, firstTurn)
   }
 
-  /** Takes the entry whose turn it is, with a place in its group; `undefined` if none may start. */
+  /** Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start. */
   shift(): E | undefined {
     for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
       turn.group.turn = undefined
@@ -251,7 +251,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return undefined
   }
 
-  /** Takes the first entry of a group, out of turn, with a place in the group; `undefined` if it may not start now. */
+  /** Takes the first entry of a group, out of turn, with a permit of the group; `undefined` if it may not start now. */
   takeFirstOf(entry: E): E | undefined {
     const group = this.#groupOf(entry)
     if (group.turn === undefined) return undefined
@@ -259,7 +259,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#takeFirst(group)
   }
 
-  /** `undefined` if the group must wait for its governor, or that has failed for the entry. */
+  /** Returns `undefined` if the group must wait for its governor, or if the governor has failed for the entry. */
   #takeFirst(group: Group): E | undefined {
     let permit: Permit | undefined
     let failure: {readonly cause: unknown} | undefined
@@ -278,7 +278,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return undefined
   }
 
-  /** Takes account of an entry that waits no longer, and never will again. */
+  /** Takes account of an entry that stopped waiting for good. */
   remove(entry: E): void {
     const group = this.#groupOf(entry)
     group.line.remove(entry)
@@ -286,7 +286,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group)
   }
 
-  /** Takes out all entries. The groups stay known, with what runs of them. */
+  /** Takes out all entries. The groups stay known, and still count their running entries. */
   clear(): {shift(): E | undefined; readonly size: number} {
     const lines: Array<PriorityQueue<GroupEntry>> = []
     let size = this.#size
@@ -312,14 +312,14 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     }
   }
 
-  /** All entries, which stay, by groups. */
+  /** All waiting entries, by groups. They stay in the line. */
   *[Symbol.iterator](): Generator<E, void, undefined> {
     for (const {line} of [this.#ungrouped, ...this.#groups.values()]) yield* line as Iterable<E>
   }
 
   // For members
 
-  /** Takes a place in the group whether there is one or not: it has room again when this many have left. */
+  /** Counts a member as running even if its group has no room. */
   enterAnyway({group}: Member): Permit {
     const permit = this.#place(group, group.governor?.tryAcquire({}) ?? freePermit)
     this.#update(group)
@@ -342,7 +342,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#forget(group)
   }
 
-  /** Takes a place in a group, and a permit of its governor; `undefined` if that must be waited for. */
+  /** Takes a permit of a group and its governor; `undefined` if the governor gives none now. */
   #enter(group: Group): Permit | undefined {
     if (group === this.#ungrouped) return freePermit
     const {governor, failure, offered} = group
@@ -356,7 +356,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#place(group, given)
   }
 
-  /** Counts an entry as running until what this gives is released. */
+  /** Counts an entry as running until the returned permit is released. */
   #place(group: Group, given: Permit): Permit {
     group.running++
     let isHeld = true
@@ -382,12 +382,12 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#forget(group)
   }
 
-  /** Has the governor tell when there is a permit. */
+  /** Asks the governor to tell when there is a permit. */
   #wait(group: Group): void {
     const hold = new AbortController()
     group.hold = hold
     if (group.refusals++ < mostRefusals) this.#ask(group, hold)
-    // Others that ask in vain, too, must not pass a permit to and fro for ever within one turn of the event loop.
+    // Several groups that refuse a permit in turn must not pass it around for ever within one turn of the event loop.
     else nextTurn(() => this.#ask(group, hold))
   }
 
@@ -424,7 +424,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group)
   }
 
-  /** A microtask later: the task that released a place has not finished with that yet. */
+  /** Tells them a microtask later: the task that released its place has not finished with that yet. */
   #tellRetries(group: Group): void {
     if (this.#freed.size === 0) void Promise.resolve().then(this.#serveFreed)
     this.#freed.add(group)
@@ -454,7 +454,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return entry.member?.group ?? this.#ungrouped
   }
 
-  /** A group has a turn as long as it may start something: one of the priority of its first entry. */
+  /** Keeps a turn for the group while it may start an entry. The turn has the priority of the group's first entry. */
   #update(group: Group, sequence?: number): void {
     const {hold, line, retries, turn} = group
     if (hold !== undefined && line.size === 0 && retries.size === 0) {
@@ -492,14 +492,14 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     if (this.#groups.get(group.key) === group) this.#groups.delete(group.key)
   }
 
-  /** Looks again at a few of those that could not be forgotten. */
+  /** Checks a few of the lingering groups again. */
   #forgetSome(): void {
     let left = lookedAt
     for (const group of this.#lingering) {
       if (left-- === 0) return
       this.#lingering.delete(group)
       if (group.governor?.isIdle === true) this.#drop(group)
-      else this.#lingering.add(group) // behind the others
+      else this.#lingering.add(group) // behind the other lingering groups
     }
   }
 }

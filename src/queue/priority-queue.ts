@@ -1,32 +1,34 @@
 /** Keeps entries in order: the highest priority first, and within one priority first in, first out. */
 
-/** What can wait here. */
+/** An entry that can wait in the queue. */
 export interface Waiting {
   readonly priority: number
-  /** Its number among all that were pushed. */
+  /** The entry's number in the order of pushes. */
   readonly sequence: number
-  /** An entry that has been removed waits no longer, and is skipped when its turn comes. */
+  /** `false` for a removed entry: it is skipped when its turn comes. */
   readonly isWaiting: boolean
-  /** The next one of the same priority. Kept by the queue that it waits in. */
+  /** The next entry of the same priority. Set by the queue in which the entry waits. */
   next: this | undefined
 }
 
 /** All entries of one priority. */
 interface Level<E extends Waiting> {
   readonly priority: number
-  /** A linked list: its links cost no more than places in an array, and nothing is copied while it grows. */
+  /**
+   * A linked list: its links cost no more than the elements of an array, and nothing is copied while the list grows.
+   */
   first: E | undefined
   last: E | undefined
   size: number
-  /** How many of them do not wait any more. */
+  /** How many of its entries wait no more. */
   removed: number
-  /** Its place in the heap of levels. */
+  /** Its index in the heap of levels. */
   place: number
 }
 
 /**
- * Pushing, taking and removing cost O(log p) with p different priorities waiting, whatever the number of entries: O(1)
- * while all have the same. Levels are kept in a binary heap, and dropped when empty.
+ * Pushing, taking and removing cost O(log p) with p different waiting priorities, whatever the number of entries, and
+ * O(1) while all entries have the same priority. Levels are kept in a binary heap, and dropped when empty.
  */
 export class PriorityQueue<E extends Waiting> {
   readonly #levels = new Map<number, Level<E>>()
@@ -42,12 +44,12 @@ export class PriorityQueue<E extends Waiting> {
     return this.#size > 0
   }
 
-  /** The highest priority of those that wait; `undefined` if none does. */
+  /** The highest priority that waits; `undefined` if no entry waits. */
   get top(): number | undefined {
     return this.#heap[0]?.priority
   }
 
-  /** Puts an entry behind those of its priority. */
+  /** Puts an entry behind the entries of the same priority. */
   push(entry: E): void {
     this.#size++
     const level = this.#level(entry.priority)
@@ -58,13 +60,13 @@ export class PriorityQueue<E extends Waiting> {
   }
 
   /**
-   * Puts an entry that was taken by `shift` back where it stood. Takes longer the more older entries were put back before:
-   * of several, put back the youngest first.
+   * Puts an entry back where it stood before `shift`. This takes longer the more older entries were put back before: of
+   * several entries, put back the youngest first.
    */
   putBack(entry: E): void {
     this.#size++
     const level = this.#level(entry.priority)
-    // In front of it stand only those that were put back, too, and are older.
+    // Only entries that were put back too, and are older, stand in front of it.
     let older: E | undefined
     let younger = level.first
     while (younger !== undefined && younger.sequence < entry.sequence) {
@@ -78,7 +80,7 @@ export class PriorityQueue<E extends Waiting> {
     level.size++
   }
 
-  /** Takes the entry whose turn it is; `undefined` if none waits. */
+  /** Takes the entry whose turn it is; `undefined` if no entry waits. */
   shift(): E | undefined {
     const level = this.#heap[0]
     if (level === undefined) return undefined
@@ -92,7 +94,7 @@ export class PriorityQueue<E extends Waiting> {
     return entry
   }
 
-  /** Takes account of an entry that waits no longer, and never will again. */
+  /** Takes account of an entry that stopped waiting for good. */
   remove(entry: E): void {
     const level = this.#levels.get(entry.priority)
     if (level === undefined) return
@@ -100,7 +102,7 @@ export class PriorityQueue<E extends Waiting> {
     level.removed++
     if (level.size === level.removed) this.#drop(level)
     else if (level.removed > 32 && level.removed * 2 > level.size) {
-      // Each entry is passed over once for each time that half of them have been removed.
+      // Each time that half of the entries have been removed, each entry is visited once.
       for (let left = level.size; left > 0; left--) {
         const kept = take(level)
         if (!kept?.isWaiting) continue
@@ -113,7 +115,7 @@ export class PriorityQueue<E extends Waiting> {
     }
   }
 
-  /** All entries in order, which stay. */
+  /** All waiting entries in order. They stay in the queue. */
   *[Symbol.iterator](): Generator<E, void, undefined> {
     const levels = [...this.#levels.values()].sort((a, b) => b.priority - a.priority)
     for (const {first} of levels)
@@ -168,7 +170,7 @@ export class PriorityQueue<E extends Waiting> {
   }
 }
 
-/** Takes the first entry of a level, whether it waits or not. It keeps none of the others alive. */
+/** Takes the first entry of a level, whether it waits or not. The taken entry keeps no other entry alive. */
 function take<E extends Waiting>(level: Level<E>): E | undefined {
   const {first} = level
   if (first === undefined) return undefined

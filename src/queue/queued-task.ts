@@ -13,46 +13,49 @@ export interface QueueHost {
   withdrawn(task: QueuedTask, reason: unknown): void
   /** A task is about to be called. Returns `false` if its push is about to reject, and the task must not be called. */
   called(task: QueuedTask): boolean
-  /** A task that was handed out, or taken by a runner, will not be called there. */
+  /** A task that was handed out, or taken by a runner, will not be called by that reader. */
   putBack(task: QueuedTask): void
-  /** The outcome of a task was told to its push. */
+  /** The push of a task has settled. */
   settled(): void
   /** A task that was called has settled. */
   released(): void
 }
 
-/** What only some pushes have. */
+/** Options that only some pushes have. */
 export interface Details {
   readonly priority: number
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly item: unknown
-  /** What it has to do with its group, if it has one. */
+  /** The membership in its group, if the push has a group. */
   readonly member?: Member | undefined
-  /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
+  /** When it was pushed, in `performance.now()` milliseconds, if tracing is on. */
   readonly queuedAt?: number | undefined
 }
 
-/** The details of a push, and what belongs to them while the task waits and runs. Most pushes of a queue share theirs. */
+/**
+ * The details of a push, and the state that belongs to them while the task waits and runs. Most pushes of a queue share
+ * one object.
+ */
 export interface Attached extends Details {
   readonly host: QueueHost
   readonly isShared: boolean
-  /** The async context of the push, in which the task is called; `undefined` where that is the empty one. */
+  /** The async context of the push, in which the task is called; `undefined` for the empty context. */
   readonly scope: AsyncScope | undefined
   ignoreSignal?: (() => void) | undefined
-  /** The contexts of calls that are under way, which the signal aborts. */
+  /** The contexts of running calls, which the signal aborts. */
   contexts?: Set<Context> | undefined
 }
 
-/** Calls a task. Tracing does more. */
+/** Calls a task. With tracing, the call is also published. */
 type Call = (task: unknown, context: TaskContext) => unknown
 
-/** What the pushes of a queue share that have nothing of their own. */
+/** The details that all pushes without options share. */
 export function sharedDetails(host: QueueHost): Attached {
   return attach(host, true, noDetails, undefined)
 }
 
-/** All have one shape, which keeps code that reads them fast. */
+/** Gives all details the same shape, which keeps the code that reads them fast. */
 function attach(host: QueueHost, isShared: boolean, details: Details, scope: AsyncScope | undefined): Attached {
   const {priority, signal, timeout, item, member, queuedAt} = details
   return {
@@ -91,20 +94,20 @@ export const noDetails: Details = {
  */
 export type TaskState = 'waiting' | 'handed out' | 'taken' | 'leaving' | 'called' | 'told' | 'over'
 
-/** A million of these may wait: each field of each costs eight bytes. What few pushes have is in `#attached`. */
+/** A million of these objects may wait, and each field costs eight bytes in each. Rare fields are in `#attached`. */
 export class QueuedTask implements Waiting, tasks.QueuedTask {
   readonly sequence: number
   next: this | undefined = undefined
   state: TaskState = 'waiting'
-  /** The result of the task, for its push. */
+  /** The result of the push. */
   readonly outcome: Promise<unknown>
   readonly #task: Task<unknown>
   readonly #attached: Attached
   readonly #settle: (outcome: unknown) => void
 
   /**
-   * @param shared What the pushes of the queue share.
-   * @param capture Captures the async context of the push; gives `undefined` for the empty one.
+   * @param shared The details that pushes of the queue share.
+   * @param capture Captures the async context of the push; returns `undefined` for the empty context.
    */
   constructor(
     task: Task<unknown>,
@@ -152,14 +155,15 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return this.state === 'waiting'
   }
 
-  /** Its signal, if that has aborted. */
+  /** The push's signal, if it has aborted. */
   get abortedSignal(): AbortSignal | undefined {
     const {signal} = this.#attached
     return signal?.aborted ? signal : undefined
   }
 
   /**
-   * The task as a function, for a reader that is no runner. It tells its outcome itself, and runs once.
+   * The task as a function, for a reader that is no runner. The function settles the push itself, and runs the task
+   * once.
    *
    * @param putBack Called when the function is disposed of.
    */
@@ -169,7 +173,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return Object.assign(call, {[Symbol.dispose]: putBack})
   }
 
-  /** It will not be run: its push rejects as the given promise has, and the task is disposed of. */
+  /** The task will not run: its push rejects like the given promise, and the task is disposed of. */
   cancel(rejection: Promise<never>): void {
     this.state = 'leaving'
     this.#reject(rejection)
@@ -181,7 +185,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     }
   }
 
-  // For the runner that took it
+  // For the runner that took the task
 
   takePermit(): Permit | undefined {
     return this.#attached.member?.takePermit()
@@ -250,7 +254,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
       : attached.scope.runInAsyncScope(call, undefined, this.#task, context)
   }
 
-  /** A reader that is no runner calls it: the first call runs it, and every call gives its outcome. */
+  /** A reader that is no runner calls the task: the first call runs it, and every call returns its outcome. */
   #callByReader(context: TaskContext): unknown {
     if (this.state === 'called') return this.outcome
     if (this.state === 'told' || this.state === 'over' || !this.#attached.host.called(this)) return this.#outcomeLater()
@@ -271,11 +275,11 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
         (error) => settled(() => this.rejected(error), {status: 'failed', error}),
       )
     })
-    tasks.handleRejection(given) // the push hears of it
+    tasks.handleRejection(given) // the push reports the error
     return given
   }
 
-  /** The timeout of the push, where no runner keeps it. */
+  /** Applies the timeout of the push, where no runner does. */
   #timeOut(context: TaskContext): ReturnType<typeof setTimeout> | undefined {
     const {timeout} = this
     if (timeout === undefined || timeout === Infinity) return undefined
@@ -286,21 +290,24 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     }, timeout)
   }
 
-  /** The context as the task sees it: with the push's own item and signal, if it has any. */
+  /** The context that the task sees: with the item and the signal of the push, if it has any. */
   #contextOf(context: TaskContext): TaskContext {
     const {item} = this
     if (this.#attached.isShared || (context instanceof Context && context.item === item)) return context
     return new LinkedContext(context, item)
   }
 
-  /** For a call after the end. It settles in a later turn: a retry without a delay would else block the event loop. */
+  /**
+   * The outcome, for a call after the end. It settles in a later turn: a retry without a delay would block the event
+   * loop.
+   */
   #outcomeLater(): Promise<unknown> {
     const later = new Promise((resolve) => nextTurn(() => resolve(this.outcome)))
-    tasks.handleRejection(later) // the push has heard of it
+    tasks.handleRejection(later) // the push has reported the error
     return later
   }
 
-  // Apart from the constructor, for which the closure would cost an allocation at each push.
+  // A method of its own: in the constructor the closure would cost an allocation at each push.
   #listenTo(signal: AbortSignal): void {
     this.#attached.ignoreSignal = onAbort(signal, () => this.#aborted(signal.reason))
   }
@@ -312,14 +319,14 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   #reject(rejection: Promise<never>): void {
     if (!this.#tell()) return
-    tasks.handleRejection(this.outcome) // nobody need await it: the runner emits it, or the caller knows
+    tasks.handleRejection(this.outcome) // nobody needs to await it: the runner emits the error, or the caller knows it
     this.#settle(rejection)
   }
 
-  /** Notes that the push settles. Returns `false` if it has settled already. */
+  /** Marks the push as settled. Returns `false` if it has settled already. */
   #tell(): boolean {
     if (this.state === 'told' || this.state === 'over') return false
-    // One that its runner has not called has nothing to be released.
+    // A task that no runner has called has no place to release.
     this.state = this.state === 'called' ? 'told' : 'over'
     const {ignoreSignal, contexts, host, member} = this.#attached
     ignoreSignal?.()
@@ -333,14 +340,15 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 let lastSettle: (outcome: unknown) => void = tasks.ignore
 
 /**
- * Notes how to settle the promise that is being made. One function for all: a closure for each push would cost as much as
- * its promise. How to reject is not noted, which would keep a second function alive: see `rejected`.
+ * Notes how to settle the promise that is being created. It is one function for all pushes: a closure for each push
+ * would cost as much as its promise. The function that rejects is not noted, since it would keep a second function
+ * alive: see `rejected`.
  */
 function noteSettle(resolve: (outcome: unknown) => void): void {
   lastSettle = resolve
 }
 
-/** An earlier attempt is over. */
+/** Forgets the context of an earlier attempt. */
 function forget(contexts: Set<Context>, context: Context): void {
   contexts.delete(context)
   if (context instanceof LinkedContext) context.unlink()

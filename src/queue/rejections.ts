@@ -4,21 +4,26 @@ import {nextTurn} from '../platform/runtime.js'
 import {rejectedSilently} from '../task.js'
 import type {QueuedTask} from './queued-task.js'
 
-/** How many pushes are rejected in one turn of the event loop at most, so that clearing a million blocks nobody. */
+/**
+ * How many pushes are rejected in one turn of the event loop at most, so that clearing a million tasks does not block
+ * it.
+ */
 const mostInATurn = 4096
 
 /** Tasks whose pushes reject with the same reason. */
 interface Batch {
   readonly tasks: {shift(): QueuedTask | undefined; readonly size: number}
   readonly reason: unknown
-  /** Rejected with the reason. The pushes share it: a rejected promise for each would cost as much as its push did. */
+  /**
+   * A promise rejected with the reason. The pushes share it: a promise for each would cost as much as the push itself.
+   */
   readonly rejection: Promise<never>
 }
 
 export class Rejections {
   readonly #onRejected: () => void
   readonly #batches = new Fifo<Batch>()
-  /** The newest batch, if single tasks can be added to it. Kept for this turn though it may be empty meanwhile. */
+  /** The newest batch, if single tasks can be added to it. Kept for this turn, even if it is empty meanwhile. */
   #open: (Batch & {readonly tasks: Fifo<QueuedTask>}) | undefined
   #size = 0
   #inThisTurn = 0
@@ -28,12 +33,12 @@ export class Rejections {
     this.#onRejected = onRejected
   }
 
-  /** How many pushes are still to be rejected. */
+  /** How many pushes still have to be rejected. */
   get size(): number {
     return this.#size
   }
 
-  /** Rejects one push: at once, or in a later turn of the event loop if there are many. */
+  /** Rejects a push: at once, or in a later turn of the event loop if there are many. */
   add(task: QueuedTask, reason: unknown): void {
     let batch = this.#open
     if (batch === undefined || batch.reason !== reason)
@@ -44,7 +49,7 @@ export class Rejections {
     this.#work()
   }
 
-  /** The same for all tasks of a line, which nobody else reads any more. */
+  /** The same for all tasks of a line that nothing else reads any more. */
   addAll(tasks: Batch['tasks'], reason: unknown): void {
     this.#open = undefined
     this.#batches.push({tasks, reason, rejection: rejectedSilently(reason)})
@@ -52,7 +57,7 @@ export class Rejections {
     this.#work()
   }
 
-  /** What a disposal of a task adds meanwhile comes after the others. */
+  /** Tasks that a disposal adds meanwhile come after the others. */
   #work(): void {
     for (let batch = this.#batches.peek(); batch !== undefined; batch = this.#batches.peek()) {
       if (batch.tasks.size === 0) {

@@ -1,4 +1,4 @@
-/** A source to push tasks into, for services that run for as long as they are needed. */
+/** A source to push tasks into, for services that run for an unknown time. */
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {ConcurrentError, describe} from '../errors.js'
 import {Fifo} from '../fifo.js'
@@ -36,27 +36,28 @@ import {PriorityQueue} from './priority-queue.js'
 import {type Details, noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
 
-/** Makes a runner over a queue. */
+/** Makes a runner for a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
 
-/** The number of tasks whose signals have aborted that are withdrawn before the event loop turns. */
+/** How many tasks with aborted signals are withdrawn before the event loop turns. */
 const mostWithdrawn = 1024
 
-/** A push that waits for room. */
+/** A call of `room()` that waits. */
 type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
 
 /**
- * A source of tasks that are pushed into it: higher priorities first, and first in, first out within one. Each task runs
- * once, in whichever runner has a free slot first.
+ * A source of tasks that are pushed into it: higher priorities first, and first in, first out within one priority. Each
+ * task runs once, in the first runner with a free slot.
  *
- * Start a runner with {@link run}, and the queue lives as long as such runners do: when the last of them has ended,
- * however that came, waiting and later pushes reject. With `new ConcurrentRunner(queue)` the queue outlives its runners,
- * so that one can replace another; give `yieldExceptions: true` there, or the first task that fails ends the runner.
+ * Start a runner with {@link run}, and the queue lives as long as such runners: when the last of them has ended, for
+ * whatever reason, waiting and later pushes reject. With `new ConcurrentRunner(queue)` the queue outlives its runners,
+ * so that a new runner can replace an old one; give `yieldExceptions: true` there, or the first task that fails ends
+ * the runner.
  *
- * Every promise that the queue hands out settles. A promise that nobody awaits never becomes an unhandled rejection: the
- * runner's `error` event tells of failures.
+ * Every promise that the queue returns settles. A promise that nobody awaits never becomes an unhandled rejection: the
+ * runner's `error` event reports failures.
  *
- * @typeParam T What the tasks give. With `unknown`, the default, each push has a type of its own.
+ * @typeParam T The result of the tasks. With `unknown`, the default, each push has a type of its own.
  * @example
  * ```ts
  * const queue = new TaskQueue({capacity: 1000})
@@ -69,12 +70,12 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #capacity: number
   readonly #rules: GroupRules | undefined
   #line: PriorityQueue<QueuedTask> | Groups<QueuedTask> = new PriorityQueue<QueuedTask>()
-  /** The line, from the first push with a group on. */
+  /** The line by groups, used from the first push with a group on. */
   #groups: Groups<QueuedTask> | undefined
   #pushed = 0
   /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
   #clearedBelow = 0
-  /** Tasks that were handed out and not called: they come back if the iterator that did so is closed. */
+  /** Tasks that were handed out and not called: they come back if the iterator that handed them out is closed. */
   readonly #handedOut = new Map<QueuedTask, HandOut<T>>()
   /** Tasks that runners have taken and are about to call, after their `start` listeners. */
   readonly #taken: QueuedTask[] = []
@@ -82,15 +83,18 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #rejections = new Rejections(() => this.#changed())
   /** Tasks that were called and have not settled. */
   #running = 0
-  /** Pushes that have not settled. Fewer than `size` and `running` together: a task may run on when its push has settled. */
+  /**
+   * How many pushes have not settled. May be less than `size` plus `running`: a task may run on after its push has
+   * settled.
+   */
   #unsettled = 0
   #state: 'open' | 'open until idle' | 'closed' = 'open'
-  /** The runners that {@link run} has made and that are not over; how many of those still pull. */
+  /** The runners made by {@link run} that are not over, and how many of them still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
   #pulling = 0
   /** The open iterators of all other readers. */
   #otherReaders = 0
-  /** How the last runner ended that {@link run} had made. */
+  /** How the last runner made by {@link run} has ended. */
   #lastEnd: ConcurrentError | undefined
   /** The readers that wait for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
@@ -129,8 +133,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /**
    * Makes an empty queue.
    *
-   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default. `groups`: what holds
-   * for each group of tasks, see {@link GroupOptions}.
+   * @param options `capacity`: how many tasks may wait, an integer ≥ 1 or `Infinity`, the default. `groups`: the limits
+   * of each group of tasks, see {@link GroupOptions}.
    * @throws TypeError or RangeError if an option is wrong.
    */
   constructor(options?: QueueOptions) {
@@ -141,20 +145,20 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Tasks that wait: that no runner has called. Every task whose push has not settled is counted either here or in
-   * {@link running}.
+   * How many tasks wait, that is, have not been called by a runner. Every task whose push has not settled is counted
+   * either here or in {@link running}.
    */
   get size(): number {
     return this.#waiting + this.#rejections.size
   }
 
-  /** Tasks that run. One that has timed out runs until it settles. */
+  /** How many tasks run. A task that has timed out runs until it settles. */
   get running(): number {
     return this.#running
   }
 
   /**
-   * What waits, as of now: by priority, then by age.
+   * The waiting tasks of this moment: by priority, then by age.
    *
    * @example
    * ```ts
@@ -163,7 +167,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   get waiting(): WaitingTask[] {
     const tasks = this.#uncalled()
-    // Only a line without groups is in order already.
+    // Only a line without groups is already in order.
     if (tasks.length > this.#line.size || this.#groups !== undefined)
       tasks.sort((a, b) => compare(b.priority, a.priority) || a.sequence - b.sequence)
     return tasks.map(({item, group, priority}) => ({item, group, priority}))
@@ -172,23 +176,24 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /**
    * Adds a task, which waits until a runner has a free slot for it.
    *
-   * @param task A function, called when its turn has come in the `AsyncLocalStorage` context of this
-   * push; or a promise.
-   * @param options `priority`: higher goes first, default 0. `signal`: takes the task out of the queue
-   * when it aborts or, if the task is running already, aborts its `context.signal`. `timeout`: milliseconds that it may
-   * run, in place of the runner's. `item`: what it is about, for `context.item`, errors and {@link waiting}. `group`: whose
-   * it is; groups of equal priority take turns, and the queue's `groups` option bounds them.
-   * @returns The task's own result. Rejects with what the task throws; with the signal's reason; with a
-   * `QuotaExceededError` if the queue or the group is full; with an `InvalidStateError` if it is closed; with the
-   * reason given to `clear`; or with a `ConcurrentError` when no runner is left.
-   * @throws TypeError or RangeError if an argument is wrong; what the functions of the `groups` option throw.
+   * @param task A function, or a promise. The function is called when its turn has come, in the `AsyncLocalStorage`
+   * context of this push.
+   * @param options `priority`: higher goes first, default 0. `signal`: takes the task out of the queue when the signal
+   * aborts or, if the task is running already, aborts its `context.signal`. `timeout`: how long the task may run, in
+   * milliseconds, in place of the runner's timeout. `item`: the task's subject, for `context.item`, errors and {@link
+   * waiting}. `group`: the key of the task's group; groups of equal priority take turns, and the queue's `groups`
+   * option bounds them.
+   * @returns The task's own result. Rejects with the error that the task throws; with the signal's reason; with a
+   * `QuotaExceededError` if the queue or the group is full; with an `InvalidStateError` if the queue is closed; with
+   * the reason given to `clear`; or with a `ConcurrentError` when no runner is left.
+   * @throws TypeError or RangeError if an argument is wrong; the errors of the functions of the `groups` option.
    * @example
    * ```ts
    * const body = await queue.push(({signal}) => load(url, {signal}), {priority: 1})
    * ```
    */
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>>
-  /** To a queue whose results nobody needs: takes tasks that give anything. */
+  /** For a queue whose results nobody needs: takes tasks with any result. */
   push(this: TaskQueue<void>, task: Task<unknown>, options?: PushOptions): Promise<void>
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
     return this.#push(task, options, false)
@@ -212,7 +217,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return queued.outcome as Promise<Awaited<R>>
   }
 
-  /** The line with groups, which replaces the one without. */
+  /** The line by groups, which replaces the line without groups. */
   #grouped(): Groups<QueuedTask> {
     if (this.#groups !== undefined) return this.#groups
     const groups = new Groups<QueuedTask>(this.#rules ?? resolveGroups(), {
@@ -242,9 +247,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /**
    * Waits until fewer than `capacity` tasks wait, and reserves a place. Calls are served in order.
    *
-   * @param options `signal`: gives up waiting; the promise rejects with its reason.
-   * @returns A promise for a `push` that is never refused, whatever others push, if it is called within that turn of the
-   * event loop; else the place is free for others again. Rejects if the queue is closed.
+   * @param options `signal`: ends the wait; the promise rejects with its reason.
+   * @returns A promise for a `push` that is never refused, whatever other code pushes, if it is called within that turn
+   * of the event loop. After that turn the place is free for others again. Rejects if the queue is closed.
    * @throws TypeError if `signal` is no AbortSignal.
    * @example
    * ```ts
@@ -274,8 +279,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Resolves when no task waits and none is running, and what the last one's result set going has pushed
-   * none either: at once, if the queue is idle now. Never rejects.
+   * Resolves when no task waits or runs, and code that awaited the last result has pushed no further task: at once, if
+   * the queue is idle now. Never rejects.
    *
    * @example
    * ```ts
@@ -290,9 +295,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Takes out all tasks that have not been called; their pushes reject. Running ones go on.
+   * Takes out all tasks that have not been called; their pushes reject. Running tasks go on.
    *
-   * @param reason What they reject with. Default: an `AbortError`.
+   * @param reason The reason with which their pushes reject. Default: an `AbortError`.
    * @example
    * ```ts
    * queue.clear(new Error('the server goes down'))
@@ -311,11 +316,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Takes out the tasks that fit and have not been called; their pushes reject.
+   * Takes out the tasks that the predicate selects and that have not been called; their pushes reject.
    *
-   * @param predicate Whether a task goes.
-   * @param reason What their pushes reject with. Default: an `AbortError`.
-   * @returns How many were taken out.
+   * @param predicate Whether to take out a task.
+   * @param reason The reason with which their pushes reject. Default: an `AbortError`.
+   * @returns How many tasks were taken out.
    * @example
    * ```ts
    * queue.remove(({item}) => item === url)
@@ -336,8 +341,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * No more pushes: they reject, and so do calls of {@link room} that wait. The tasks that wait are still run, and then
-   * the source ends for the runners.
+   * Refuses further pushes: they reject, and so do waiting calls of {@link room}. Waiting tasks still run, and then the
+   * source ends for the runners.
    */
   close(): void {
     if (this.#state === 'closed') return
@@ -347,8 +352,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Closes the queue when no task waits and none is running, at once if that is so. For tasks that push further tasks,
-   * and for code that pushes a further one as soon as a task has given its result.
+   * Closes the queue when no task waits or runs, at once if the queue is idle now. For tasks that push further tasks,
+   * and for code that pushes a further task as soon as a task has given its result.
    *
    * @example
    * ```ts
@@ -366,13 +371,13 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Makes a runner for this queue, and starts it: its first task starts a microtask later, so that listeners added at
-   * once hear everything. A task that fails does not end it. When the last runner made so pulls no more, however it has
-   * ended, and no other runner reads the queue, waiting and later pushes reject with a `ConcurrentError` whose `cause` is
-   * the reason, until another runner is made.
+   * Makes a runner for this queue, and starts it. Its first task starts a microtask later, so that listeners added at
+   * once hear all events. A task that fails does not end the runner. When the last runner made by `run` stops pulling,
+   * for whatever reason, and no other runner reads the queue, waiting and later pushes reject with a `ConcurrentError`
+   * whose `cause` is the reason, until another runner is made.
    *
-   * @param options As for {@link ConcurrentRunner}, but for `yieldExceptions`, which is `true`.
-   * @param Runner A subclass to make. Default: `ConcurrentRunner`.
+   * @param options As for {@link ConcurrentRunner}, except `yieldExceptions`, which is `true`.
+   * @param Runner The class of the runner, `ConcurrentRunner` or a subclass. Default: `ConcurrentRunner`.
    * @returns The runner. The promise of its `run()` is handled.
    * @throws TypeError or RangeError if an option is wrong.
    * @example
@@ -423,12 +428,12 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 
   /**
-   * Ends the service: no more pushes, and what was accepted is finished. Past `timeout` what waits is cleared, and what
-   * runs is aborted.
+   * Ends the service: refuses further pushes, and finishes accepted tasks. After `timeout`, waiting tasks are cleared
+   * and running tasks are aborted.
    *
    * @param options `timeout`: milliseconds, from 0 to 2147483647, or `Infinity`. Default: no bound.
-   * @returns A promise that resolves when every push has settled, at the latest a turn of the event loop after
-   * `timeout`, for tasks of runners that {@link run} has made.
+   * @returns A promise that resolves when every push has settled. For tasks of runners made by {@link run}, that is at
+   * the latest one turn of the event loop after `timeout`.
    * @throws TypeError or RangeError if `timeout` is wrong.
    * @example
    * ```ts
@@ -447,7 +452,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       const runners = [...this.#runners]
       this.clear(reason)
       for (const runner of runners) runner.abort(reason)
-      // Tasks that give up with their signal have a turn of the event loop to settle.
+      // Tasks that end with their signal get one turn of the event loop to settle.
       nextTurn(() => {
         for (const runner of runners) runner.abort(reason)
         over.resolve()
@@ -458,7 +463,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     clearTimeout(timer)
   }
 
-  /** An iterator for one reader. A runner calls this itself. Several readers share the tasks. */
+  /** An iterator for one reader. A runner calls this method itself. Several readers share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
     return this.#iterator(false)
   }
@@ -479,14 +484,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         const handOut: HandOut<T> = {iterator}
         this.#handedOut.set(task, handOut)
         iterator.held++
-        // The task may have come back and been handed out again since.
+        // The task may have been put back and handed out again meanwhile.
         const putBack = (): void => {
           if (this.#handedOut.get(task) === handOut) this.#putBack(task)
         }
         return task.handOut(putBack) as TaskFunction<T>
       },
-      // A reader waits for tasks that others hold and may put back, unless it holds some itself: else two that gather
-      // tasks before they call them would wait for each other.
+      // A reader waits for tasks that other readers hold and may put back, unless it holds tasks itself: otherwise two
+      // readers that gather tasks before they call them would wait for each other.
       isOver: () =>
         this.#state === 'closed' &&
         this.#line.size + this.#taken.length === 0 &&
@@ -506,7 +511,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return iterator
   }
 
-  /** Takes the task whose turn it is. One whose own signal has aborted is not started, though nobody has told it yet. */
+  /**
+   * Takes the task whose turn it is. A task whose own signal has aborted is not started, even if its listener has not
+   * run yet.
+   */
   #take(): QueuedTask | undefined {
     for (let left = mostWithdrawn; left > 0; left--) {
       const task = this.#line.shift()
@@ -526,7 +534,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     this.#rejections.add(task, reason)
   }
 
-  /** Tasks that no runner has called, less those whose pushes are about to reject. */
+  /** How many tasks no runner has called, without those whose pushes are about to reject. */
   get #waiting(): number {
     return this.#line.size + this.#handedOut.size + this.#taken.length
   }
@@ -539,7 +547,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return this.#running === 0 && this.size === 0
   }
 
-  /** Wakes the readers that wait, a microtask later: the task that comes first by then goes first. */
+  /** Wakes the waiting readers, a microtask later: they take the task that is first by then. */
   #wake(): void {
     if (this.#isWaking) return
     this.#isWaking = true
@@ -558,7 +566,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
   }
 
-  /** Takes a task out of where it waits. Returns `false` if it does not wait any more. */
+  /** Takes a waiting task out of the queue. Returns `false` if the task waits no more. */
   #takeOut(task: QueuedTask): boolean {
     switch (task.state) {
       case 'waiting':
@@ -594,14 +602,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     else this.#wake()
   }
 
-  /** Fewer tasks wait, or fewer run. */
+  /** Called when fewer tasks wait, or fewer run. */
   #changed(): void {
     if (this.#roomWaiters.size > 0) this.#admit()
-    if (this.#state === 'closed' && this.#takers.size > 0) this.#wake() // it may be over for them
+    if (this.#state === 'closed' && this.#takers.size > 0) this.#wake() // the queue may be over for them
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
-    // Code that awaits the last task's result may be about to push the next.
+    // Code that awaits the last task's result may be about to push a further task.
     nextTurn(() => {
       this.#isCheckingIdle = false
       if (!this.#isIdle) return
@@ -611,7 +619,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     })
   }
 
-  /** Reserves places for the calls of `room` that wait. A place that is not used in this turn of the event loop lapses. */
+  /** Reserves places for waiting calls of `room`. A place that is not used in this turn of the event loop lapses. */
   #admit(): void {
     for (const waiter of this.#roomWaiters) {
       if (this.#waiting + this.#reservations >= this.#capacity) return
@@ -647,7 +655,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     return this.#lastEnd !== undefined && this.#pulling === 0 && this.#otherReaders === 0
   }
 
-  /** A reader has ended: rejects all pushes if it was the last. */
+  /** A reader has ended: rejects all pushes if it was the last reader. */
   #abandonIfAlone(): void {
     if (!this.#isAbandoned) return
     this.#refuseRoom(this.#lastEnd)
@@ -655,7 +663,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   }
 }
 
-/** One time that a task was handed out. */
+/** A record of one time that a task was handed out. */
 interface HandOut<T> {
   readonly iterator: QueueIterator<T>
 }
@@ -666,9 +674,9 @@ interface Reading<T> {
   tryHandOut(): TaskFunction<T> | undefined
   isOver(): boolean
   whenAvailable(callback: () => void): void
-  /** It takes nothing more: the queue is over for it, or it is closed. Called once. */
+  /** The iterator takes no more tasks: the queue is over for it, or the iterator is closed. Called once. */
   ended(): void
-  /** What it has handed out will not be called there. */
+  /** The tasks that the iterator has handed out will not be called by its reader. */
   closed(): void
 }
 
@@ -708,7 +716,7 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
     return waiter.promise
   }
 
-  /** Also while `next` waits: an empty queue keeps no runner from ending. */
+  /** Works also while `next` waits: an empty queue keeps no runner from ending. */
   return(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
     this.#end()
     this.#reading.closed()
@@ -739,8 +747,9 @@ class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, Dir
 let specimen: object | undefined
 
 /**
- * Keeps a queue alive with one task that waits and one iterator, for the reason that the runner's specimen has: after a
- * full collection, a push costs half as much. Only in an empty async context, which the task's promise would else keep.
+ * Keeps a queue alive with one waiting task and one iterator, for the same reason as the runner's specimen: after a
+ * full collection, a push costs half as much. It is made in an empty async context, since the task's promise would keep
+ * any other context alive.
  */
 function keepSpecimen(): void {
   if (captureOwnScope(Promise.resolve()) !== undefined) return
@@ -751,19 +760,19 @@ function keepSpecimen(): void {
   kept.push(queue, queue[Symbol.asyncIterator]())
 }
 
-/** The async context of a push; `undefined` for the empty one. */
+/** The async context of a push; `undefined` for the empty context. */
 function captureOwnScope(promise: Promise<unknown>): AsyncScope | undefined {
   const scope = captureScope(promise)
   return isEmptyScope(scope) ? undefined : scope
 }
 
-/** Written out: spreading costs more than the rest of a push. */
+/** Written out field by field: a spread costs more than the rest of a push. */
 function withDetails(details: Details, member: Member | undefined, at: number | undefined): Details {
   const {priority, signal, timeout, item} = details
   return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
-/** Also for infinite numbers, which have no difference. */
+/** Compares and does not subtract, so that it works for infinite numbers too. */
 function compare(a: number, b: number): number {
   return a === b ? 0 : a - b
 }

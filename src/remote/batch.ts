@@ -1,16 +1,16 @@
-/** Gathers what is asked for within a turn of the event loop, and while calls are under way. */
+/** Gathers the items of a turn of the event loop into one call, and items that come while calls are under way. */
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {nextTurn} from './waiting.js'
 
 /**
- * How many calls are under way at once at most. With one, a call that is stuck would hold up all others; with many,
+ * How many calls are under way at once at most. With one call, a stuck call would delay all others; with many calls,
  * each would have few items, and a call costs a server much more than an item.
  */
 const callsAtOnce = 2
 
 /**
- * For engines whose server takes many things at once: each `add` of a turn of the event loop goes into one call, as
- * does each `add` for as long as two calls are under way.
+ * For engines whose server takes many items at once. All calls of `add` in a turn of the event loop share one call of
+ * `send`, as do all calls of `add` while two calls of `send` are under way.
  *
  * @example
  * ```ts
@@ -25,12 +25,12 @@ export class Batch<I> {
   #isTurnDue = false
   readonly #under = new Set<Promise<void>>()
 
-  /** @param send Called with all items of a turn; calls may overlap. Its outcome is that of each item. */
+  /** @param send Called with all items of a turn; calls may overlap. Its outcome is the outcome of each item. */
   constructor(send: (items: readonly I[]) => Promise<void>) {
     this.#send = send
   }
 
-  /** Resolves, or rejects, as the call does that the item goes into. */
+  /** Resolves or rejects like the call that sends the item. */
   add(item: I): Promise<void> {
     this.#items.push(item)
     this.#sent ??= pDefer()

@@ -1,6 +1,6 @@
-/** Checks what the caller gave. Each throws an error that names the option, what was expected and what came. */
+/** Checks arguments. Each error names the option, the expected value and the given value. */
 
-/** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
+/** The longest delay that timers accept, in milliseconds; a timer with a longer delay would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
 
 export function checkObject(name: string, value: unknown): void {
@@ -35,7 +35,7 @@ export function checkString(name: string, value: string, expected: string, fits:
   return value
 }
 
-// By shape and not by class: signals come from other realms and polyfills too.
+// Checked by shape and not by class: signals come from other realms and polyfills too.
 export function checkSignal(name: string, signal: AbortSignal | undefined): void {
   if (signal === undefined) return
   if (
@@ -66,7 +66,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-/** Throws a `TypeError` for a result that would count here and fail elsewhere, or arrive as nothing. */
+/** Throws a `TypeError` for a result that JSON cannot carry: it would succeed here and fail or vanish elsewhere. */
 export function checkResult(result: unknown): void {
   if (result === undefined || result === null || ['string', 'boolean', 'number'].includes(typeof result)) return
   let json: string | undefined
@@ -78,19 +78,21 @@ export function checkResult(result: unknown): void {
   if (json === undefined) throw new TypeError(`The result must be JSON; got ${describe(result)}`)
 }
 
-/** Throws a `TypeError` for data of which nothing would arrive. What else is no JSON is found when it is sent. */
+/**
+ * Throws a `TypeError` for data of which JSON would send nothing. Other data that is no JSON is found when it is sent.
+ */
 export function checkData(data: unknown): void {
   if (data === undefined || typeof data === 'function' || typeof data === 'symbol' || isThenable(data))
     throw new TypeError(`The data of a job must be JSON; got ${describe(data)}`)
 }
 
-/** What a handler threw, as an error that every engine can keep. */
+/** Converts a thrown value to an error that every engine can keep. */
 export function toError(thrown: unknown): Error {
   if (isKeepable(thrown)) return thrown
   return new Error(`The handler threw ${describe(thrown)}, which is no error`, {cause: thrown})
 }
 
-// By shape and not by class: errors come from other realms too.
+// Checked by shape and not by class: errors come from other realms too.
 function isKeepable(thrown: unknown): thrown is Error {
   try {
     const {message, stack} = thrown as Error
@@ -100,7 +102,7 @@ function isKeepable(thrown: unknown): thrown is Error {
   }
 }
 
-/** What a value is, in a few words for a message. Never throws, whatever the value's own code does. */
+/** Describes a value in a few words, for a message. Never throws, even if the value's own code throws. */
 export function describe(value: unknown): string {
   try {
     switch (typeof value) {

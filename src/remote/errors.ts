@@ -1,7 +1,7 @@
-/** How a job's failure is told: to the producer, to the worker, and to the runs of both. */
+/** The errors that report a job's failure to its producer, to its worker, and to the runs of both. */
 
 /**
- * What is known of a job that failed.
+ * The details of a failed job.
  *
  * @example
  * ```ts
@@ -11,18 +11,19 @@
 export interface RemoteJobErrorDetails {
   /** The job's id: what `jobId` gave, or a random UUID. */
   readonly jobId: string
-  /** What the job was handed in with. */
+  /** The data with which the job was handed in. */
   readonly data: unknown
-  /** The message of what the handler threw last, or why the engine has given the job up. */
+  /** The message of the error that the handler threw last, or the reason why the engine has given the job up. */
   readonly failedReason: string
   /** The stack of the last attempt, as its worker saw it; `undefined` if there is none. */
   readonly remoteStack: string | undefined
-  /** How many attempts have been made; `undefined` if the job is not kept any more. */
+  /** How many attempts have been made; `undefined` if the engine no longer keeps the job. */
   readonly attemptsMade: number | undefined
 }
 
 /**
- * A job failed on its worker, and is not tried again. It is the `cause` of the task's `ConcurrentExecutionError`.
+ * A job failed on its worker, and is not tried again. This error is the `cause` of the task's
+ * `ConcurrentExecutionError`.
  *
  * @example
  * ```ts
@@ -36,16 +37,18 @@ export class RemoteJobError extends Error {
   override name = 'RemoteJobError'
   /** The job's id: what `jobId` gave, or a random UUID. */
   readonly jobId: string
-  /** What the job was handed in with. */
+  /** The data with which the job was handed in. */
   readonly data: unknown
-  /** The message of what the handler threw last, or why the engine has given the job up. */
+  /** The message of the error that the handler threw last, or the reason why the engine has given the job up. */
   readonly failedReason: string
-  /** The stack of the last attempt, as its worker saw it; `undefined` if there is none or it is not kept any more. */
+  /**
+   * The stack of the last attempt, as its worker saw it; `undefined` if there is none or the engine no longer keeps it.
+   */
   readonly remoteStack: string | undefined
-  /** How many attempts have been made; `undefined` if the job is not kept any more. */
+  /** How many attempts have been made; `undefined` if the engine no longer keeps the job. */
   readonly attemptsMade: number | undefined
 
-  /** For engines: the library makes the ones that tasks fail with. */
+  /** For engines: the library itself makes the errors with which tasks fail. */
   constructor({jobId, data, failedReason, remoteStack, attemptsMade}: RemoteJobErrorDetails) {
     super(`Job ${jobId} failed: ${failedReason}`)
     this.jobId = jobId
@@ -57,8 +60,8 @@ export class RemoteJobError extends Error {
 }
 
 /**
- * A job is not its worker's any more: its lock, lease or heartbeat has run out, and another worker may be running it.
- * Engines reject with it; the handler's signal aborts with it, and the worker's task fails with it.
+ * A job does not belong to its worker any more: its lock, lease or heartbeat has expired, and another worker may be
+ * running it. Engines reject with this error; the handler's signal aborts with it, and the worker's task fails with it.
  *
  * @example
  * ```ts
@@ -82,8 +85,8 @@ export class LostJobError extends Error {
 }
 
 /**
- * Nothing can work any more, whatever is tried: a wrong password, say. Engines reject with it, and it fails the run
- * and not one task.
+ * The engine cannot work, and no retry would help: for example, the password is wrong. Engines reject with this error,
+ * and it fails the whole run and not one task.
  *
  * @example
  * ```ts

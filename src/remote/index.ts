@@ -1,4 +1,4 @@
-/** The public surface of the way past one machine, for engines of one's own. */
+/** The public exports of `aio-tasks/remote`, for engines of your own. */
 export {Batch} from './batch.js'
 export {EngineError, LostJobError, RemoteJobError, type RemoteJobErrorDetails} from './errors.js'
 export {remoteTasks} from './remote-tasks.js'

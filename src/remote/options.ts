@@ -1,4 +1,4 @@
-/** Checks a producer's options that are the same on every engine, once, and fills in the defaults. */
+/** Checks the producer's options that all engines share, once, and fills in the defaults. */
 import {checkDelay, checkObject, checkOptionalFunction, checkString} from './checks.js'
 import type {RemoteOptions, RemoteProgress} from './types.js'
 
@@ -6,13 +6,13 @@ import type {RemoteOptions, RemoteProgress} from './types.js'
 export interface ResolvedRemote<D> {
   readonly jobId: (data: D, index: number) => string
   readonly checkInterval: number
-  /** `undefined`: a result may take as long as it likes. */
+  /** `undefined`: no limit on the time until a result. */
   readonly timeout: number | undefined
   readonly onProgress: ((progress: RemoteProgress<D>) => void) | undefined
   readonly onError: (error: Error) => void
 }
 
-/** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
+/** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveRemote<D>(options: RemoteOptions<D>): ResolvedRemote<D> {
   checkObject('options', options)
   const {jobId, run, checkInterval = 5000, timeout = Infinity, onProgress, onError} = options

@@ -1,8 +1,8 @@
-/** What parameters a function has, as far as that can be seen from outside. */
+/** Finds out which parameters a function has, as far as its text shows. */
 
 /**
- * Whether a function sees a second argument. One that certainly does not is spared the signal: an arrow function or a
- * function whose text has a single simple parameter and does not mention `arguments`.
+ * Whether a function can see a second argument. A function that certainly cannot see it needs no signal: an arrow
+ * function, or a function whose text has one simple parameter and does not mention `arguments`.
  */
 export function takesSecondArgument(handler: (...args: never[]) => unknown): boolean {
   if (handler.length > 1) return true

@@ -7,15 +7,18 @@ export class RemoteJob<D, R> implements NewJob<D> {
   readonly data: D
   readonly index: number
   readonly context: unknown
-  /** Tasks that wait for the result. Those with one id share one job. */
+  /** How many tasks wait for the result. Tasks with the same id share one job. */
   waiters = 0
-  /** The call that hands it in, while that is under way. Never rejects. */
+  /** The call that hands the job in, while it is under way. Never rejects. */
   adding: Promise<void> | undefined
-  /** When it was last known to the engine, by `performance.now()`; `undefined` while it is not there. */
+  /**
+   * When the engine was last known to have the job, by `performance.now()`; `undefined` while the engine does not have
+   * it.
+   */
   seenAt: number | undefined
-  /** The engine did not know it when it was last looked for. */
+  /** Whether the engine did not know the job at the last look. */
   isMissing = false
-  /** Whether it has been counted as handed in, and as started. */
+  /** Whether the job has been counted as handed in, and as started. */
   isHandedIn = false
   isStarted = false
   readonly #result: DeferredPromise<R> = pDefer()
@@ -25,7 +28,7 @@ export class RemoteJob<D, R> implements NewJob<D> {
     this.data = data
     this.index = index
     this.context = context
-    this.#result.promise.catch(() => {}) // the tasks that wait may have gone
+    this.#result.promise.catch(() => {}) // all waiting tasks may have left
   }
 
   get result(): Promise<R> {

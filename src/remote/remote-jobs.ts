@@ -1,4 +1,4 @@
-/** Hands jobs in, and finds out what became of each: by what the engine tells and, where it tells nothing, by looking. */
+/** Hands jobs in, and finds out their outcomes: from the engine's news and, without news, by looking. */
 import {Batch} from './batch.js'
 import {checkData} from './checks.js'
 import {EngineError, RemoteJobError} from './errors.js'
@@ -7,7 +7,7 @@ import {RemoteJob} from './remote-job.js'
 import type {News, Outcome, ProducerEngine, RemoteStats} from './types.js'
 import {delay, nextTurn, retryDelay, withClosingTimeout} from './waiting.js'
 
-/** How many jobs one look is for at most. */
+/** How many jobs one look asks for at most. */
 const lookSize = 500
 
 type Failure = Extract<Outcome, {status: 'failed'}>
@@ -20,11 +20,11 @@ type Change =
 export class RemoteJobs<D, R> {
   readonly #engine: ProducerEngine<D>
   readonly #options: ResolvedRemote<D>
-  /** Told when nothing can work any more. */
+  /** Called when the engine cannot work any more. */
   readonly #onBroken: (error: EngineError) => void
-  /** The jobs whose outcome is open, by id. */
+  /** The jobs without an outcome, by id. */
   readonly #jobs = new Map<string, RemoteJob<D, R>>()
-  /** Those among them that are handed in together next. */
+  /** The jobs among them that are handed in together next. */
   #batch: Array<RemoteJob<D, R>> = []
   #isSending = false
   readonly #looks: Batch<string> = new Batch((ids) => this.#look(ids))
@@ -32,7 +32,7 @@ export class RemoteJobs<D, R> {
   #opening: Promise<void> | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #isChecking = false
-  /** The engine did not answer while jobs were withdrawn: closing waits for it no more. */
+  /** Whether the engine did not answer while a job was withdrawn: then closing does not wait for it. */
   #isSilent = false
   readonly #closing = new AbortController()
   readonly #counts = {handedIn: 0, started: 0, completed: 0, failed: 0}
@@ -48,7 +48,7 @@ export class RemoteJobs<D, R> {
   }
 
   /**
-   * Hands a job in, and waits for its result. When the signal aborts, or the time is up, the job is withdrawn,
+   * Hands a job in, and waits for its result. When the signal aborts, or the timeout has passed, the job is withdrawn,
    * unless a worker runs it or another task waits for it.
    */
   async run(data: D, index: number, signal: AbortSignal): Promise<R> {
@@ -87,7 +87,7 @@ export class RemoteJobs<D, R> {
     this.#options.onError(error as Error)
   }
 
-  /** The job's result, or the reason not to wait for it any more. */
+  /** The job's result; rejects if the signal aborts or the timeout passes first. */
   #result(job: RemoteJob<D, R>, signal: AbortSignal): Promise<R> {
     const {timeout} = this.#options
     return new Promise<R>((resolve, reject) => {
@@ -110,7 +110,10 @@ export class RemoteJobs<D, R> {
 
   // Handing in
 
-  /** Together with all jobs of this turn, or of the time until the last call has come back: that costs a fraction. */
+  /**
+   * Hands the job in together with all jobs of this turn, or of the time until the last call has returned: one call for
+   * many jobs costs a fraction of many calls.
+   */
   #add(job: RemoteJob<D, R>): void {
     this.#batch.push(job)
     if (this.#isSending) return
@@ -146,7 +149,7 @@ export class RemoteJobs<D, R> {
       } catch (error) {
         if (this.#closing.signal.aborted) break
         if (this.#engine.isTransient?.(error)) {
-          if (attempt === 0) this.report(error) // and not again until it works
+          if (attempt === 0) this.report(error) // report only the first failure until a call works again
           await delay(retryDelay(attempt), this.#closing.signal)
         } else if (error instanceof EngineError) {
           this.#break(error)
@@ -155,7 +158,7 @@ export class RemoteJobs<D, R> {
           for (const job of open) this.#settle(job, () => job.reject(error))
           break
         } else {
-          await Promise.all(open.map((job) => this.#send([job]))) // to find the job that is at fault
+          await Promise.all(open.map((job) => this.#send([job]))) // to find the job that the engine refuses
           break
         }
       }
@@ -172,7 +175,7 @@ export class RemoteJobs<D, R> {
     if (this.#jobs.get(job.id) === job) this.#tell(job, {state: 'handed in'})
   }
 
-  /** Takes the job out of the queue again, unless it is active or finished. */
+  /** Takes the job out of the queue, unless it is active or finished. */
   async #withdraw(job: RemoteJob<D, R>): Promise<void> {
     this.#jobs.delete(job.id)
     try {
@@ -190,7 +193,7 @@ export class RemoteJobs<D, R> {
     if (job.seenAt !== undefined) await this.#removals.add(job.id)
   }
 
-  /** All but those that have been handed in anew since. */
+  /** Removes the jobs, except those that have been handed in again since. */
   async #removeAll(ids: readonly string[]): Promise<void> {
     const wanted = ids.filter((id) => !this.#jobs.has(id))
     if (wanted.length > 0) await this.#engine.remove?.(wanted)
@@ -230,11 +233,11 @@ export class RemoteJobs<D, R> {
     }
   }
 
-  /** Looks at the jobs that nothing has been heard of for long. */
+  /** Looks at the jobs that have had no news for `checkInterval`. */
   async #check(): Promise<void> {
     if (this.#isChecking) return
     this.#isChecking = true
-    const before = performance.now() - this.#options.checkInterval * 0.9 // timers may be early
+    const before = performance.now() - this.#options.checkInterval * 0.9 // timers may fire early
     const due = [...this.#jobs.values()].filter(({seenAt = Infinity}) => seenAt <= before).map(({id}) => id)
     try {
       for (let at = 0; at < due.length; at += lookSize) await this.#look(due.slice(at, at + lookSize))
@@ -260,7 +263,7 @@ export class RemoteJobs<D, R> {
     if (outcome.status === 'completed') this.#completed(job, outcome.result)
     else if (outcome.status === 'failed') this.#reject(job, outcome)
     else if (job.seenAt === undefined)
-      return // on its way to the engine
+      return // the job is being handed in
     else if (outcome.status !== 'missing') {
       if (outcome.status === 'active') this.#started(job)
       job.seenAt = performance.now()
@@ -269,7 +272,7 @@ export class RemoteJobs<D, R> {
       job.seenAt = undefined
       this.#add(job)
     } else {
-      // It may have finished just now, and be gone already: then the news of it is on its way.
+      // The job may have finished just now, and may be removed already: then the news of its result is on its way.
       job.isMissing = true
       job.seenAt = performance.now()
     }
@@ -289,7 +292,10 @@ export class RemoteJobs<D, R> {
     })
   }
 
-  /** News may have the reason only: the rest is looked for, and left out where it is not kept. */
+  /**
+   * News of a failure may have the reason only: the other details come from a look, or are left out if the engine has
+   * none.
+   */
   async #failed(job: RemoteJob<D, R>, news: Failure): Promise<void> {
     this.#jobs.delete(job.id)
     let failure = news
@@ -314,7 +320,7 @@ export class RemoteJobs<D, R> {
   }
 
   #finish(job: RemoteJob<D, R>, change: Change & {state: 'completed' | 'failed'}): void {
-    if (!job.isHandedIn) this.#handedIn(job) // the result is quicker than the answer that it is in
+    if (!job.isHandedIn) this.#handedIn(job) // the result came before the answer to `add`
     if (!job.isStarted) {
       job.isStarted = true
       this.#counts.started++
@@ -328,7 +334,7 @@ export class RemoteJobs<D, R> {
     how()
   }
 
-  /** Nothing can work any more: every job fails with that, and none is handed in any more. */
+  /** The engine cannot work any more: every job fails with this error, and no further job is handed in. */
   #break(error: EngineError): void {
     this.#onBroken(error)
     for (const job of this.#jobs.values()) this.#settle(job, () => job.reject(error))

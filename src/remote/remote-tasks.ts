@@ -1,4 +1,7 @@
-/** A source of tasks for the process that has the jobs: hands each to workers anywhere, and gives its result. */
+/**
+ * A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere, and gives its
+ * result.
+ */
 import type {TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {checkIterable, checkMethods, isAsyncIterable} from './checks.js'
@@ -11,16 +14,16 @@ type Jobs<D> = Iterable<D> | AsyncIterable<D>
 type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
 /**
- * A source of tasks for a runner: each hands one job to an engine, and its result is the job's, which a worker
- * somewhere gives. The runner's limit is the number of jobs in flight. As lazy as `jobs` is, and the engine is not
- * called before the first task is.
+ * A source of tasks for a runner. Each task hands one job to an engine, waits until a worker somewhere has run the job,
+ * and gives the job's result. The runner's limit is the number of jobs in flight. `jobs` is read lazily, and the engine
+ * is not called before the first task is called.
  *
- * Each job is run at least once, and its result found whatever happens: the engine tells of it, and every
- * `checkInterval` the jobs that nothing has been heard of are looked at. A job that fails for good fails its task with
- * a {@link RemoteJobError}. When the run is aborted, jobs that no worker runs are withdrawn; those running finish. The
- * run has drained when that is done and the engine is closed.
+ * Each job runs at least once, and its result is found in any case: the engine sends news and, every `checkInterval`,
+ * the source looks at jobs without news. A job that fails for good fails its task with a {@link RemoteJobError}. When
+ * the run is aborted, jobs that no worker runs are withdrawn, and running jobs finish. The run has drained when all
+ * jobs are withdrawn and the engine is closed.
  *
- * @param jobs What is handed to the handlers as `job.data`.
+ * @param jobs The data of each job, which handlers get as `job.data`.
  * @param engine The producer's side of an engine. It is closed with the source.
  * @param options See {@link RemoteOptions}.
  * @throws TypeError or RangeError if an argument is wrong.
@@ -47,11 +50,11 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
   readonly #jobs: RemoteJobs<D, R>
   #iterator: Iterator<D> | AsyncIterator<D> | undefined
   #index = 0
-  /** Calls of `next()` that the items have not answered. */
+  /** Calls of `next()` that wait for an item. */
   readonly #pulls = new Set<DeferredPromise<Result<R>>>()
-  /** Tasks that are not over. */
+  /** How many tasks are not over. */
   #tasks = 0
-  /** Those among them that have been called. */
+  /** How many of these tasks have been called. */
   #running = 0
   #state: 'open' | 'exhausted' | 'left' = 'open'
   #broken: {readonly error: unknown} | undefined
@@ -76,7 +79,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
     return pull.promise
   }
 
-  /** Closes the jobs, and waits until the tasks that run are over and the engine is closed. */
+  /** Closes `jobs`, and waits until the running tasks are over and the engine is closed. */
   async return(): Promise<IteratorReturnResult<undefined>> {
     const wasOpen = this.#state === 'open'
     const wasPulling = this.#pulls.size > 0
@@ -84,7 +87,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
     for (const pull of this.#pulls) pull.resolve(done())
     try {
       const returned = wasOpen ? this.#closeItems() : undefined
-      // Jobs in the middle of producing the next one cannot be interrupted, and close when they come back.
+      // An iterator that is producing an item cannot be interrupted: it closes when it has returned the item.
       if (wasPulling) void returned?.catch((error: unknown) => this.#jobs.report(error))
       else await returned
     } finally {
@@ -119,7 +122,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
   #task(data: D): TaskFunction<R> {
     const index = this.#index++
     this.#tasks++
-    // However often it is called, it is one job: to try again is the engine's.
+    // However often the task is called, it is one job: retries belong to the engine.
     let result: Promise<R> | undefined
     const run: TaskFunction<R> = ({signal}) => (result ??= this.#run(data, index, signal))
     const dispose = async (): Promise<void> => {
@@ -141,7 +144,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
     }
   }
 
-  /** A task is over. The last one waits until the engine is closed, so that with it nothing is left. */
+  /** A task is over. The last task waits until the engine is closed, so that nothing stays open after it. */
   async #over(): Promise<void> {
     this.#tasks--
     const isLast = this.#state === 'left' ? this.#running === 0 : this.#state === 'exhausted' && this.#tasks === 0
@@ -153,7 +156,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
     if (this.#tasks === 0) await this.#close()
   }
 
-  /** Nothing can work any more: the run fails with that at its next pull, or at the one that waits. */
+  /** The engine cannot work any more: the run fails with its error at the next pull, or at the pull that waits. */
   #break(error: Error): void {
     if (this.#state === 'left') return
     const wasOpen = this.#state === 'open'
@@ -164,7 +167,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
     if (this.#running === 0) void this.#close()
   }
 
-  /** Without waiting for it: what it throws is reported. */
+  /** Closes without waiting; an error is reported. */
   async #closeItemsLater(): Promise<void> {
     try {
       await this.#closeItems()
@@ -186,7 +189,7 @@ class RemoteSource<D, R> implements RemoteTasks<R> {
   }
 }
 
-/** What of jobs that were never read must be closed: an iterator that is its own iterable, such as a generator. */
+/** The part of unread `jobs` that must be closed: an iterator that is its own iterable, such as a generator. */
 function unopened<D>(items: Jobs<D>): Iterator<D> | AsyncIterator<D> | undefined {
   return 'next' in items && typeof items.next === 'function' ? (items as unknown as Iterator<D>) : undefined
 }

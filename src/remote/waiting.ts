@@ -1,9 +1,9 @@
-/** Waiting: for a time and no longer, for the next turn, and between attempts. */
+/** Ways to wait: for a bounded time, for the next turn of the event loop, and between attempts. */
 
-/** Milliseconds that an engine gets to answer while a source closes. A restart of a server takes less. */
+/** How long an engine may take to answer while a source closes, in milliseconds. A restart of a server takes less. */
 export const closingTimeout = 5000
 
-/** The milliseconds before each retry, in turn; the last one is kept. */
+/** The milliseconds before each retry, in turn; the last number applies to all further retries. */
 const backoff = [100, 200, 400, 800, 1000] as const
 
 /** Milliseconds before the retry with this number, from 0. */
@@ -29,8 +29,8 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Waits for `work`, but no longer than an engine gets while a source closes. Resolves with whether the work is done;
- * rejects as `work` does meanwhile.
+ * Waits for `work`, but no longer than an engine may take while a source closes. Resolves with whether the work is
+ * done; rejects if the work rejects in this time.
  */
 export async function withClosingTimeout(work: Promise<unknown>): Promise<boolean> {
   const controller = new AbortController()
@@ -47,14 +47,14 @@ export function nextTurn(callback: () => void): void {
   else setTimeout(callback)
 }
 
-/** Keeps the async context in which it was made, that is what each `AsyncLocalStorage` holds there. */
+/** The async context in which this object was made: it keeps the value that each `AsyncLocalStorage` has there. */
 export interface AsyncScope {
   runInAsyncScope<V>(call: () => V): V
 }
 
-/** The async context of this moment, or one that changes nothing where the runtime has none to keep. */
+/** The current async context, or an object that changes nothing where the runtime cannot keep contexts. */
 export function asyncScope(): AsyncScope {
-  findScope ??= scopeFinder() // once: to ask the runtime for a module costs more than to make a scope
+  findScope ??= scopeFinder() // once: asking the runtime for a module costs more than making a scope
   return findScope()
 }
 
@@ -67,7 +67,7 @@ function scopeFinder(): () => AsyncScope {
   return () => new AsyncResource('aio-tasks')
 }
 
-/** A promise whose rejection is not an unhandled one when nobody waits for it. */
+/** A promise whose rejection is never an unhandled rejection. */
 export function rejectedSilently(reason: unknown): Promise<never> {
   const rejection = Promise.reject(reason)
   rejection.catch(() => {})

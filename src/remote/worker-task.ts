@@ -5,41 +5,41 @@ import {LostJobError} from './errors.js'
 import type {Interruption, TakenJob, TakenJobHandler} from './types.js'
 import {delay, rejectedSilently, retryDelay, withClosingTimeout} from './waiting.js'
 
-/** What a task needs of its source. */
+/** What a task needs from its source. */
 export interface WorkerTaskHost<T, R> {
   readonly handler: TakenJobHandler<T, R>
-  /** Whether the handler can see a second argument. Where it cannot, no signal is made: each costs microseconds. */
+  /** Whether the handler can see a second argument. If not, no signal is made: making one costs microseconds. */
   readonly takesSignal: boolean
-  /** Whether no more jobs are taken: then one that is interrupted goes to another worker. */
+  /** Whether no more jobs are taken: then an interrupted job goes to another worker. */
   readonly isClosing: boolean
   isTransient(error: unknown): boolean
   /** Runs the next job that comes, for a task whose own job has been given back. */
   runAnother(context: TaskContext): Promise<R>
-  /** Something went wrong that no task can tell. */
+  /** Reports an error that belongs to no task. */
   report(error: unknown): void
-  /** The job is the engine's again. */
+  /** The job has been handed in or given back. */
   over(task: unknown): void
 }
 
 export class WorkerTask<T extends TakenJob, R> {
   readonly job: T
-  /** When it began to wait for the runner, by `performance.now()`. */
+  /** When the task began to wait for the runner, by `performance.now()`. */
   readonly takenAt: number = performance.now()
   readonly #host: WorkerTaskHost<T, R>
   #state: 'waiting' | 'running' | 'over' = 'waiting'
   #wasHanded = false
-  /** The runner has waited for too long with calling it: its job is back, and another one takes its place. */
+  /** Whether the runner did not call the task in time: its job went back, and the task will run another job. */
   #isReplaced = false
   #interruption: Interruption | undefined
-  /** Of the handler, where it has asked for a signal. */
+  /** Controller of the handler's signal, if the handler has asked for its signal. */
   #controller: AbortController | undefined
   #context: TaskContext | undefined
-  /** Rejects the task, once it has been called. */
+  /** Rejects the task's promise, once the task has been called. */
   #reject: (error: unknown) => void = () => {}
-  /** The handler has ended, and the engine has not accepted the outcome yet. */
+  /** Whether the handler has ended and the engine has not accepted the outcome yet. */
   #isHandingIn = false
   #isExpiring = false
-  /** What the task gives, however often it is called: a job that is to be tried again comes again. */
+  /** The task's promise, however often the task is called: a job that is to be tried again comes as a new task. */
   #result: Promise<R> | undefined
 
   constructor(job: T, host: WorkerTaskHost<T, R>) {
@@ -51,12 +51,12 @@ export class WorkerTask<T extends TakenJob, R> {
     return this.#state === 'over'
   }
 
-  /** Whether the runner has been given it. */
+  /** Whether the runner has received the task. */
   get wasHanded(): boolean {
     return this.#wasHanded
   }
 
-  /** The job as a task of a runner, which gives it back when it is disposed of without being called. */
+  /** The job as a task of a runner. If the runner disposes of the task without calling it, the job is given back. */
   hand(): TaskFunction<R> {
     this.#wasHanded = true
     const run: TaskFunction<R> & Partial<AsyncDisposable> = (context) => (this.#result ??= this.#start(context))
@@ -64,14 +64,14 @@ export class WorkerTask<T extends TakenJob, R> {
     return run
   }
 
-  /** For another worker to run it, if it still waits: the task runs another job when it is called after all. */
+  /** Gives the job back for another worker, if it still waits. If the task is called after all, it runs another job. */
   leave(): void {
     if (this.#state !== 'waiting') return
     this.#isReplaced = this.#wasHanded
     void this.#back()
   }
 
-  /** For another worker to run it, unless it runs here. Waits until it is back. */
+  /** Gives the job back for another worker, unless it runs here. Waits until it is back. */
   async giveBack(): Promise<void> {
     if (this.#state !== 'waiting' && !this.#isReplaced) return
     if (this.#isReplaced) {
@@ -83,8 +83,8 @@ export class WorkerTask<T extends TakenJob, R> {
   }
 
   /**
-   * Called from time to time while the source closes. An outcome that the engine has not accepted between two calls,
-   * of a task whose run has been aborted, is given up.
+   * Called repeatedly while the source closes. An outcome that the engine has not accepted between two calls is given
+   * up if the run of the task was aborted.
    */
   expire(): void {
     if (!this.#isHandingIn || !this.#context?.signal.aborted) return
@@ -97,7 +97,7 @@ export class WorkerTask<T extends TakenJob, R> {
     }
   }
 
-  /** Its handler should give up: the job is lost, or its user cancels it. */
+  /** Stops the handler: the job is lost, or its user cancels it. */
   interrupt(interruption: Interruption): void {
     if (this.#state === 'over') return
     this.#interruption ??= interruption
@@ -118,7 +118,7 @@ export class WorkerTask<T extends TakenJob, R> {
     })
   }
 
-  /** Runs the handler, and hands in what comes of it: only then is the task done. Never rejects. */
+  /** Runs the handler, and hands the outcome in. Only then is the task done. Never rejects. */
   async #work(context: TaskContext, resolve: (result: R) => void): Promise<void> {
     try {
       const result = await this.#call(context)
@@ -138,7 +138,8 @@ export class WorkerTask<T extends TakenJob, R> {
       const given = this.#host.takesSignal ? this.#handleWithSignal(context) : this.#handle()
       result = isThenable(given) ? await given : given
       checkResult(result)
-      // It took too long, and fails here: it must not succeed there. No timeout is shorter than a millisecond.
+      // The task took too long, and fails here, so it must not succeed at the engine. No timeout is shorter than a
+      // millisecond.
       if (performance.now() - startedAt >= 1 && this.#interruption === undefined && !this.#host.isClosing)
         throwIfAborted(context)
     } catch (thrown) {
@@ -169,7 +170,7 @@ export class WorkerTask<T extends TakenJob, R> {
     }
   }
 
-  /** The handler's own controller aborts with the runner's signal, and by `interrupt`. */
+  /** The handler's own controller, which aborts with the runner's signal, and by `interrupt`. */
   #follow(signal: AbortSignal): () => void {
     const controller = this.#ownController()
     const abort = (): void => controller.abort(signal.reason)
@@ -186,7 +187,7 @@ export class WorkerTask<T extends TakenJob, R> {
     return this.#controller
   }
 
-  /** As often as it takes, while the engine cannot be reached. */
+  /** Repeats a call while the engine cannot be reached. */
   async #handIn(call: () => Promise<void>): Promise<void> {
     this.#isHandingIn = true
     for (let attempt = 0; ; attempt++)
@@ -206,7 +207,7 @@ export class WorkerTask<T extends TakenJob, R> {
     this.#state = 'over'
     try {
       if (this.#interruption?.isLost)
-        await job.back().catch(() => {}) // nothing to give back, but the engine is told
+        await job.back().catch(() => {}) // there is no job to give back, but the engine is told
       else if (!(await withClosingTimeout(job.back())))
         throw new Error(
           `Job ${job.id} could not be given back: the engine does not answer. It will be run again when it is found stalled`,
@@ -225,8 +226,8 @@ export class WorkerTask<T extends TakenJob, R> {
 }
 
 /**
- * Throws the reason with which the signal has aborted, if it has. The runner's own contexts tell that without making
- * the signal, which costs microseconds.
+ * Throws the reason of the signal, if it has aborted. The runner's own contexts tell the reason without making the
+ * signal, which would cost microseconds.
  */
 function throwIfAborted(context: TaskContext & {readonly aborted?: {readonly reason: unknown} | undefined}): void {
   if (!('aborted' in context) || context.aborted) context.signal.throwIfAborted()

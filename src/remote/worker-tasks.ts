@@ -1,4 +1,4 @@
-/** A source of tasks for one process: takes jobs from an engine, as many as the runner starts. */
+/** A source of tasks for one process: takes as many jobs from an engine as the runner starts. */
 import type {TaskContext, TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkSignal} from './checks.js'
@@ -24,26 +24,27 @@ import {
 } from './waiting.js'
 import {WorkerTask, type WorkerTaskHost} from './worker-task.js'
 
-/** Milliseconds that a job waits here for the runner before it goes back to the engine, for other workers to take. */
+/** How long a job waits here for the runner before it goes back to the engine for other workers, in milliseconds. */
 const parkingTime = 1000
 
-/** Milliseconds between calls of `take` while there are no jobs, where the engine says nothing else. */
+/** Milliseconds between calls of `take` while there are no jobs, if the engine sets no other time. */
 const defaultPollEvery = 1000
 
 type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
 /**
- * A source of tasks for a runner: each runs one job of an engine, and hands in what comes of it. Run as many of
- * these as are needed, on as many machines. Jobs follow the runner: as many are taken as it starts, so its `limit`, its
- * `pause()` and a slow consumer hold for them, and what the runner does not pull within a second goes back.
+ * A source of tasks for a runner. Each task runs one job of an engine, and hands in its outcome. Run as many such
+ * workers as you need, on as many machines. Jobs follow the runner: the source takes as many jobs as the runner starts,
+ * so `limit`, `pause()` and a slow consumer apply to jobs too, and a job that the runner does not start within a second
+ * goes back.
  *
- * A job that is running when the run is aborted, and that gives up with its signal, goes back to the engine, as do those
- * that wait here: none is failed by it. The run has drained when all jobs are handed in or back, and the engine is
+ * A job goes back to the engine if it is running when the run is aborted and it ends with its signal; so does a job
+ * that waits here. Neither has failed. The run has drained when all jobs are handed in or given back, and the engine is
  * closed. A task is done when the engine has accepted the outcome. A handler that throws fails its task too, so a
- * worker usually wants `yieldExceptions: true`.
+ * worker usually needs `yieldExceptions: true`.
  *
  * @param engine The worker's side of an engine. It is closed with the source.
- * @param handler What to do for a job. See {@link TakenJobHandler}. It runs at least once for each job.
+ * @param handler The function that runs a job. See {@link TakenJobHandler}. It runs at least once for each job.
  * @param options See {@link WorkerOptions}.
  * @throws TypeError if an argument is wrong.
  * @example
@@ -77,24 +78,24 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   readonly #signal: AbortSignal | undefined
   readonly #onError: (error: Error) => void
   #scope: AsyncScope | undefined
-  /** Jobs that the engine has handed over and that are not over, by their ids. */
+  /** Jobs that the engine has delivered and that are not over, by id. */
   readonly #tasks = new Map<string, WorkerTask<T, R>>()
-  /** Those that are lost, as the engine has handed the same job over once more. */
+  /** Lost jobs: the engine has delivered the same job once more. */
   readonly #superseded = new Set<WorkerTask<T, R>>()
-  /** Those among them that the runner has not asked for yet, oldest first. Those over are skipped. */
+  /** Jobs that the runner has not pulled yet, oldest first. Jobs that are over are skipped. */
   #parked: Array<WorkerTask<T, R>> = []
   readonly #pulls: Array<DeferredPromise<Result<R>>> = []
-  /** Tasks that the runner has and that are not over. */
+  /** How many tasks the runner has that are not over. */
   #withRunner = 0
-  /** As many tasks as the runner will hold, as far as it has shown. */
+  /** How many tasks the runner will hold, as far as its pulls have shown. */
   #capacity = 1
-  /** What the engine was last told to hold. */
+  /** The count with which `hold` was last called. */
   #held = 0
-  /** Of the `take` that is under way; aborted when the runner wants no more. */
+  /** Controller of the current `take`; aborted when the runner wants no more jobs. */
   #taking: AbortController | undefined
   /** Settles when no `take` is under way. */
   #taken: Promise<void> | undefined
-  /** Ends the wait for the next `take`; what is called before that wait begins spares it. */
+  /** Ends the wait for the next `take`. A call before that wait begins skips the wait. */
   #wake = new AbortController()
   #isTurnDue = false
   #parkingTimer: ReturnType<typeof setTimeout> | undefined
@@ -103,7 +104,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   /** Why no more jobs come, until a pull has been told. */
   #failure: {readonly error: unknown} | undefined
   readonly #closed: DeferredPromise<void> = pDefer()
-  /** Resolved once no job is held any more, of a source that closes. */
+  /** Resolves once no job is held any more, for a source that closes. */
   readonly #quiet: DeferredPromise<void> = pDefer()
   #ignoreSignal: (() => void) | undefined
 
@@ -132,7 +133,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
       return Promise.reject(error)
     }
     if (this.#isClosing) return this.#ended()
-    // The runner has room for one more than it has.
+    // The runner has room for one more task than it has.
     this.#capacity = Math.max(this.#capacity, this.#withRunner + 1)
     const parked = this.#nextParked()
     if (parked !== undefined) return Promise.resolve({done: false, value: this.#hand(parked)})
@@ -142,11 +143,11 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return pull.promise
   }
 
-  /** Takes no more, gives back what is not running, and waits until what runs is over and the engine is closed. */
+  /** Takes no more jobs, gives back waiting jobs, and waits until running jobs are over and the engine is closed. */
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#scope ??= asyncScope()
     const closed = this.#close()
-    this.#dismiss() // those that wait need not wait for that
+    this.#dismiss() // waiting pulls end now, and not only when the engine is closed
     for (const task of this.#all()) void task.giveBack()
     await closed
     return done()
@@ -156,7 +157,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return this
   }
 
-  // For the engine
+  // Called by the engine
 
   wake(): void {
     this.#wake.abort()
@@ -175,7 +176,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     else this.#fail(error)
   }
 
-  // For the tasks
+  // Called by the tasks
 
   async runAnother(context: TaskContext): Promise<R> {
     const pull = pDefer<Result<R>>()
@@ -233,9 +234,9 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return done()
   }
 
-  // What the runner wants, and what the engine gives
+  // Matching the runner's pulls and the engine's jobs
 
-  /** At the end of this turn of the event loop, when the runner has pulled what it wants: see what to take. */
+  /** At the end of this turn of the event loop, when the runner has pulled, computes how many jobs to take. */
   #turnSoon(): void {
     if (this.#isTurnDue) return
     this.#isTurnDue = true
@@ -249,7 +250,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
 
   #turn(): void {
     const isPulling = this.#pulls.length > 0
-    if (!isPulling) this.#capacity = this.#withRunner // the runner has room for no more
+    if (!isPulling) this.#capacity = this.#withRunner // the runner has room for no more tasks
     const wanted = isPulling ? Math.max(this.#pulls.length, this.#capacity - this.#withRunner) : 0
     this.#hold(this.#withRunner + wanted)
     if (this.#engine.take === undefined) return
@@ -267,7 +268,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     const controller = new AbortController()
     const {signal} = controller
     this.#taking = controller
-    this.#wake = new AbortController() // before the look: a job that comes after it is not missed
+    this.#wake = new AbortController() // made before the look, so that a job that comes after the look is not missed
     const startedAt = performance.now()
     try {
       const jobs = await this.#takeJobs(count, signal)
@@ -284,32 +285,32 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     this.#turnSoon()
   }
 
-  /** As often as it takes, while the engine cannot be reached. */
+  /** Repeats a call while the engine cannot be reached. */
   async #takeJobs(count: number, signal: AbortSignal): Promise<readonly T[]> {
     for (let attempt = 0; ; attempt++)
       try {
         return (await this.#engine.take?.(count, signal)) ?? []
       } catch (error) {
         if (!this.isTransient(error)) throw error
-        if (attempt === 0) this.report(error) // and not again until it works
+        if (attempt === 0) this.report(error) // report only the first failure until a call works again
         await delay(retryDelay(attempt), signal)
         if (signal.aborted) return []
       }
   }
 
-  /** For the runner if it waits, or to wait itself. */
+  /** Gives the job to a waiting pull, or lets it wait. */
   #accept(job: T): void {
     const task = new WorkerTask<T, R>(job, this)
     const lost = this.#tasks.get(job.id)
     this.#tasks.set(job.id, task)
     if (lost !== undefined) {
-      // The same job once more: its lock was lost, and nobody noticed.
+      // The same job was delivered once more: its lock was lost, and nobody noticed.
       this.#superseded.add(lost)
       lost.interrupt({id: job.id, reason: new LostJobError(job.id), isLost: true})
     }
     this.#parkingTimer ??= setTimeout(() => this.#returnWaiting(), parkingTime)
     if (this.#isClosing) {
-      void task.giveBack() // it was on its way
+      void task.giveBack() // the job was already on its way
       return
     }
     const pull = this.#pulls.shift()
@@ -339,9 +340,12 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return parked
   }
 
-  /** The runner is paused, slow, or has a lower limit now: others may run what waits here, or with the runner. */
+  /**
+   * The runner is paused, is slow, or has a lower limit now: other workers may run the jobs that wait, here or in the
+   * runner.
+   */
   #returnWaiting(): void {
-    const before = performance.now() - parkingTime * 0.9 // timers may be early
+    const before = performance.now() - parkingTime * 0.9 // timers may fire early
     for (const task of this.#all()) if (task.takenAt <= before) task.leave()
     this.#parked = this.#parked.filter((task) => !task.isOver)
     this.#parkingTimer = this.#count > 0 ? setTimeout(() => this.#returnWaiting(), parkingTime) : undefined
@@ -371,7 +375,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
       for (const task of this.#all()) task.expire()
     }, closingTimeout / 2)
     try {
-      this.#engine.stop?.() // comes first, or else what is given back would be taken again
+      this.#engine.stop?.() // called first: otherwise jobs that are given back would be taken again
       this.#taking?.abort()
       if (this.#taken) await withClosingTimeout(this.#taken)
       for (let parked = this.#nextParked(); parked; parked = this.#nextParked()) void parked.giveBack()
@@ -388,12 +392,12 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     this.#dismiss()
   }
 
-  /** No pull gets a job. */
+  /** Waiting pulls get no job. */
   #dismiss(): void {
     for (const pull of this.#pulls.splice(0)) pull.resolve(done())
   }
 
-  /** Of a source that closes: tells when no job is held any more. */
+  /** For a source that closes: resolves when no job is held any more. */
   #settle(): void {
     if (this.#count === 0) this.#quiet.resolve()
   }

@@ -1,4 +1,7 @@
-/** A program that uses the entries works bundled into one file: as ES module, as CommonJS, and for a server by Vite. */
+/**
+ * A program that uses the entries works when bundled into one file: as ES module, as CommonJS, and for a server by
+ * Vite.
+ */
 import {execFile} from 'node:child_process'
 import {mkdtemp, readdir, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
@@ -30,7 +33,7 @@ new ConcurrentRunner(remoteTasks([1, 2, 3], {queue, connection}), {ordered: true
   console.log(results.join(), RemoteJobError === SameError)
 })`
 
-/** The bundle does its work where there is nothing else. */
+/** Runs the bundle in a folder without any packages. */
 async function check(t: ExecutionContext, file: string): Promise<void> {
   const {stdout, stderr} = await run(process.execPath, [file, queueOf(t, redis).name, `${redis.port}`], {cwd: tmpdir()})
   t.is(stderr, '')
@@ -51,7 +54,7 @@ for (const [title, format, extra] of [
   ],
   ['CommonJS', 'cjs', {}],
 ] as const)
-  test(`esbuild makes one file of it: ${title}`, async (t) => {
+  test(`the program runs when esbuild bundles it into one file: ${title}`, async (t) => {
     const folder = await folderOf(t)
     const file = join(folder, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
     await build({
@@ -71,8 +74,8 @@ for (const [title, noExternal] of [
   ['with everything in it', true],
   ['with BullMQ left outside, as Vite does with packages', /^aio-tasks/],
 ] as const)
-  test(`Vite builds it for a server: ${title}`, async (t) => {
-    // Within the project, so that what is left outside is found.
+  test(`the program runs when Vite builds it for a server: ${title}`, async (t) => {
+    // Built within the project, so that the packages outside the bundle are found.
     const folder = await folderOf(t, noExternal === true ? tmpdir() : join(root, 'node_modules'))
     const entry = join(folder, 'program.ts')
     const outDir = join(folder, 'dist')

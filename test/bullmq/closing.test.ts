@@ -1,4 +1,7 @@
-/** However it ends: no job stays active, those parked go back, connections are closed, and processes end by themselves. */
+/**
+ * However a run ends: no job stays active, waiting jobs go back, connections are closed, and processes end by
+ * themselves.
+ */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner} from 'aio-tasks'
 import {remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -12,7 +15,7 @@ import type {Settings} from './programs/settings.js'
 const test = ava.serial
 const redis = useRedis()
 
-/** The connections to the Redis that are not the asking client's. */
+/** The connections to the Redis, without the connection of the asking client. */
 async function connectionsOf(client: Redis, ours: number): Promise<number> {
   const list = (await client.client('LIST')) as string
   return list.trim().split('\n').length - ours
@@ -30,7 +33,7 @@ for (const [title, end, isGraceful] of [
     false,
   ],
 ] as const)
-  test(`a busy worker that ends by ${title}: ${isGraceful ? 'what runs is finished' : 'what runs goes back'}, and what waits goes back`, async (t) => {
+  test(`a busy worker that ends by ${title}: ${isGraceful ? 'running jobs finish' : 'running jobs go back'}, and waiting jobs go back`, async (t) => {
     const queue = queueOf(t, redis)
     await queue.addBulk(range(10).map((data) => ({name: 'task', data, opts: {jobId: `job-${data}`, attempts: 1}})))
     const seen: string[] = []
@@ -48,11 +51,11 @@ for (const [title, end, isGraceful] of [
     await until(async () => seen.length === 2 && (await queue.getActiveCount()) === 2)
     void end(runner)
     await running
-    await runner.drained // past its deadline stop() waits for running tasks no longer
+    await runner.drained // past its deadline stop() no longer waits for running tasks
     t.is(runner.state, 'drained')
     t.is(seen.length, 2)
     t.deepEqual(await countsOf(queue), isGraceful ? {completed: 2, waiting: 8} : {waiting: 10})
-    // Nothing counts as an attempt, and nothing is left that would stall.
+    // No run counts as an attempt, and no job is left that would stall.
     const again = new ConcurrentRunner(
       workerTasks<number, number>(queue.name, ({data, attemptsMade}) => data * 10 + attemptsMade, {
         connection: redis.connection,
@@ -83,7 +86,7 @@ test('an idle worker that is stopped, or left, closes its connections at once', 
   }
 })
 
-test('a failing job that ends the run fails; those beside it go back', async (t) => {
+test('a failing job that ends the run fails; the other running jobs go back', async (t) => {
   const queue = queueOf(t, redis)
   await queue.addBulk(range(4).map((data) => ({name: 'task', data})))
   let started = 0
@@ -114,7 +117,7 @@ test('the signal of the worker ends the run gracefully', async (t) => {
   t.deepEqual(await countsOf(queue), {completed: 3, waiting: 2})
 })
 
-test('a worker that its user closes ends the run gracefully', async (t) => {
+test('a BullMQ worker that the user closes ends the run gracefully', async (t) => {
   const queue = queueOf(t, redis)
   await queue.add('task', 1)
   const jobs = workerTasks<number, number>(queue.name, ({data}) => data, {connection: redis.connection})
@@ -124,7 +127,7 @@ test('a worker that its user closes ends the run gracefully', async (t) => {
   t.deepEqual(await countsOf(queue), {completed: 1})
 })
 
-test('a source that is closed before it began has connected to nothing', async (t) => {
+test('a source that is closed before its first pull has opened no connection', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   await queue.waitUntilReady()
@@ -141,7 +144,7 @@ test('a source that is closed before it began has connected to nothing', async (
 // The producer's side, in this process
 
 for (const end of ['return', 'abort'] as const)
-  test(`a producer that ends by ${end}(): jobs that wait are withdrawn, the one that runs finishes`, async (t) => {
+  test(`a producer that ends by ${end}(): waiting jobs are withdrawn, the running job finishes`, async (t) => {
     const queue = queueOf(t, redis)
     const client = redis.client(t)
     await queue.waitUntilReady()
@@ -170,7 +173,7 @@ for (const end of ['return', 'abort'] as const)
     t.is(await connectionsOf(client, ours), 0)
   })
 
-test('a producer that is stopped waits for its jobs, and hands in no more', async (t) => {
+test('a producer that is stopped waits for its jobs, and hands in no further job', async (t) => {
   const queue = queueOf(t, redis)
   const tasks = remoteTasks<number, number>(range(100), {queue: queue.name, connection: redis.connection})
   const runner = new ConcurrentRunner(tasks, {limit: 10})
@@ -187,7 +190,7 @@ test('a producer that is stopped waits for its jobs, and hands in no more', asyn
   t.deepEqual(await countsOf(queue), {completed: 10})
 })
 
-test('jobs that are stuck in the middle of the next one keep nothing open', async (t) => {
+test('a source of jobs that is stuck while it produces the next job keeps nothing open', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   await queue.waitUntilReady()
@@ -206,7 +209,7 @@ test('jobs that are stuck in the middle of the next one keep nothing open', asyn
   t.deepEqual(await countsOf(queue), {})
 })
 
-test('a client that was given stays open, on both sides', async (t) => {
+test('a client that the user gives stays open, on both sides', async (t) => {
   const queue = queueOf(t, redis)
   const connection = new Redis({...redis.connection, maxRetriesPerRequest: null})
   t.teardown(() => connection.disconnect())
@@ -234,7 +237,7 @@ for (const ending of ['stop', 'return', 'abort'] as const) {
     t.is(worker.errors, '')
   })
 
-  test(`SIGTERM to a busy worker whose answer is ${ending}(): nothing is active, and it ends by itself`, async (t) => {
+  test(`SIGTERM to a busy worker whose answer is ${ending}(): no job is active, and it ends by itself`, async (t) => {
     const queue = queueOf(t, redis)
     await queue.addBulk(range(400).map((data) => ({name: 'task', data, opts: {jobId: `job-${data}`}})))
     const busy = settings(queue.name, {ending, ms: 20})
@@ -248,7 +251,7 @@ for (const ending of ['stop', 'return', 'abort'] as const) {
     t.is(completed + waiting, 400)
     t.true(waiting > 0, 'it was in the middle of it')
     t.is(new Set(runs).size, runs.length)
-    // A handler that heeds the signal has given its job back, all others have finished.
+    // A handler that obeys its signal has given its job back; all other handlers have finished.
     if (ending !== 'abort') t.is(completed, runs.length)
     const next = await new Program(t, 'worker', busy).ready()
     await until(async () => (await queue.getCompletedCount()) === 400)
@@ -258,7 +261,7 @@ for (const ending of ['stop', 'return', 'abort'] as const) {
 }
 
 for (const ending of ['stop', 'abort'] as const)
-  test(`SIGTERM to a producer whose answer is ${ending}(): it ends by itself, and leaves nothing that waits`, async (t) => {
+  test(`SIGTERM to a producer whose answer is ${ending}(): it ends by itself, and leaves no waiting job`, async (t) => {
     const queue = queueOf(t, redis)
     const worker = await new Program(t, 'worker', settings(queue.name, {ms: 20})).ready()
     const producer = new Program(t, 'producer', settings(queue.name, {count: 5000, ending}))

@@ -1,4 +1,4 @@
-/** The example of a cluster does what it says. */
+/** The example of a cluster does what its text says. */
 import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
@@ -57,11 +57,11 @@ async function outcomeOf(
   return {errors, status: child.exitCode}
 }
 
-/** What others have left before these tests. */
+/** The processes and folders that other programs left before these tests. */
 let others: readonly string[] = []
 others = leftovers()
 
-/** The folders and processes of `run.ts` that are there. */
+/** The folders and processes of `run.ts` that exist now. */
 function leftovers(): string[] {
   const folders = readdirSync(tmpdir()).filter((name) => name.startsWith('aio-tasks-cluster-'))
   const processes = execFileSync('ps', ['-eo', 'args'], {encoding: 'utf8'})
@@ -71,12 +71,12 @@ function leftovers(): string[] {
   return all.filter((each) => !others.includes(each))
 }
 
-test.serial('a folder that is missing is told in one line, and nothing is left', async (t) => {
+test.serial('a missing folder is reported in one line, and no file or process is left', async (t) => {
   t.deepEqual(await outcomeOf('run', ['/nowhere']), {errors: 'There is no folder /nowhere\n', status: 2})
   t.deepEqual(leftovers(), [])
 })
 
-test.serial('without redis-server it says so in one line, and nothing is left', async (t) => {
+test.serial('a missing redis-server is reported in one line, and no file or process is left', async (t) => {
   const env = {PATH: '/nowhere'}
   const {errors, status} = await outcomeOf('run', ['test'], {env})
   t.deepEqual([errors, status], ['There is no redis-server on the PATH: apt install redis-server\n', 2])
@@ -88,7 +88,7 @@ for (const [title, end] of [
   ['it is ended by SIGTERM', (child: ChildProcess) => void child.kill('SIGTERM')],
   ['it is ended by SIGINT', (child: ChildProcess) => void child.kill('SIGINT')],
 ] as const)
-  test.serial(`nothing is left when ${title}`, async (t) => {
+  test.serial(`no file or process is left when ${title}`, async (t) => {
     await outcomeOf('run', ['node_modules'], {
       during: async (child) => {
         if (child.stdout) await once(child.stdout, 'data')
@@ -116,7 +116,7 @@ test.serial('without Redis a worker and a producer say so in one line each, and 
   }
 })
 
-test.serial('one command shows the queue in Bull Board, and it ends when it is told', async (t) => {
+test.serial('one command shows the queue in Bull Board, and ends at a signal', async (t) => {
   const env = {REDIS_PORT: `${redis.port}`, PORT: '0'}
   let queues: unknown
   const {errors, status} = await outcomeOf('board', [], {

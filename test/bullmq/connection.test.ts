@@ -1,4 +1,4 @@
-/** A connection that dies without a word, a Redis that refuses, a wrong password: what passes is waited for. */
+/** A connection that dies silently, a Redis that refuses, a wrong password: temporary errors are waited out. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentIteratorError, ConcurrentRunner} from 'aio-tasks'
 import {EngineError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -13,7 +13,7 @@ import {short} from './programs/settings.js'
 const test = ava.serial
 const redis = useRedis()
 
-test('connections that die without a word, on both sides and in the middle of a run: all results', async (t) => {
+test('connections on both sides that die silently in the middle of a run: all results arrive', async (t) => {
   const queue = queueOf(t, redis)
   const proxy = new Proxy(t, redis)
   const connection = await proxy.listening()
@@ -39,7 +39,7 @@ test('connections that die without a word, on both sides and in the middle of a 
   await working
 })
 
-test('Redis refuses writes for two seconds: no job fails, and each side says so once', async (t) => {
+test('Redis refuses writes for two seconds: no job fails, and each side reports it once', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   const told: {worker: string[]; producer: string[]} = {worker: [], producer: []}
@@ -102,7 +102,7 @@ for (const [title, password] of [
       t.regex(error?.message ?? '', /Redis refuses the connection: (WRONGPASS|NOAUTH)/)
       t.is(runner.state, 'drained')
     }
-    // A producer that yields its failures ends too: the source has failed, not one job.
+    // A producer that yields its failures ends too: the source has failed, not a single job.
     const runner = new ConcurrentRunner(remoteTasks([1, 2, 3], {queue: 'secret', connection, onError}), {
       limit: 1,
       yieldExceptions: true,
@@ -110,7 +110,7 @@ for (const [title, password] of [
     await t.throwsAsync(runner.run(), {instanceOf: ConcurrentIteratorError})
   })
 
-test('a URL is a connection, and its password is in no message', async (t) => {
+test('a URL works as connection, and its password is in no message', async (t) => {
   const queue = queueOf(t, redis)
   const connection = `redis://${redis.host}:${redis.port}`
   const worker = new ConcurrentRunner(workerTasks<number, number>(queue.name, ({data}) => data + 1, {connection}))
@@ -178,7 +178,7 @@ test('a Redis Cluster serves both sides, with a prefix that is a hash tag', asyn
   await working
 })
 
-test('a Redis that is found by Sentinel serves both sides', async (t) => {
+test('a Redis that Sentinel finds serves both sides', async (t) => {
   const sentinel = await redis.sentinel(t)
   const queue = queueOf(t, redis)
   const connection = {sentinels: [sentinel], name: 'main', sentinelRetryStrategy: () => 100}

@@ -1,4 +1,7 @@
-/** The examples of the doc comments of `aio-tasks/bullmq` run, on a Redis of this file's own, however they are left. */
+/**
+ * The examples of the doc comments of `aio-tasks/bullmq` run, on a Redis of this file's own, whichever way they are
+ * left.
+ */
 import {ConcurrentRunner} from 'aio-tasks'
 import {remoteTasks, workerTasks} from 'aio-tasks/bullmq'
 import test from 'ava'
@@ -8,7 +11,7 @@ import {useRedis} from './helpers/redis.js'
 const redis = useRedis()
 
 for (const ending of ['none', 'break', 'abort', 'a failing task'])
-  test.serial(`every example of the doc comments of BullMQ runs, its runners being left by: ${ending}`, async (t) => {
+  test.serial(`every example in the doc comments of BullMQ runs, and its runners end by: ${ending}`, async (t) => {
     const examples = (await docExamples()).filter(({place}) => place.startsWith('src/bullmq/')).map(exporting)
     t.log(`${examples.length}`)
     const connection = {host: redis.host, port: redis.port}
@@ -21,7 +24,7 @@ for (const ending of ['none', 'break', 'abort', 'a failing task'])
       t.deepEqual({status, output: `${stdout}${stderr}`}, {status: 0, output: `ran ${own.length}\n`})
     }
 
-    // A worker for the examples that hand jobs in, and jobs for those that are workers.
+    // A worker for the examples that hand jobs in, and jobs for the examples that are workers.
     const handler = (): number => {
       if (ending === 'a failing task') throw new Error('the job fails')
       return 1

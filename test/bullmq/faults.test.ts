@@ -1,6 +1,6 @@
 /**
- * What the whole must withstand, with real processes and real signals. Every test counts results: none is lost. Where
- * a job may run twice, how many have is printed.
+ * The faults that a run on Redis must survive, with real processes and real signals. Every test counts results: no result
+ * is lost. Where jobs may run twice, the test prints how many did.
  */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentRunner} from 'aio-tasks'
@@ -38,7 +38,7 @@ class Producer {
       this.results.push(result)
   }
 
-  /** Waits until so many results are there. */
+  /** Waits until this number of results is there. */
   got(count: number): Promise<void> {
     return until(() => this.results.length >= count)
   }
@@ -54,14 +54,14 @@ function assertComplete(t: ExecutionContext, results: ReadonlyArray<unknown>, co
   )
 }
 
-/** Prints how many of the runs were in vain. */
+/** Prints how many runs of handlers were superfluous. */
 function noteReruns(t: ExecutionContext, programs: readonly Program[], count: number): number {
   const reruns = programs.flatMap((program) => program.all('run')).length - count
   t.log(`${count} jobs, ${reruns} run twice`)
   return reruns
 }
 
-test('kill -9 of one of three workers half-way: all results, and only what it was running runs twice', async (t) => {
+test('kill -9 of one of three workers half-way: all results arrive, and only jobs of the killed worker run twice', async (t) => {
   const queue = queueOf(t, redis)
   const workers = await threeWorkers(t, {queue: queue.name, port: redis.port, ms: 100})
   const producer = new Producer(queue, range(1500))
@@ -74,7 +74,7 @@ test('kill -9 of one of three workers half-way: all results, and only what it wa
   t.deepEqual(await countsOf(queue), {completed: 1500})
 })
 
-test('kill -9 and restart of Redis, three times over: all results', async (t) => {
+test('kill -9 and restart of Redis, three times: all results arrive', async (t) => {
   const queue = queueOf(t, redis)
   const workers = await threeWorkers(t, {queue: queue.name, port: redis.port})
   const producer = new Producer(queue, range(2000))
@@ -88,7 +88,7 @@ test('kill -9 and restart of Redis, three times over: all results', async (t) =>
   t.true(producer.errors.length > 0, 'the producer has heard of the lost connection')
 })
 
-test('the end of what Redis has written is lost: the jobs in it are added again, and give all results', async (t) => {
+test('the end of the file that Redis has written is lost: its jobs are added again, and all results arrive', async (t) => {
   const queue = queueOf(t, redis)
   const producer = new Producer(queue, range(1000))
   await until(async () => (await queue.getWaitingCount()) === 200)
@@ -102,7 +102,7 @@ test('the end of what Redis has written is lost: the jobs in it are added again,
   noteReruns(t, workers, 1000)
 })
 
-test('jobs that are lost before any worker has seen them are added again', async (t) => {
+test('jobs that are lost before a worker has taken them are added again', async (t) => {
   const queue = queueOf(t, redis)
   const producer = new Producer(queue, range(100))
   await until(async () => (await queue.getWaitingCount()) === 100)
@@ -117,11 +117,11 @@ test('jobs that are lost before any worker has seen them are added again', async
   assertComplete(t, producer.results, 100)
 })
 
-test('events that are trimmed away before they are read: all results, by looking', async (t) => {
+test('events are trimmed before they are read: all results are found by looking', async (t) => {
   const queue = queueOf(t, redis)
   await new Program(t, 'worker', {queue: queue.name, port: redis.port, limit: 50, ms: 1}).ready()
   const client = redis.client(t)
-  // Nothing hears of events here, as they are gone at once; the jobs are there.
+  // No producer receives events here, since they are deleted at once; the jobs are still there.
   const over = new AbortController()
   const trimming = (async () => {
     while (!over.signal.aborted) await client.xtrim(queue.toKey('events'), 'MAXLEN', 0)
@@ -133,7 +133,7 @@ test('events that are trimmed away before they are read: all results, by looking
   assertComplete(t, producer.results, 500)
 })
 
-test('an event stream that keeps 5 entries only: all results', async (t) => {
+test('an event stream that keeps only 5 entries: all results arrive', async (t) => {
   const queue = queueOf(t, redis)
   await redis.client(t).hset(queue.toKey('meta'), 'opts.maxLenEvents', 5)
   await threeWorkers(t, {queue: queue.name, port: redis.port, ms: 1, limit: 50})
@@ -143,7 +143,7 @@ test('an event stream that keeps 5 entries only: all results', async (t) => {
   t.true((await queue.getJobCountByTypes('completed')) === 1000)
 })
 
-test('a producer killed with -9 and started again with the same ids: each job runs once, and gives its result', async (t) => {
+test('a producer killed with -9 and started again with the same ids: each job runs once, and its result arrives', async (t) => {
   const queue = queueOf(t, redis)
   const settings = {queue: queue.name, port: redis.port, count: 600}
   const workers = await threeWorkers(t, settings)
@@ -156,9 +156,10 @@ test('a producer killed with -9 and started again with the same ids: each job ru
   t.is(noteReruns(t, workers, 600), 0)
 })
 
-test('a job that kills its worker fails after two runs, and all others give their results', async (t) => {
+test('a job that kills its worker fails after two runs, and all other jobs give their results', async (t) => {
   const queue = queueOf(t, redis)
-  // One at a time: a job that ran beside it would lose its worker twice too, and BullMQ would fail it as well.
+  // The limit is one: BullMQ would also fail a job that ran beside this job, since that job would lose its worker twice
+  // too.
   const settings = {queue: queue.name, port: redis.port, limit: 1}
   const workers = await threeWorkers(t, settings)
   const producer = new Producer(queue, [0, 1, 2, faults.kills, ...range(100).slice(3)])
@@ -193,7 +194,7 @@ test('a worker that is blocked loses its locks: its jobs run elsewhere, and each
   t.is((await countsOf(queue))['active'], undefined)
 })
 
-test('a handler whose job has lost its lock is told so by its signal, and its task fails', async (t) => {
+test('the signal of a handler aborts when its job has lost its lock, and the task fails', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   const reasons: unknown[] = []

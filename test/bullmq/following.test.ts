@@ -1,4 +1,4 @@
-/** Jobs follow the runner: its limit, its pause and its consumer decide how many of them a worker holds. */
+/** Jobs follow the runner: its limit, its pause and its consumer decide how many jobs a worker holds. */
 import {ConcurrentRunner} from 'aio-tasks'
 import {workerTasks} from 'aio-tasks/bullmq'
 import ava from 'ava'
@@ -9,7 +9,7 @@ import {useRedis} from './helpers/redis.js'
 const test = ava.serial
 const redis = useRedis()
 
-/** A worker whose jobs end when they are told to. */
+/** A worker whose jobs end when the test says so. */
 class Held {
   readonly started: string[] = []
   readonly #ends = new Map<string, () => void>()
@@ -26,7 +26,7 @@ class Held {
     )
   }
 
-  /** Ends those that run, or some of them. */
+  /** Ends the running jobs, or some of them. */
   end(count = Infinity): void {
     for (const [id, end] of [...this.#ends].slice(0, count)) {
       this.#ends.delete(id)
@@ -39,7 +39,7 @@ async function filled(queue: Queue, count: number): Promise<void> {
   await queue.addBulk(range(count).map((data) => ({name: 'task', data, opts: {jobId: `job-${data}`}})))
 }
 
-test('as many jobs are taken as the limit says, and a higher limit takes more although none has ended', async (t) => {
+test('a worker takes as many jobs as the limit says, and a higher limit takes more before any job has ended', async (t) => {
   const queue = queueOf(t, redis)
   await filled(queue, 30)
   const held = new Held(queue)
@@ -52,7 +52,7 @@ test('as many jobs are taken as the limit says, and a higher limit takes more al
   t.is(await queue.getActiveCount(), 12)
   runner.limit = 2
   held.end(4)
-  // What had been fetched ahead for the four goes back within about a second.
+  // Jobs that were fetched ahead go back within about a second.
   await until(async () => (await queue.getActiveCount()) === 8)
   t.is(held.started.length, 12)
   const stopped = runner.stop()
@@ -62,7 +62,7 @@ test('as many jobs are taken as the limit says, and a higher limit takes more al
   t.deepEqual(await countsOf(queue), {completed: 12, waiting: 18})
 })
 
-test('a paused runner leaves the jobs to other machines, also when they come while it is idle', async (t) => {
+test('a paused runner leaves jobs to other machines, even jobs that come while the runner is idle', async (t) => {
   const queue = queueOf(t, redis)
   const idle = new Held(queue)
   const paused = new ConcurrentRunner(idle.source, {limit: 5})
@@ -89,13 +89,13 @@ test('a paused runner leaves the jobs to other machines, also when they come whi
   await running
 })
 
-test('a consumer that takes nothing holds no job but those whose results wait', async (t) => {
+test('while a consumer takes no results, the worker holds only the jobs whose results wait', async (t) => {
   const queue = queueOf(t, redis)
   await filled(queue, 20)
   const jobs = workerTasks<number, number>(queue.name, ({data}) => data, {connection: redis.connection})
   const runner = new ConcurrentRunner(jobs, {limit: 2, highWaterMark: 2})
   await runner.next()
-  // The rest is in the queue, for other machines.
+  // The other jobs are in the queue, for other machines.
   await until(async () => (await queue.getActiveCount()) === 0 && (await queue.getCompletedCount()) >= 3)
   t.true((await queue.getWaitingCount()) >= 14)
   await runner.return()

@@ -1,4 +1,4 @@
-/** What BullMQ's users know holds here too: moving a job is no failure, and a lost lock is one, told once. */
+/** BullMQ's own rules hold here too: moving a job is no failure, and a lost lock is a failure that is reported once. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner} from 'aio-tasks'
 import {LostJobError, remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -61,7 +61,7 @@ for (const [title, move] of [
     t.deepEqual(await countsOf(queue), {completed: 1})
   })
 
-test('a result whose lock is lost is a failure of its task, with one error, and nothing is printed besides', async (t) => {
+test('a result whose lock is lost fails its task with one error, and no other message is printed', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   const printed: unknown[] = []
@@ -93,7 +93,7 @@ test('a result whose lock is lost is a failure of its task, with one error, and 
   t.deepEqual(printed, [])
 })
 
-test('the handler runs in the async context of its job, and the source in that of the run', async (t) => {
+test('the handler runs in the async context of its job, and the source in the async context of the run', async (t) => {
   const {AsyncLocalStorage} = await import('node:async_hooks')
   const storage = new AsyncLocalStorage<string>()
   const queue = queueOf(t, redis)

@@ -1,4 +1,4 @@
-/** Bad input gets an error that names what was expected and what came, before anything is connected. */
+/** A bad argument gets an error that names the expected and the given value, before a connection is opened. */
 import {remoteTasks, workerTasks} from 'aio-tasks/bullmq'
 import test from 'ava'
 

@@ -1,4 +1,4 @@
-/** How far a run is: the producer hears of each job, counts them, and finds its run again by name. */
+/** The progress of a run: the producer hears of each job, counts the jobs, and finds its run again by name. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentRunner} from 'aio-tasks'
 import {type RemoteProgress, remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -9,7 +9,7 @@ import {useRedis} from './helpers/redis.js'
 const test = ava.serial
 const redis = useRedis()
 
-test('a producer hears when each job is handed in, started, how far it is, what it logs, and how it ends', async (t) => {
+test('a producer hears when each job is handed in and started, its progress, its log lines, and how it ends', async (t) => {
   const queue = queueOf(t, redis)
   const worker = new ConcurrentRunner(
     workerTasks<string, string>(
@@ -60,7 +60,7 @@ test('a producer hears when each job is handed in, started, how far it is, what 
   t.is((await queue.getJobLogs('job-a')).logs[0], 'half-way')
 })
 
-test('a second producer attaches to a run by its name: each job runs once, and both get every result', async (t) => {
+test('a second producer joins a run by its name: each job runs once, and both producers get every result', async (t) => {
   const queue = queueOf(t, redis)
   let runs = 0
   const worker = new ConcurrentRunner(
@@ -80,7 +80,7 @@ test('a second producer attaches to a run by its name: each job runs once, and b
   t.is(runs, 100)
 })
 
-test('a listener of progress that throws is reported, and changes nothing', async (t) => {
+test('an error thrown by onProgress is reported, and changes nothing else', async (t) => {
   const queue = queueOf(t, redis)
   const worker = new ConcurrentRunner(
     workerTasks<number, number>(queue.name, ({data}) => data, {connection: redis.connection}),
@@ -101,7 +101,7 @@ test('a listener of progress that throws is reported, and changes nothing', asyn
   t.true(errors.includes('heard handed in') && errors.includes('heard completed'))
 })
 
-test('the length of the event stream can be set, and bounds what is kept of results', async (t) => {
+test('the length of the event stream can be set, and bounds how many results it keeps', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   const worker = new ConcurrentRunner(

@@ -1,4 +1,4 @@
-/** The two snippets of `src/remote/README.md` do what they say, on a Redis of this file's own. */
+/** The two snippets of `src/remote/README.md` do what the text says, on a Redis of this file's own. */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {text} from 'node:stream/consumers'
@@ -8,7 +8,7 @@ import {useRedis} from './helpers/redis.js'
 
 const redis = useRedis()
 
-/** A snippet as a program that can run here: with this Redis, and something to do for a job. */
+/** A snippet as a program that can run here: with this Redis, and with a function that runs a job. */
 function runnable({place, code}: Snippet): Snippet {
   const here = code
     .replaceAll(/host: 'redis\.example', port: 6379/g, `host: '${redis.host}', port: ${redis.port}`)

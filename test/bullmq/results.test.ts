@@ -1,4 +1,4 @@
-/** What goes in as a job comes out as its result, and what fails there tells here what and why. */
+/** A job's data reaches the worker and its result comes back; a job's failure is reported with its cause. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentExecutionError, ConcurrentRunner} from 'aio-tasks'
 import {
@@ -17,7 +17,7 @@ import {useRedis} from './helpers/redis.js'
 const test = ava.serial
 const redis = useRedis()
 
-/** In milliseconds: no test waits for that long, so what waits for it waits. */
+/** In milliseconds: no test waits for this time, so a wait for it shows as a hang. */
 const hour = 3_600_000
 
 interface Options<D> extends Partial<RemoteTasksOptions<D>> {
@@ -51,7 +51,7 @@ function send<D, R>(
   return new ConcurrentRunner<R, true>(tasks, {limit, yieldExceptions: true, ordered: true})
 }
 
-/** What becomes of one job whose handler fails. */
+/** The outcome of one job whose handler fails. */
 async function failureOf(
   t: ExecutionContext,
   handler: JobHandler<number, unknown>,
@@ -69,7 +69,7 @@ async function failureOf(
 
 // Results
 
-test('each job gives its result, in the order of the jobs if that is asked for', async (t) => {
+test('each job gives its result, in the order of the jobs with the option ordered', async (t) => {
   const queue = queueOf(t, redis)
   work<number, number>(t, queue, async ({data}) => {
     await sleep(Math.random() * 5)
@@ -82,7 +82,7 @@ test('each job gives its result, in the order of the jobs if that is asked for',
   t.deepEqual(await countsOf(queue), {completed: 300})
 })
 
-test('the limit of the runner is the number of jobs in flight, and jobs are read no further than that', async (t) => {
+test('the limit of the runner is the number of jobs in flight, and no further job is read', async (t) => {
   const queue = queueOf(t, redis)
   let read = 0
   function* jobs(): Generator<number> {
@@ -97,7 +97,7 @@ test('the limit of the runner is the number of jobs in flight, and jobs are read
   await runner.return()
 })
 
-test('async iterables are read too, and closed when the loop is left', async (t) => {
+test('async iterables are read too, and are closed when the loop ends early', async (t) => {
   const queue = queueOf(t, redis)
   work<string, string>(t, queue, ({data}) => data.toUpperCase())
   let isClosed = false
@@ -118,7 +118,7 @@ test('async iterables are read too, and closed when the loop is left', async (t)
   t.true(isClosed)
 })
 
-test('when the jobs throw, the run fails with that, and closes', async (t) => {
+test('when the iterable of jobs throws, the run fails with its error, and closes', async (t) => {
   const queue = queueOf(t, redis)
   work<number, number>(t, queue, ({data}) => data)
   const cause = new Error('no more')
@@ -147,7 +147,7 @@ for (const [title, result, arrives] of [
     t.deepEqual(await send<number, unknown>(queue, [1]).toArray(), [arrives])
   })
 
-test('the name, prefix and options of the job reach it', async (t) => {
+test('a job has the given name, prefix and options', async (t) => {
   const queue = queueOf(t, redis)
   const place = {connection: redis.connection, prefix: 'other'}
   const worker = new ConcurrentRunner(
@@ -172,7 +172,7 @@ test('the name, prefix and options of the job reach it', async (t) => {
 
 // Failures
 
-test('a failure tells the job, its data, the attempts and the stack on the worker', async (t) => {
+test('a failure has the job, its data, the attempts and the stack on the worker', async (t) => {
   const failure = await failureOf(t, function explode() {
     throw new TypeError('boom')
   })
@@ -228,7 +228,7 @@ function raise(thrown: unknown): never {
   throw thrown
 }
 
-test('on the worker too, what was thrown is the cause of the failure: the very value', async (t) => {
+test('on the worker too, the cause of the failure is the thrown value itself', async (t) => {
   const queue = queueOf(t, redis)
   const runner = work(t, queue, () => raise('boom'))
   const causes: unknown[] = []
@@ -243,7 +243,7 @@ for (const [title, data, message] of [
   ['a promise', Promise.resolve(1), 'The data of a job must be JSON; got an object of class Promise'],
   ['a BigInt', 5n, 'Do not know how to serialize a BigInt'],
 ] as const)
-  test(`data that is no JSON fails its own task, and no other: ${title}`, async (t) => {
+  test(`data that is no JSON fails its own task, and no other task: ${title}`, async (t) => {
     const queue = queueOf(t, redis)
     work<unknown, unknown>(t, queue, (job) => job.data)
     const [before, failure, after] = await send<unknown, unknown>(queue, new Set([1, data, 2])).toArray()
@@ -261,7 +261,7 @@ for (const [title, jobId, message] of [
   ['an empty string', () => '', /not empty.* got ""$/],
   ['a colon', () => 'a:b', /no ':'; got "a:b"$/],
 ] as const)
-  test(`an id that is none fails its task: ${title}`, async (t) => {
+  test(`an invalid id fails its task: ${title}`, async (t) => {
     const queue = queueOf(t, redis)
     const [failure] = await send(queue, [1], {jobId: jobId as () => string}).toArray()
     t.true(failure instanceof ConcurrentError)
@@ -269,9 +269,9 @@ for (const [title, jobId, message] of [
     t.deepEqual(await countsOf(queue), {})
   })
 
-// What stays BullMQ's
+// What belongs to BullMQ
 
-test('attempts and backoff are respected', async (t) => {
+test('BullMQ’s attempts and backoff apply', async (t) => {
   const queue = queueOf(t, redis)
   work<number, string>(t, queue, ({attemptsMade}) => {
     if (attemptsMade < 2) throw new Error(`attempt ${attemptsMade}`)
@@ -288,7 +288,7 @@ test('attempts and backoff are respected', async (t) => {
   t.deepEqual(await results, ['attempt 2'])
 })
 
-test('when all attempts have failed, the job has', async (t) => {
+test('a job fails when all its attempts have failed', async (t) => {
   const failure = await failureOf(t, ({attemptsMade}) => raise(new Error(`attempt ${attemptsMade}`)), {
     jobOptions: {attempts: 3},
   })
@@ -300,7 +300,7 @@ test('an UnrecoverableError is not tried again', async (t) => {
   t.like(failure, {failedReason: 'never', attemptsMade: 1})
 })
 
-test('a task that overruns the timeout of the runner fails its job, once it has ended', async (t) => {
+test('a task that exceeds the timeout of the runner fails its job, once the task has ended', async (t) => {
   const queue = queueOf(t, redis)
   const jobs = workerTasks(queue.name, () => sleep(200, 'late'), {connection: redis.connection})
   const worker = new ConcurrentRunner(jobs, {limit: 1, yieldExceptions: true, timeout: 50})
@@ -311,7 +311,7 @@ test('a task that overruns the timeout of the runner fails its job, once it has 
   t.like(await running, {failed: 1, succeeded: 0})
 })
 
-test('priorities are respected', async (t) => {
+test('BullMQ’s priorities apply', async (t) => {
   const queue = queueOf(t, redis)
   const runner = send<number, number>(queue, [3, 1, 2], {jobOptions: (priority) => ({priority})})
   const results = runner.toArray()
@@ -322,7 +322,7 @@ test('priorities are respected', async (t) => {
   t.deepEqual(order, [1, 2, 3])
 })
 
-test('delays are respected', async (t) => {
+test('BullMQ’s delays apply', async (t) => {
   const queue = queueOf(t, redis)
   work<number, number>(t, queue, ({data}) => data)
   const results = send<number, number>(queue, [1], {jobOptions: {delay: hour}}).toArray()
@@ -333,7 +333,7 @@ test('delays are respected', async (t) => {
   t.deepEqual(await results, [1])
 })
 
-test('the rate limit of the workers is respected', async (t) => {
+test('the rate limit of the workers applies', async (t) => {
   const queue = queueOf(t, redis)
   const workerOptions = {limiter: {max: 5, duration: hour}, maximumRateLimitDelay: 20}
   let started = 0
@@ -369,7 +369,7 @@ test('the global concurrency holds across three workers', async (t) => {
   )
 })
 
-test('progress and the worker itself are at hand', async (t) => {
+test('handlers can report progress, and the source gives BullMQ’s worker', async (t) => {
   const queue = queueOf(t, redis)
   const jobs = workerTasks<number, number>(
     queue.name,
@@ -390,7 +390,7 @@ test('progress and the worker itself are at hand', async (t) => {
 
 // Ids
 
-test('jobs with one id run once, and each task gets the result', async (t) => {
+test('jobs with the same id run once, and each task gets the result', async (t) => {
   const queue = queueOf(t, redis)
   let runs = 0
   work<number, number>(t, queue, async ({data}) => {
@@ -404,7 +404,7 @@ test('jobs with one id run once, and each task gets the result', async (t) => {
   t.is(runs, 5)
 })
 
-test('a job that has finished before is not run again, and its result found at once', async (t) => {
+test('a job that has finished before does not run again, and its result is found at once', async (t) => {
   const queue = queueOf(t, redis)
   let runs = 0
   work<number, number>(t, queue, ({data}) => {
@@ -432,9 +432,9 @@ test('a job that has vanished is added again under its id', async (t) => {
   t.deepEqual(await results, range(20))
 })
 
-// Waiting no longer
+// Ending a wait
 
-test('a job without a result in time fails, and is withdrawn', async (t) => {
+test('a job without a result within its timeout fails, and is withdrawn', async (t) => {
   const queue = queueOf(t, redis)
   const [failure] = await send(queue, [1], {timeout: 100, jobId: () => 'one'}).toArray()
   t.regex((failure as ConcurrentError).message, /TimeoutError: Job one gave no result within 100 ms$/)

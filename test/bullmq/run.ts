@@ -1,6 +1,6 @@
 /**
- * Runs the tests that need a Redis, by `npm run test:remote`. Without a `redis-server` it runs none, says so, and
- * exits with status 77, which by convention means skipped: neither passed nor failed.
+ * Runs the tests that need a Redis, by `npm run test:remote`. Without a `redis-server` it runs no test, says
+ * so, and exits with status 77, which by convention means skipped: neither passed nor failed.
  */
 import {spawnSync} from 'node:child_process'
 import {fileURLToPath} from 'node:url'

@@ -1,4 +1,4 @@
-/** The sources keep their promises to whoever reads them, a runner or not. */
+/** The sources keep their promises to every reader, a runner or not. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentError, ConcurrentRunner, type Task, type TaskContext, type TaskFunction} from 'aio-tasks'
 import {remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -38,7 +38,7 @@ class Retrying<T> extends ConcurrentRunner<T, true> {
   }
 }
 
-test('a task that is called again gives what it gave: to try again is BullMQ’s', async (t) => {
+test('a task that is called again gives the same outcome: retries belong to BullMQ', async (t) => {
   const queue = queueOf(t, redis)
   let runs = 0
   const jobs = workerTasks<number, never>(
@@ -59,7 +59,7 @@ test('a task that is called again gives what it gave: to try again is BullMQ’s
   t.is(runs, 1)
 })
 
-test('tasks that are collected first work too, and the last of them closes the connections', async (t) => {
+test('tasks that are collected before they are called work too, and the last task closes the connections', async (t) => {
   const queue = queueOf(t, redis)
   const client = redis.client(t)
   const worker = new ConcurrentRunner(
@@ -78,7 +78,7 @@ test('tasks that are collected first work too, and the last of them closes the c
   await working
 })
 
-test('a producer’s task that is disposed of is not handed in, and keeps nothing open', async (t) => {
+test('a producer’s task that is disposed of hands in no job, and keeps nothing open', async (t) => {
   const queue = queueOf(t, redis)
   const source = remoteTasks<number>([1], {queue: queue.name, connection: redis.connection})
   const {value: task} = await source.next()
@@ -88,7 +88,7 @@ test('a producer’s task that is disposed of is not handed in, and keeps nothin
   t.deepEqual(await countsOf(queue), {})
 })
 
-test('a worker’s task that is disposed of gives its job back, and one that is left uncalled does too', async (t) => {
+test('a worker’s task that is disposed of or never called gives its job back', async (t) => {
   const queue = queueOf(t, redis)
   await queue.addBulk([1, 2].map((data) => ({name: 'task', data})))
   const source = workerTasks<number, number>(queue.name, ({data}) => data, {
@@ -100,7 +100,7 @@ test('a worker’s task that is disposed of gives its job back, and one that is 
   for (const task of tasks) await t.throwsAsync(call(task), {any: true, message: /^Job \d has been given back$/})
 })
 
-test('many calls of next() at once all settle, also when the source is closed', async (t) => {
+test('many concurrent calls of next() all settle, even when the source is closed', async (t) => {
   const queue = queueOf(t, redis)
   await queue.add('task', 1)
   const source = workerTasks<number, number>(queue.name, ({data}) => data, {connection: redis.connection})
@@ -116,7 +116,7 @@ test('many calls of next() at once all settle, also when the source is closed', 
   t.deepEqual(await countsOf(queue), {completed: 1})
 })
 
-test('a job that its user cancels is told so by its signal', async (t) => {
+test('the signal of a handler aborts when the user cancels its job', async (t) => {
   const queue = queueOf(t, redis)
   await queue.add('task', 1, {jobId: 'one'})
   const jobs = workerTasks<number, void>(queue.name, (_job, signal) => sleep(60_000, undefined, {signal}), {
@@ -131,7 +131,7 @@ test('a job that its user cancels is told so by its signal', async (t) => {
   t.deepEqual(await countsOf(queue), {failed: 1})
 })
 
-test('a handler of one parameter finishes what it has begun when the run is aborted', async (t) => {
+test('a handler with one parameter finishes its job when the run is aborted', async (t) => {
   const queue = queueOf(t, redis)
   await queue.add('task', 1)
   const handler = async (job: Job<number>): Promise<number> => {

@@ -17,7 +17,7 @@ new NodeTracerProvider({spanProcessors: [new SimpleSpanProcessor(exporter)]}).re
 })
 const tracer = trace.getTracer('test')
 
-test('the span of a handler belongs to the trace of the task that has handed its job in', async (t) => {
+test('the span of a handler belongs to the trace of the task that handed in its job', async (t) => {
   const queue = queueOf(t, redis)
   const seen = new Map<string, string | undefined>()
   const worker = new ConcurrentRunner(

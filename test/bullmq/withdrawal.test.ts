@@ -1,4 +1,4 @@
-/** Withdrawing a job never takes a finished result away: at whatever moment it comes, the job either ran, or did not. */
+/** Withdrawing a job never removes a finished result: at whatever moment it comes, the job either ran, or did not. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ConcurrentRunner, type TaskFunction} from 'aio-tasks'
 import {remoteTasks, workerTasks} from 'aio-tasks/bullmq'
@@ -14,7 +14,7 @@ const tries = 10_000
 const group = 200
 
 for (const delay of [0, 10, 50])
-  test(`${tries} jobs that are withdrawn ${delay} ms after they were handed in: no finished result is removed`, async (t) => {
+  test(`${tries} jobs are withdrawn ${delay} ms after they were handed in: no finished result is removed`, async (t) => {
     const queue = queueOf(t, redis)
     let runs = 0
     const worker = new ConcurrentRunner(
@@ -33,7 +33,7 @@ for (const delay of [0, 10, 50])
         await task({index, signal, item: undefined, attempt: 1})
         results++
       } catch {
-        // it was withdrawn in time, or its result came too late
+        // the job was withdrawn in time, or its result came too late
       }
     }
     for (let at = 0; at < tries; at += group) {

@@ -8,6 +8,6 @@ testEngine('in memory', () => {
   return {
     producer: () => queue.producer(),
     worker: () => queue.worker(),
-    lose: () => new Promise((resolve) => setTimeout(resolve, 400)), // no worker of the suite gives a sign of life
+    lose: () => new Promise((resolve) => setTimeout(resolve, 400)), // no worker of the suite sends a sign of life
   }
 })

@@ -10,7 +10,7 @@ import {PgBoss} from 'pg-boss'
 
 const debian = '/usr/lib/postgresql'
 
-/** The folder of PostgreSQL's programs, or `undefined` where there is none: on the PATH, or where Debian keeps them. */
+/** The folder of PostgreSQL's programs, on the PATH or where Debian keeps them; `undefined` if there is none. */
 export function postgresFolder(): string | undefined {
   if (existsSync(debian)) {
     const [version] = readdirSync(debian).sort((a, b) => Number(b) - Number(a))
@@ -28,7 +28,7 @@ export class PostgresServer {
   readonly #user = process.getuid?.() === 0 ? userOf('postgres') : undefined
 
   constructor() {
-    process.once('exit', () => this.#process?.kill('SIGQUIT')) // also when a test has gone wrong
+    process.once('exit', () => this.#process?.kill('SIGQUIT')) // also after a failed test
   }
 
   get port(): number {
@@ -56,7 +56,7 @@ export class PostgresServer {
     }
   }
 
-  /** Ends it at once, as a crash would: it recovers from its log when it is started again. */
+  /** Ends PostgreSQL at once, like a crash: it recovers from its log when it is started again. */
   async kill(): Promise<void> {
     const child = this.#process
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -81,7 +81,7 @@ export class PostgresServer {
 export async function startBoss(url: string, errors: (error: Error) => void = () => {}): Promise<PgBoss> {
   const options = {
     connectionString: url,
-    query_timeout: 8000, // of pg, which pg-boss hands on: a connection that has died without a word is given up
+    query_timeout: 8000, // for pg: gives up a connection that has died silently
     superviseIntervalSeconds: 1,
     monitorIntervalSeconds: 1,
     schedule: false,

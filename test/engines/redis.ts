@@ -1,4 +1,4 @@
-/** A Redis of one's own: on a free port, in a folder of its own, with every write on disk at once. */
+/** A Redis of the test's own: on a free port, in a folder of its own, with every write on disk at once. */
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync} from 'node:fs'
@@ -15,19 +15,19 @@ export class RedisServer {
   #process: ChildProcess | undefined
 
   constructor() {
-    process.once('exit', () => this.#process?.kill('SIGKILL')) // also when a test has gone wrong
+    process.once('exit', () => this.#process?.kill('SIGKILL')) // also after a failed test
   }
 
   get port(): number {
     return this.#port
   }
 
-  /** What to give as `connection`. A lost connection is tried anew soon, as tests are in a hurry. */
+  /** The value for the option `connection`. A lost connection is soon tried again, so that tests are fast. */
   get connection(): {host: string; port: number; retryStrategy: () => number} {
     return {host: this.host, port: this.#port, retryStrategy: () => 100}
   }
 
-  /** A client that goes with its test. */
+  /** A client that closes with its test. */
   client(t: {teardown(fn: () => unknown): void}): Redis {
     const client = new Redis({...this.connection, maxRetriesPerRequest: null})
     client.on('error', () => {})
@@ -47,7 +47,7 @@ export class RedisServer {
     client.disconnect()
   }
 
-  /** Kills it as a power cut would. */
+  /** Kills Redis, like a power cut. */
   async kill(): Promise<void> {
     if (this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const exit = once(this.#process, 'exit')
@@ -55,14 +55,14 @@ export class RedisServer {
     await exit
   }
 
-  /** Kills it, and starts it again after some milliseconds. */
+  /** Kills Redis, and starts it again after some milliseconds. */
   async restart(ms = 0): Promise<void> {
     await this.kill()
     await sleep(ms)
     await this.up()
   }
 
-  /** Cuts the end off what it has written. It must be down. */
+  /** Cuts off the end of the file that Redis has written. Redis must be down. */
   cut(bytes: number): void {
     const folder = join(this.#folder, 'appendonlydir')
     const file = readdirSync(folder).find((name) => name.endsWith('.incr.aof'))
@@ -71,7 +71,7 @@ export class RedisServer {
     truncateSync(path, Math.max(0, statSync(path).size - bytes))
   }
 
-  /** Another Redis, which is a cluster of one node and ends with its test. */
+  /** Another Redis, a cluster of one node, which ends with its test. */
   async cluster(t: {teardown(fn: () => unknown): void}): Promise<{host: string; port: number}> {
     const port = await freePort()
     const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-redis-'))

@@ -1,4 +1,4 @@
-/** What the sources promise on any engine, tried with one that does as it is told. */
+/** The promises of the sources on any engine, tested with an engine that the test controls. */
 import {execFile} from 'node:child_process'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {fileURLToPath} from 'node:url'
@@ -28,12 +28,12 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5)
 }
 
-/** A worker's engine whose jobs come and end as a test tells. */
+/** A worker's engine whose jobs come and end when the test says so. */
 class HandMade implements WorkerEngine {
   readonly calls: string[] = []
   readonly wanted: number[] = []
   readonly holds: number[] = []
-  /** Errors that calls reject with, by their names, one each. */
+  /** Errors with which calls reject, by the name of the call, one error each. */
   readonly errors = new Map<string, unknown[]>()
   touchEvery = 10
   host: WorkerHost<TakenJob> | undefined
@@ -98,7 +98,7 @@ class HandMade implements WorkerEngine {
   }
 }
 
-test('a worker asks for as many jobs as its runner has shown to start', async (t) => {
+test('a worker asks for as many jobs as its pulls show that the runner can start', async (t) => {
   const engine = new HandMade()
   const ends: Array<() => void> = []
   const source = workerTasks(engine, () => new Promise<void>((resolve) => ends.push(resolve)))
@@ -118,7 +118,7 @@ test('a worker asks for as many jobs as its runner has shown to start', async (t
   await running
 })
 
-test('what the runner does not start within a second goes back, and the task runs another job when it is called', async (t) => {
+test('a job that the runner does not start within a second goes back, and its task runs another job when called', async (t) => {
   const engine = new HandMade()
   const source = workerTasks(engine, ({id}) => id)
   const pulled = source.next()
@@ -136,7 +136,7 @@ test('what the runner does not start within a second goes back, and the task run
   t.deepEqual(engine.calls.slice(3), ['stop', 'close'])
 })
 
-test('a task whose job went back, called when the source is closed, says so', async (t) => {
+test('a task whose job went back rejects when it is called after the source was closed', async (t) => {
   const engine = new HandMade()
   const source = workerTasks(engine, ({id}) => id)
   const pulls = [source.next(), source.next()]
@@ -151,7 +151,7 @@ test('a task whose job went back, called when the source is closed, says so', as
     await t.throwsAsync(async () => task?.(context), {any: true, message: /has been given back$/})
 })
 
-test('an engine that is busy is asked again, and says so once', async (t) => {
+test('a busy engine is asked again, and its error is reported once', async (t) => {
   const engine = new HandMade()
   const errors: Error[] = []
   engine.errors.set('take', [busy, busy]).set('done', [busy, busy])
@@ -186,7 +186,7 @@ test('an engine that ends, with and without an error, ends the run', async (t) =
   await t.throwsAsync(fails, {instanceOf: ConcurrentIteratorError, message: /gone/})
 })
 
-test('an error that comes while the runner does not pull is told at its next pull', async (t) => {
+test('an error that comes while the runner does not pull rejects its next pull', async (t) => {
   const engine = new HandMade()
   const source = workerTasks(engine, () => 1)
   const first = source.next()
@@ -206,7 +206,7 @@ for (const [title, lose] of [
   ['a sign of life is refused', (engine: HandMade) => void engine.errors.set('touch', [new LostJobError('a')])],
   ['the same job comes once more', (engine: HandMade) => engine.host?.deliver([engine.job('a')])],
 ] as const)
-  test(`a job that is lost tells its handler, and fails its task: ${title}`, async (t) => {
+  test(`a lost job aborts its handler’s signal, and fails its task: ${title}`, async (t) => {
     const engine = new HandMade()
     let reason: unknown
     const source = workerTasks(engine, (_job, signal) => {
@@ -226,7 +226,7 @@ for (const [title, lose] of [
     await runner.drained
   })
 
-test('a job whose outcome is refused as lost fails its task', async (t) => {
+test('a job whose outcome the engine refuses as lost fails its task', async (t) => {
   const engine = new HandMade()
   engine.errors.set('done', [new LostJobError('a')])
   const runner = new ConcurrentRunner(
@@ -239,7 +239,7 @@ test('a job whose outcome is refused as lost fails its task', async (t) => {
   await runner.stop()
 })
 
-test('a handler that is cancelled by its engine decides itself what becomes of its job', async (t) => {
+test('a handler that the engine cancels decides itself on the outcome of its job', async (t) => {
   const engine = new HandMade()
   const source = workerTasks(engine, (_job, signal) => {
     engine.host?.interrupt({id: 'a', reason: 'enough', isLost: false})
@@ -253,7 +253,7 @@ test('a handler that is cancelled by its engine decides itself what becomes of i
   t.deepEqual(engine.calls, ['done a', 'stop', 'close'])
 })
 
-test('errors of signs of life and of closing are reported', async (t) => {
+test('errors of touch and of close are reported', async (t) => {
   const engine = new HandMade()
   const errors: string[] = []
   engine.errors.set('touch', [busy, new Error('cannot touch')]).set('close', [new Error('cannot close')])
@@ -267,7 +267,7 @@ test('errors of signs of life and of closing are reported', async (t) => {
   t.deepEqual(errors, ['cannot touch', 'cannot close'])
 })
 
-test('a signal that has aborted takes no job, and one that aborts later ends the run', async (t) => {
+test('with an aborted signal no job is taken, and a signal that aborts later ends the run', async (t) => {
   const engine = new HandMade()
   t.like(await new ConcurrentRunner(workerTasks(engine, () => 1, {signal: AbortSignal.abort()})).run(), {started: 0})
   t.deepEqual(engine.wanted, [])
@@ -278,7 +278,7 @@ test('a signal that has aborted takes no job, and one that aborts later ends the
   t.like(await running, {started: 0})
 })
 
-/** A worker's engine that gives what there is, and does not wait. */
+/** A worker's engine that gives the jobs that are there, and does not wait. */
 class Polled extends HandMade {
   asked = 0
   pollEvery = 5
@@ -295,7 +295,7 @@ class Polled extends HandMade {
 
 // The producer
 
-/** A producer's engine that keeps nothing but what a test tells it. */
+/** A producer's engine that knows only what a test tells it. */
 class Told implements ProducerEngine<number> {
   readonly added: Array<NewJob<number>> = []
   readonly removed: string[] = []
@@ -328,7 +328,7 @@ class Told implements ProducerEngine<number> {
 
 const jobId = (data: number): string => `job-${data}`
 
-test('jobs that are handed in in one turn go to the engine in one call, and again while it is busy', async (t) => {
+test('jobs of one turn go to the engine in one call, and so do jobs that come while it is busy', async (t) => {
   const engine = new Told()
   const errors: unknown[] = []
   engine.addErrors = [busy, busy]
@@ -340,7 +340,7 @@ test('jobs that are handed in in one turn go to the engine in one call, and agai
   t.deepEqual(await results, ['job-1', 'job-2', 'job-3'])
 })
 
-test('the one job of a call that the engine refuses fails, and the others do not', async (t) => {
+test('if the engine refuses one job of a call, only this job fails', async (t) => {
   const engine = new Told()
   engine.addErrors = [new TypeError('one is wrong'), undefined, new TypeError('it is this one')]
   const tasks = remoteTasks<number>([1, 2, 3], engine, {jobId})
@@ -364,7 +364,7 @@ test('a job that two looks do not find is handed in again', async (t) => {
   t.is(tasks.stats.handedIn, 1)
 })
 
-test('progress is told in order, and a failure with what a look adds to the news', async (t) => {
+test('progress is reported in order, and a look adds the missing details of a failure', async (t) => {
   const engine = new Told()
   const heard: Array<RemoteProgress<number>> = []
   const tasks = remoteTasks<number>([1], engine, {run: 'r', onProgress: (progress) => heard.push(progress)})
@@ -392,7 +392,7 @@ test('progress is told in order, and a failure with what a look adds to the news
   )
 })
 
-test('looks that fail are reported, and one that says that nothing can work ends the run', async (t) => {
+test('failed looks are reported, and a look that rejects with an EngineError ends the run', async (t) => {
   const engine = new Told()
   const errors: string[] = []
   engine.lookErrors = [new Error('no answer'), new EngineError('no entry')]
@@ -403,7 +403,7 @@ test('looks that fail are reported, and one that says that nothing can work ends
   t.is(runner.state, 'drained')
 })
 
-test('an engine that can do nothing fails the pull that waits, and closes the jobs', async (t) => {
+test('an engine that cannot work fails the waiting pull, and closes the jobs', async (t) => {
   const engine = new Told()
   engine.addErrors = [new EngineError('no entry')]
   let isClosed = false
@@ -422,7 +422,7 @@ test('an engine that can do nothing fails the pull that waits, and closes the jo
   t.pass()
 })
 
-test('a job that is withdrawn is removed by the engine, and one of two tasks that leave keeps it', async (t) => {
+test('a withdrawn job is removed from the engine, and stays if only one of its two tasks leaves', async (t) => {
   const engine = new Told()
   const tasks = remoteTasks<number>([1, 1], engine, {jobId})
   const [first, second] = [await tasks.next(), await tasks.next()]
@@ -461,7 +461,7 @@ test('the options are checked before anything happens', (t) => {
   for (const [call, message] of cases) t.regex(t.throws(call)?.message ?? '', new RegExp(message.replaceAll('"', '"')))
 })
 
-test('a batch takes what a turn adds, rejects all of it or none, and settles', async (t) => {
+test('a batch takes the items of a turn, rejects all of them or none, and settles', async (t) => {
   const calls: Array<readonly number[]> = []
   const batch = new Batch<number>(async (numbers) => {
     calls.push(numbers)
@@ -475,7 +475,7 @@ test('a batch takes what a turn adds, rejects all of it or none, and settles', a
   t.deepEqual(calls, [[1, 2], [3, 4], [5]])
 })
 
-test('a batch has two calls under way at most, and the next one takes all that has come meanwhile', async (t) => {
+test('a batch has at most two calls under way, and the next call takes all items that came meanwhile', async (t) => {
   const calls: Array<{items: readonly number[]; end: () => void}> = []
   const batch = new Batch<number>((items) => new Promise((resolve) => calls.push({items, end: resolve})))
   const added: Array<Promise<void>> = []
@@ -484,7 +484,7 @@ test('a batch has two calls under way at most, and the next one takes all that h
     await sleep(1) // each in a turn of its own
   }
   await until(() => calls.length === 2)
-  calls[1]?.end() // the first one is stuck, and holds up none
+  calls[1]?.end() // the first call is stuck, and delays no other call
   await until(() => calls.length === 3)
   calls[2]?.end()
   await Promise.all(added.slice(1))
@@ -504,21 +504,21 @@ test('the example runs its jobs, and ends by itself', async (t) => {
   t.is(stdout, '0\n1\n4\n9\n16\n25\n36\n49\n64\n81\n')
 })
 
-test('a worker is asked for jobs again when a while has passed, or as soon as there may be some', async (t) => {
+test('a worker’s engine is asked for jobs again after pollEvery, or as soon as it calls wake()', async (t) => {
   const engine = new Polled()
   const runner = new ConcurrentRunner(workerTasks(engine, ({id}) => id))
   const next = runner.next()
-  await until(() => engine.asked >= 3) // with nothing but time
+  await until(() => engine.asked >= 3) // by time alone
   engine.pollEvery = 2 ** 30
   const {asked} = engine
   await until(() => engine.asked > asked)
   engine.jobs.push('a')
   engine.host?.wake()
   t.deepEqual(await next, {done: false, value: 'a'})
-  await runner.stop() // it does not wait for the time to pass
+  await runner.stop() // it does not wait until the time has passed
 })
 
-test('a wake that comes while a worker is asked is not lost', async (t) => {
+test('a wake() during a take() is not lost', async (t) => {
   const engine = new Polled()
   engine.pollEvery = 2 ** 30
   engine.whenAsked = () => {
@@ -531,7 +531,7 @@ test('a wake that comes while a worker is asked is not lost', async (t) => {
   await runner.stop()
 })
 
-test('a job that the engine knew already is looked at as soon as it is handed in', async (t) => {
+test('the source looks at a job that the engine already knew as soon as it is handed in', async (t) => {
   const engine = new Told()
   engine.known.set('job-1', {id: 'job-1', status: 'completed', result: 'of before'})
   const tasks = remoteTasks<number>([1], Object.assign(engine, {add: async () => ['job-1']}), {jobId})

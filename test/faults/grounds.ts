@@ -1,4 +1,4 @@
-/** A server with an engine, and what can be done to it. */
+/** A server with an engine, and the faults that can be caused in it. */
 import {Redis} from 'ioredis'
 import {Client} from 'pg'
 import {Proxy} from '../bullmq/helpers/proxy.js'
@@ -12,11 +12,11 @@ export interface Ground {
   end(): Promise<void>
   /** Kills the server, and starts it again. */
   restart(ms: number): Promise<void>
-  /** Refuses writes until it is called with `false`. */
+  /** Refuses writes, until it is called with `false`. */
   refuse(isRefusing: boolean): Promise<void>
-  /** Throws away what would tell producers of results. */
+  /** Deletes the events that would tell producers about results. */
   loseNews(queue: string): Promise<void>
-  /** Kills the server, throws away the end of what it has written, and starts it again. */
+  /** Kills the server, deletes the end of the data that it has written, and starts it again. */
   cut?(bytes: number): Promise<void>
   /** How many jobs of the queue wait. */
   waiting(queue: string): Promise<number>
@@ -113,7 +113,7 @@ export class PostgresGround implements Ground {
   }
 }
 
-/** A proxy before a ground, and how to end it. */
+/** A proxy in front of a ground, and the function that ends it. */
 export async function proxyBefore({port}: Ground): Promise<{proxy: Proxy; port: number; end(): void}> {
   const ends: Array<() => unknown> = []
   const proxy = new Proxy({teardown: (end) => void ends.push(end)}, {host: '127.0.0.1', port})

@@ -3,8 +3,8 @@
  *
  *     npm run faults -- --rounds 200 --seed 1 [--engine bullmq|pg-boss] [--only 'part of a name']
  *
- * The rows take turns; the seed decides sizes and moments. Prints a table, and ends with status 1 if something did not
- * hold. Needs redis-server and PostgreSQL; without one of them, that engine is left out, which the table says.
+ * The rows take turns; the seed decides sizes and moments. Prints a table, and ends with status 1 if a condition did
+ * not hold. Needs redis-server and PostgreSQL. If a server is missing, its engine is left out, and the table says so.
  */
 import {spawnSync} from 'node:child_process'
 import {parseArgs} from 'node:util'
@@ -38,7 +38,7 @@ if (isWanted('pg-boss')) {
 }
 if (grounds.length === 0) process.exit(77)
 
-/** Every row on every engine that it is for, in turns. */
+/** Every row on each engine that it applies to, in turns. */
 const plan = rows
   .filter(({name}) => values.only === undefined || name.includes(values.only))
   .flatMap((row) => grounds.filter(({engine}) => (row.only ?? engine) === engine).map((ground) => ({row, ground})))

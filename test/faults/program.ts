@@ -1,4 +1,4 @@
-/** A program in a process of its own, built once, and what it writes. */
+/** A program in a process of its own, built once, and its output. */
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtempSync, rmSync} from 'node:fs'
@@ -10,7 +10,9 @@ import type {Settings} from './programs/settings.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Builds the programs, which start in a fifth of the time then. Below `node_modules`, where they find the packages. */
+/**
+ * Builds the programs, so that they start in a fifth of the time. Below `node_modules`, where they find the packages.
+ */
 export async function buildPrograms(): Promise<{folder: string; remove(): void}> {
   const folder = mkdtempSync(join(root, 'node_modules', '.faults-'))
   await build({
@@ -42,7 +44,7 @@ export class Program {
     this.closed = once(child, 'close')
   }
 
-  /** What comes after a word, of each line that begins with it. */
+  /** The text after a word, of each line that begins with this word. */
   all(word: 'run' | 'result' | 'failure' | 'failed'): string[] {
     return this.lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1))
   }

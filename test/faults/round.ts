@@ -1,33 +1,35 @@
-/** One round: workers and a producer in processes of their own, one fault, and what must hold in the end. */
+/**
+ * One round: workers and a producer in processes of their own, one fault, and the conditions that must hold in the end.
+ */
 import type {Proxy} from '../bullmq/helpers/proxy.js'
 import type {Random} from '../helpers/random.js'
 import {type Ground, proxyBefore} from './grounds.js'
 import {Program} from './program.js'
 import type {Settings} from './programs/settings.js'
 
-/** Milliseconds after which a round that has not ended is a hang. */
+/** A round that has not ended after this time, in milliseconds, is a hang. */
 const patience = 90_000
 
 export interface Outcome {
   readonly jobs: number
   readonly results: number
   readonly failures: number
-  /** Runs of handlers beyond one for each job. */
+  /** How many runs of handlers there were beyond one for each job. */
   readonly reruns: number
-  /** What did not hold. */
+  /** The conditions that did not hold. */
   readonly problems: readonly string[]
 }
 
 /** One kind of fault. */
 export interface Row {
   readonly name: string
-  /** What is done, and when the run may go on undisturbed. */
+  /** Causes the fault, and resolves when the run may go on undisturbed. */
   strike(round: Round): Promise<void>
-  /** The run goes over a proxy. */
+  /** Whether the run goes over a proxy. */
   readonly hasProxy?: true
-  /** One of the jobs blocks its worker. */
+  /** Whether one of the jobs blocks its worker. */
   readonly hasBlockingJob?: true
-  /** The run does not end with all results: what must hold instead. */
+  /** The condition of a run that does not end with all results. */
   readonly isAborted?: true
   readonly only?: 'bullmq'
 }

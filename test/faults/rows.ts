@@ -1,4 +1,4 @@
-/** The faults: what is done to a run once a part of its results is there. */
+/** The faults: what happens to a run once a part of its results is there. */
 import {setTimeout as sleep} from 'node:timers/promises'
 import type {Row} from './round.js'
 

@@ -17,13 +17,13 @@ import {usePostgres} from './helpers.js'
 
 const {server, bossOf} = usePostgres()
 
-/** An example with this PostgreSQL for its own. */
+/** An example that uses this PostgreSQL. */
 function here({place, code}: Snippet): Snippet {
   return {place, code: code.replace(/new PgBoss\(.*?\)/, `new PgBoss('${server.url}')`)}
 }
 
 for (const ending of ['none', 'break', 'abort', 'a failing task'])
-  test.serial(`every example of the doc comments of pg-boss runs, its runners being left by: ${ending}`, async (t) => {
+  test.serial(`every example in the doc comments of pg-boss runs, and its runners end by: ${ending}`, async (t) => {
     const all = (await docExamples()).filter(({place}) => place.startsWith('src/pg-boss/'))
     t.log(`${all.length}`)
     const examples = all.map(here).map(exporting)
@@ -37,7 +37,7 @@ for (const ending of ['none', 'break', 'abort', 'a failing task'])
       t.deepEqual({status, output: `${stdout}${stderr}`}, {status: 0, output: `ran ${own.length}\n`})
     }
 
-    // A worker for the examples that hand jobs in, and jobs for those that are workers.
+    // A worker for the examples that hand jobs in, and jobs for the examples that are workers.
     const handler = (): number => {
       if (ending === 'a failing task') throw new Error('the job fails')
       return 1
@@ -55,7 +55,7 @@ for (const ending of ['none', 'break', 'abort', 'a failing task'])
     await handingIn
   })
 
-test.serial("the snippet of the remote entry's page does what it says", async (t) => {
+test.serial('the snippet of src/remote/README.md does what the text says', async (t) => {
   const page = await documentSnippets('src/remote/README.md')
   const snippets = page
     .filter(({code}) => code.includes("from 'aio-tasks/pg-boss'"))

@@ -14,7 +14,7 @@ testEngine('pg-boss', async (t) => {
   return {
     producer: () => new PgBossProducerEngine<unknown>(options, () => ({retryLimit: 0})),
     worker: () => new PgBossWorkerEngine<unknown>(options),
-    // As pg-boss does with a job whose time is over, which is tried once more.
+    // pg-boss does this with a job that has expired and is tried once more.
     lose: async (id) => {
       const text = `UPDATE pgboss.job SET state = 'retry' WHERE name = $1 AND id = $2`
       await boss.getDb().executeSql(text, [queue, id])

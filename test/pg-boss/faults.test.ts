@@ -1,4 +1,4 @@
-/** What the whole must withstand on PostgreSQL, with real processes: each row of the fault table, once. */
+/** The faults that a run on PostgreSQL must survive, with real processes: each row of the fault table, once. */
 import ava from 'ava'
 import {PostgresGround} from '../faults/grounds.js'
 import {buildPrograms} from '../faults/program.js'

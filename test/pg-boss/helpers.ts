@@ -1,4 +1,4 @@
-/** For tests that need a PostgreSQL, and one for each file of them. */
+/** Starts a PostgreSQL for each test file that needs one. */
 import ava from 'ava'
 import type {PgBoss} from 'pg-boss'
 import {PostgresServer, startBoss} from '../engines/postgres.js'
@@ -19,7 +19,7 @@ export function usePostgres(): {
   ava.after.always('the PostgreSQL ends', () => server.end())
   return {
     server,
-    /** An instance that ends with its test. */
+    /** An instance of pg-boss that ends with its test. */
     bossOf: async (t) => {
       const boss = await startBoss(server.url)
       t.teardown(() => boss.stop({graceful: false}))

@@ -1,4 +1,4 @@
-/** Bad input gets an error that names what was expected and what came, before PostgreSQL is asked for anything. */
+/** A bad argument gets an error that names the expected and the given value, before PostgreSQL is asked anything. */
 import {ConcurrentIteratorError, ConcurrentRunner} from 'aio-tasks'
 import {EngineError, remoteTasks, workerTasks} from 'aio-tasks/pg-boss'
 import test from 'ava'

@@ -1,6 +1,6 @@
 /**
- * Runs the tests that need a PostgreSQL, by `npm run test:remote`. Without one it runs none, says so, and exits with
- * status 77, which by convention means skipped: neither passed nor failed.
+ * Runs the tests that need a PostgreSQL, by `npm run test:remote`. Without a PostgreSQL it runs no test, says so,
+ * and exits with status 77, which by convention means skipped: neither passed nor failed.
  */
 import {spawnSync} from 'node:child_process'
 import {fileURLToPath} from 'node:url'

@@ -1,4 +1,4 @@
-/** Runs a program in a process of its own, and hears what it writes. */
+/** Runs a program in a process of its own, and reads its output. */
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {createInterface} from 'node:readline'
@@ -25,7 +25,7 @@ export class Program {
     t.teardown(() => this.kill('SIGKILL'))
   }
 
-  /** The ids of the jobs that it has begun, or the results that it has got. */
+  /** The ids of the jobs that it has begun, or the results that it has received. */
   all(what: 'run' | 'result'): string[] {
     return this.lines.filter((line) => line.startsWith(`${what} `)).map((line) => line.slice(what.length + 1))
   }

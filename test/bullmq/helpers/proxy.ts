@@ -1,4 +1,4 @@
-/** A TCP proxy whose connections can die without a word, as behind a NAT or a load balancer that has forgotten them. */
+/** A TCP proxy whose connections can die silently, as behind a NAT or a load balancer that has forgotten them. */
 import {once} from 'node:events'
 import {type AddressInfo, connect, createServer, type Server, type Socket} from 'node:net'
 
@@ -29,14 +29,14 @@ export class Proxy {
 
   readonly #all = new Set<Socket>()
 
-  /** What to give as `connection`. */
+  /** The value for the option `connection`. */
   async listening(): Promise<{host: string; port: number; retryStrategy: () => number}> {
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
     return {host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port, retryStrategy: () => 100}
   }
 
-  /** From now on, the connections that there are pass nothing on, and are not closed. New ones work. */
+  /** From now on, the existing connections pass nothing on, and are not closed. New connections work. */
   goSilent(): number {
     const {size} = this.#links
     this.#links.clear()

@@ -11,13 +11,13 @@ export function queueOf(t: {teardown(fn: () => unknown): void}, redis: RedisServ
   return queue
 }
 
-/** The jobs in each state, without the states in which there is none. */
+/** The jobs in each state, without empty states. */
 export async function countsOf(queue: Queue): Promise<Record<string, number>> {
   const counts = await queue.getJobCounts()
   return Object.fromEntries(Object.entries(counts).filter(([, number]) => number > 0))
 }
 
-/** Waits until something holds; the test's timeout ends it. */
+/** Waits until a condition holds; the test's timeout ends the wait. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10))
 }

@@ -4,7 +4,7 @@ import {RedisServer} from '../../engines/redis.js'
 
 export type {RedisServer} from '../../engines/redis.js'
 
-/** One that begins and ends with the test file. */
+/** A Redis that starts and ends with the test file. */
 export function useRedis(): RedisServer {
   const redis = new RedisServer()
   ava.before('a Redis starts', () => redis.up())

@@ -1,4 +1,4 @@
-/** A producer in a process of its own, whose jobs have ids: hands in the numbers from 0, and writes each result. */
+/** A producer in a process of its own, whose jobs have ids: hands in the numbers from 0, and prints each result. */
 import {writeSync} from 'node:fs'
 import {ConcurrentRunner} from 'aio-tasks'
 import {remoteTasks} from 'aio-tasks/bullmq'

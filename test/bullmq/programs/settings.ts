@@ -1,4 +1,4 @@
-/** What the programs are told, and the short times that let a test see a stalled job within a second or two. */
+/** The settings of the programs, and the short times that let a test see a stalled job within a second or two. */
 
 export interface Settings {
   readonly queue: string
@@ -15,5 +15,5 @@ export interface Settings {
 /** In milliseconds. */
 export const short = {lockDuration: 1000, stalledInterval: 500, runRetryDelay: 500} as const
 
-/** Data of jobs that do harm. */
+/** Data of harmful jobs. */
 export const faults = {kills: -1, blocks: -2} as const

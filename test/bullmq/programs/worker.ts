@@ -1,6 +1,6 @@
 /**
- * A worker in a process of its own. Writes a line when it has started, one for each job that it begins, `run ID`, and
- * one when all is closed. Goes down on SIGTERM, after the jobs that run.
+ * A worker in a process of its own. Prints a line when it has started, a line `run ID` for each job
+ * that it begins, and a line when all is closed. SIGTERM ends it after its running jobs.
  */
 import {writeSync} from 'node:fs'
 import {setTimeout as sleep} from 'node:timers/promises'

@@ -22,5 +22,5 @@ try {
 }
 await runner.drained
 write('drained')
-await Promise.race([close(), sleep(3000)]) // pg-boss waits for connections that are dead
+await Promise.race([close(), sleep(3000)]) // pg-boss waits for dead connections
 process.exit()

@@ -1,8 +1,8 @@
-/** What the programs of a round are told. */
+/** The settings of the programs of a round. */
 export interface Settings {
   readonly engine: 'bullmq' | 'pg-boss'
   readonly queue: string
-  /** Of the server, or of a proxy before it. */
+  /** The port of the server, or of a proxy in front of it. */
   readonly port: number
   readonly limit: number
   /** How long a job takes, in milliseconds. */
@@ -13,9 +13,9 @@ export interface Settings {
   readonly blocks: boolean
 }
 
-/** The number of the job that blocks its worker for longer than it may, the first time that it is run. */
+/** The number of the job that, at its first run, blocks its worker for longer than its lock lasts. */
 export const blocking = -1
-/** For how long, in milliseconds. */
+/** For how long it blocks, in milliseconds. */
 export const blockingTime = 4000
 
 /** Short times, so that a round sees a lost job within seconds. In milliseconds and in seconds. */

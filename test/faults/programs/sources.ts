@@ -1,4 +1,4 @@
-/** The sources of both sides, on the engine that a round is for. */
+/** The sources of both sides, on the engine of a round. */
 import type {TaskFunction} from 'aio-tasks'
 import * as bullmq from 'aio-tasks/bullmq'
 import * as pgBoss from 'aio-tasks/pg-boss'
@@ -11,7 +11,7 @@ type Handler = (id: string, data: number, isFirst: boolean) => Promise<number>
 
 interface Opened<S> {
   readonly source: S
-  /** Closes what the source does not close itself. */
+  /** Closes the objects that the source does not close itself. */
   readonly close: () => Promise<void>
 }
 

@@ -24,5 +24,5 @@ const running = runner.run()
 write('ready')
 await running.catch((error: unknown) => write(`failed ${String(error)}`))
 write('drained')
-await Promise.race([close(), sleep(3000)]) // pg-boss waits for connections that are dead
+await Promise.race([close(), sleep(3000)]) // pg-boss waits for dead connections
 process.exit()
