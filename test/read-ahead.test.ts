@@ -25,6 +25,7 @@ import {
   tracked,
   trackedAsync,
   turn,
+  unhandledDuring,
 } from './helpers/index.js'
 
 const letters = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']
@@ -549,14 +550,20 @@ for (const [name, end] of [
 
 test('a promise among mapped items that waits in the line and rejects is no unhandled rejection', async (t) => {
   const held = manual()
+  const early = new Error('early')
   const source = function* (): Generator<Promise<string>> {
     yield Promise.resolve('a')
-    yield Promise.reject(new Error('early'))
+    yield Promise.reject(early)
   }
   const load = async (item: Promise<string>, context: TaskContext): Promise<string> =>
     context.index === 0 ? held.thunk(context) : item
-  const results = ConcurrentRunner.map(source, load, {limit: 1, readAhead: 1, yieldExceptions: true}).toArray()
-  await turn(2)
+  const runner = ConcurrentRunner.map(source, load, {limit: 1, readAhead: 1, yieldExceptions: true})
+  const results = runner.toArray()
+  const unhandled = await unhandledDuring(() => {})
+  t.deepEqual(
+    unhandled.filter((reason) => reason === early),
+    [],
+  )
   held.resolve('a')
   t.is((await results).length, 2)
 })
@@ -565,14 +572,14 @@ test('with ordered, a source that fails leaves a task before it that waits for i
   const permits: Array<(permit: Permit) => void> = []
   const source = async function* (): AsyncGenerator<() => string> {
     yield () => 'a'
-    await turn()
+    await turn(1)
     throw new Error('source')
   }
   const acquire = (): Promise<Permit> => new Promise((resolve) => permits.push(resolve))
   const runner = concurrent(source, {ordered: true, readAhead: 3, governor: {acquire}})
   const log = record(runner)
   const loop = consume(runner)
-  await turn(3)
+  await turn(6)
   permits[0]?.({release() {}})
   await turn(3)
   t.is(log.at(-1), 'drain')
