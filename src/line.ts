@@ -167,7 +167,9 @@ export class Line {
   /** Keeps the item with this index in the source. */
   push(item: unknown, index: number): void {
     const task = new LineTask(this, item, index)
-    if (typeof item === 'object' && this.mapper === undefined) {
+    if (this.mapper !== undefined) {
+      if (mayReject(item)) handleRejection(item) // the mapper gets it later
+    } else if (typeof item === 'object') {
       handleRejection(item)
       this.#promise = task
     }
@@ -178,7 +180,9 @@ export class Line {
         task.failure = {cause}
       }
     }
-    this.#tasks.push(task)
+    if (index >= this.#end)
+      task.drop() // group() has ended the run
+    else this.#tasks.push(task)
   }
 
   /** Takes the task whose turn it is; `undefined` if none may start now. */
@@ -230,5 +234,14 @@ export class Line {
   #taken(task: LineTask | undefined): LineTask | undefined {
     if (task !== undefined) task.isWaiting = false
     return task
+  }
+}
+
+/** Whether an item, which need not be a task, may be a promise. */
+function mayReject(item: unknown): boolean {
+  try {
+    return typeof item === 'object' && item !== null && 'then' in item
+  } catch {
+    return false // a hostile proxy
   }
 }

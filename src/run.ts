@@ -101,6 +101,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #mayStart = false
   /** Whether an item may be pulled: as `#mayStart`, but also while a permit is awaited. Kept by `#update`. */
   #mayPull = false
+  /** Whether something other than a rest forbids that tasks start. Kept by `#update`. */
+  #isBarred = true
   /** The tasks that were read ahead of the slots; `undefined` where nothing is read ahead. */
   #line: Line | undefined
   /** Whether each task is a function that only needs to be called with its context. */
@@ -355,9 +357,14 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       if (this.#guard.spendOnStart()) return
       // Groups take turns among all tasks that may be read ahead; without groups a task starts as soon as it was read.
       if (line.isGrouped || line.size === 0) this.#readAhead(line, line.isGrouped ? Infinity : 1)
+      // The source, or group(), may have paused or ended the run. If reading was due for a rest, one task starts before it.
+      if (this.#isBarred || !this.#slots.hasFree) break
       this.#hasChanged = false
       const task = this.#takeFrom(line)
-      if (task === undefined) break
+      if (task === undefined) {
+        if (this.#hasChanged) continue // the governor of a group has failed for a task, which waits no longer
+        break
+      }
       if (this.#hasChanged && !(this.#mayStart && this.#slots.hasFree)) return line.putBack(task)
       if (task.failure !== undefined) this.groupFailed(task, task.failure.cause)
       else if (this.#isInvalid(task.raw, task.sequence)) this.#invalid(task)
@@ -390,18 +397,22 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       if (item === nothing) break
       if (!this.#mayPull) return this.#reader.putBack(item)
       if (this.#ready !== undefined) this.#readiness = 'unasked'
+      this.#lifecycle.enter() // also while group() is called: it may end the run
       line.push(item, this.#index++)
+      this.#lifecycle.leave()
     }
     if (this.#reader.isOver) this.#sourceEnded()
   }
 
   /** Computes `#mayStart` and `#mayPull`; called after each change of what they depend on. */
   #update(): void {
-    const isFree = !this.#isPaused && !this.#guard.isResting && this.#retries?.isFull(this.#slots.limit) !== true
-    this.#mayPull = isFree && this.#lifecycle.isOpen && this.#failure === undefined
+    const isFree = !this.#isPaused && this.#retries?.isFull(this.#slots.limit) !== true
+    const isOpen = isFree && this.#lifecycle.isOpen && this.#failure === undefined
+    this.#mayPull = isOpen && !this.#guard.isResting
     // Tasks that are in the line when a failure comes still start, if they come before it.
-    const isOpen = this.#line === undefined ? this.#mayPull : isFree && !this.#isStopped && !this.#lifecycle.isEnded
-    this.#mayStart = isOpen && this.#candidate === undefined
+    const mayGoOn = this.#line === undefined ? isOpen : isFree && !this.#isStopped && !this.#lifecycle.isEnded
+    this.#isBarred = !mayGoOn || this.#candidate !== undefined
+    this.#mayStart = !this.#isBarred && !this.#guard.isResting
     this.#hasChanged = true
   }
 
@@ -928,6 +939,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   groupFailed(task: LineTask, cause: unknown): void {
+    this.#hasChanged = true
     this.#failCandidate(new Candidate(task, new Context(task.sequence, task.item, 1), undefined), cause)
   }
 
@@ -997,7 +1009,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Drops the tasks from an index in the source on that wait for a permit or in the line. They will never start. */
   #dropPulled(from: number): void {
-    if (this.#candidate !== undefined && this.#candidate.retry === undefined) {
+    const asked = this.#candidate
+    if (asked !== undefined && asked.retry === undefined && asked.request.context.index >= from) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
       const candidate = this.#admission?.drop(reason)
       this.#update()

@@ -15,7 +15,18 @@ import {
   type TaskFunction,
   TaskQueue,
 } from '../src/index.js'
-import {caught, consume, instance, manual, record, tracked, trackedAsync, turn} from './helpers/index.js'
+import {
+  caught,
+  consume,
+  instance,
+  manual,
+  record,
+  reportedDuring,
+  tracked,
+  trackedAsync,
+  turn,
+  unhandledDuring,
+} from './helpers/index.js'
 
 const letters = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']
 const first = (item: string): string => item.charAt(0)
@@ -445,4 +456,155 @@ test('a change of the limit is told, before the tasks that start because of it',
   runner.limit = 3
   t.deepEqual(log.slice(0, 3), ['start 0', 'limit 1 to 2', 'start 1'])
   t.is(log.filter((line) => line.startsWith('limit')).length, 1)
+})
+
+const noPermit = (): never => {
+  throw new Error('no permit')
+}
+
+test('groups whose governors fail hold up no other: each task fails, and all others run', async (t) => {
+  const items = Array.from({length: 250}, (_, index) => index)
+  const permit: Permit = {release() {}}
+  const runner = ConcurrentRunner.map(items, (item) => item, {
+    yieldExceptions: true,
+    group: (item) => item,
+    readAhead: 10,
+    groups: {
+      governor: (group: number) =>
+        group % 50 === 49
+          ? {tryAcquire: () => permit, acquire: () => permit}
+          : {tryAcquire: noPermit, acquire: noPermit},
+    },
+  })
+  const log = record(runner)
+  void runner.run()
+  await turn(20)
+  t.is(log.at(-1), 'drain')
+  t.is(runner.stats.failed, 245)
+  t.is(runner.stats.succeeded, 5)
+})
+
+test('with ordered and a full buffer, a head whose group has no permit after all lets the others start', async (t) => {
+  let refuse = (_: Error): void => {}
+  const permit: Permit = {release() {}}
+  const gate = {
+    tryAcquire: () => undefined,
+    acquire: () => new Promise<Permit>((_, reject) => (refuse = reject)),
+  }
+  const runner = ConcurrentRunner.map(['a1', 'b1', 'b2', 'b3'], (item) => item, {
+    limit: 2,
+    ordered: true,
+    highWaterMark: 1,
+    yieldExceptions: true,
+    group: first,
+    groups: {governor: (group: string) => (group === 'a' ? gate : {tryAcquire: () => permit, acquire: () => permit})},
+  })
+  const log = record(runner)
+  const results = runner.toArray()
+  await turn()
+  refuse(new Error('refused'))
+  await turn(5)
+  t.is(log.at(-1), 'drain')
+  t.deepEqual((await results).slice(1), ['b1', 'b2', 'b3'])
+})
+
+for (const from of ['group()', 'the source'])
+  test(`a run that is paused by ${from} while it reads ahead starts nothing until it is resumed`, async (t) => {
+    const source = function* (): Generator<string> {
+      yield 'a'
+      if (from === 'the source') runner.pause()
+      yield 'b'
+      yield 'c'
+    }
+    const group = (item: string): string => {
+      if (item === 'b' && from === 'group()') runner.pause()
+      return item
+    }
+    const runner: ConcurrentRunner<string> = ConcurrentRunner.map(source, (item) => item, {limit: 2, group})
+    const results = runner.toArray()
+    await turn()
+    t.is(runner.stats.started, 0)
+    runner.resume()
+    t.deepEqual(await results, ['a', 'b', 'c'])
+  })
+
+for (const [name, end] of [
+  ['break', (runner: ConcurrentRunner<unknown>) => void runner.return()],
+  ['abort()', (runner: ConcurrentRunner<unknown>) => runner.abort()],
+  ['stop()', (runner: ConcurrentRunner<unknown>) => void runner.stop()],
+] as const)
+  test(`${name} inside of group() starts nothing more, and drains after all items are disposed of`, async (t) => {
+    const log: string[] = []
+    const items = ['a', 'b', 'c', 'd'].map((name) => ({name, [Symbol.dispose]: () => void log.push(name)}))
+    const runner: ConcurrentRunner<unknown> = ConcurrentRunner.map(items, (item) => item.name, {
+      group: ({name}) => {
+        if (name === 'c') end(runner)
+        return name
+      },
+    })
+    runner.on('start', ({index}) => log.push(`start ${index}`)).on('drain', () => log.push('drain'))
+    await runner.run().catch(() => {})
+    t.is(log.at(-1), 'drain')
+    t.deepEqual(log.slice(0, -1).toSorted(), ['a', 'b', 'c', 'd'])
+  })
+
+test('a promise among mapped items that waits in the line and rejects is no unhandled rejection', async (t) => {
+  const held = manual()
+  const early = new Error('early')
+  const source = function* (): Generator<Promise<string>> {
+    yield Promise.resolve('a')
+    yield Promise.reject(early)
+  }
+  const load = async (item: Promise<string>, context: TaskContext): Promise<string> =>
+    context.index === 0 ? held.thunk(context) : item
+  const runner = ConcurrentRunner.map(source, load, {limit: 1, readAhead: 1, yieldExceptions: true})
+  const results = runner.toArray()
+  const unhandled = await unhandledDuring(() => {})
+  t.deepEqual(
+    unhandled.filter((reason) => reason === early),
+    [],
+  )
+  held.resolve('a')
+  t.is((await results).length, 2)
+})
+
+test('with ordered, a source that fails leaves a task before it that waits for its permit in line', async (t) => {
+  const permits: Array<(permit: Permit) => void> = []
+  const source = async function* (): AsyncGenerator<() => string> {
+    yield () => 'a'
+    await turn(1)
+    throw new Error('source')
+  }
+  const acquire = (): Promise<Permit> => new Promise((resolve) => permits.push(resolve))
+  const runner = concurrent(source, {ordered: true, readAhead: 3, governor: {acquire}})
+  const log = record(runner)
+  const loop = consume(runner)
+  await turn(6)
+  permits[0]?.({release() {}})
+  await turn(3)
+  t.is(log.at(-1), 'drain')
+  const {values, raised} = await loop
+  t.deepEqual(values, ['a'])
+  t.is(instance(raised, ConcurrentIteratorError).index, 1)
+})
+
+test.serial('a permit of a group that throws when it comes back is told, and holds nothing up', async (t) => {
+  const permit: Permit = {
+    release() {
+      throw new Error('release')
+    },
+  }
+  const runner = ConcurrentRunner.map(['a1', 'a2', 'b1'], (item) => item, {
+    group: first,
+    governor: {acquire: async () => ({release() {}})},
+    groups: {governor: () => ({tryAcquire: () => permit, acquire: () => permit})},
+  })
+  const log = record(runner)
+  const reported = await reportedDuring(async () => {
+    void runner.run()
+    await turn(10)
+  })
+  t.is(log.at(-1), 'drain')
+  t.true(reported.length > 0)
+  t.true(reported.every((error) => instance(error, Error).message === 'release'))
 })

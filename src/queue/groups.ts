@@ -1,7 +1,7 @@
 /** Keeps entries by groups: each group has its own limit, and groups of equal priority take turns. */
 
 import type {GroupGovernor, GroupRules} from '../options.js'
-import {nextTurn} from '../platform/runtime.js'
+import {nextTurn, reportUncaught} from '../platform/runtime.js'
 import {whenSettled} from '../task.js'
 import type {Permit, PermitOutcome} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
@@ -365,11 +365,8 @@ export class Groups<E extends GroupEntry> implements MemberHost {
         if (!isHeld) return
         isHeld = false
         group.running--
-        try {
-          given.release(outcome)
-        } finally {
-          this.#freedPlace(group)
-        }
+        release(given, outcome)
+        this.#freedPlace(group)
       },
     }
   }
@@ -399,7 +396,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
     const given = (permit: Permit): void => {
-      if (isOver()) permit.release(unused)
+      if (isOver()) release(permit, unused)
       else this.#answered(group, permit, undefined)
     }
     try {
@@ -420,7 +417,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     group.failure = undefined
     const left = group.offered
     group.offered = undefined
-    left?.release(unused)
+    if (left !== undefined) release(left, unused)
     this.#update(group)
   }
 
@@ -501,5 +498,14 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (group.governor?.isIdle === true) this.#drop(group)
       else this.#lingering.add(group) // behind the other lingering groups
     }
+  }
+}
+
+/** What a governor throws when it gets its permit back keeps nothing from going on. */
+function release(permit: Permit, outcome: PermitOutcome | undefined): void {
+  try {
+    permit.release(outcome)
+  } catch (error) {
+    reportUncaught(error)
   }
 }
