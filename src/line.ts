@@ -180,7 +180,8 @@ export class Line {
     }
     if (this.#groups !== undefined) {
       try {
-        task.member = this.#groups.join(this.#ahead.groupOf?.(item))
+        const key = this.#ahead.groupOf?.(item)
+        if (key !== undefined) task.member = this.#groups.join(key)
       } catch (cause) {
         task.failure = {cause}
       }
