@@ -128,6 +128,8 @@ export class Line {
   readonly #tasks: Groups<LineTask> | PriorityQueue<LineTask>
   /** The promise that was read last: nothing is read behind it until its task starts. */
   #promise: LineTask | undefined
+  /** With groups, the waiting tasks by their index in the source. Made when first needed, which may be never. */
+  #places: Map<number, LineTask> | undefined
   /** Tasks from this index on are dropped. */
   #end = Infinity
 
@@ -145,7 +147,10 @@ export class Line {
       this.#groups = new Groups<LineTask>(ahead.rules, {
         ready: () => host.lineChanged(),
         offered: () => host.lineChanged(),
-        failed: (task, cause) => host.groupFailed(task, cause),
+        failed: (task, cause) => {
+          this.#taken(task)
+          host.groupFailed(task, cause)
+        },
       })
     this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
   }
@@ -175,14 +180,18 @@ export class Line {
     }
     if (this.#groups !== undefined) {
       try {
-        task.member = this.#groups.join(this.#ahead.groupOf?.(item))
+        const key = this.#ahead.groupOf?.(item)
+        if (key !== undefined) task.member = this.#groups.join(key)
       } catch (cause) {
         task.failure = {cause}
       }
     }
     if (index >= this.#end)
       task.drop() // group() has ended the run
-    else this.#tasks.push(task)
+    else {
+      this.#tasks.push(task)
+      this.#places?.set(index, task)
+    }
   }
 
   /** Takes the task whose turn it is; `undefined` if none may start now. */
@@ -191,14 +200,18 @@ export class Line {
   }
 
   /**
-   * Takes the task with this index in the source, out of turn; `undefined` if it does not wait here, or may not start
-   * now.
+   * Takes the task whose result comes next, which has this index in the source, out of turn; `undefined` if the task does
+   * not wait here, or may not start now.
    */
   tryTakeAt(index: number): LineTask | undefined {
-    for (const task of this.#tasks)
-      if (task.sequence === index)
-        return this.#groups === undefined ? this.tryTake() : this.#taken(this.#groups.takeFirstOf(task))
-    return undefined
+    if (this.#groups === undefined) {
+      // It comes before all others that wait.
+      for (const {sequence} of this.#tasks) return sequence === index ? this.tryTake() : undefined
+      return undefined
+    }
+    this.#places ??= new Map([...this.#groups].map((waiting) => [waiting.sequence, waiting]))
+    const task = this.#places.get(index)
+    return task === undefined ? undefined : this.#taken(this.#groups.takeFirstOf(task))
   }
 
   /** Puts a task back that was taken and could not start. */
@@ -206,6 +219,7 @@ export class Line {
     if (task.sequence >= this.#end) return task.drop()
     task.isWaiting = true
     this.#tasks.putBack(task)
+    this.#places?.set(task.sequence, task)
   }
 
   /** Whether a task waits that comes before this index in the source. */
@@ -220,7 +234,7 @@ export class Line {
     const tasks = [...this.#tasks]
     for (const task of tasks) {
       if (task.sequence < from || !task.isWaiting) continue
-      task.isWaiting = false
+      this.#taken(task)
       this.#tasks.remove(task)
       task.drop()
     }
@@ -232,7 +246,9 @@ export class Line {
   }
 
   #taken(task: LineTask | undefined): LineTask | undefined {
-    if (task !== undefined) task.isWaiting = false
+    if (task === undefined) return undefined
+    task.isWaiting = false
+    this.#places?.delete(task.sequence)
     return task
   }
 }

@@ -269,7 +269,8 @@ export interface GroupOptions<Group = unknown> {
 export interface MapOptions<Item = unknown, Group = unknown> {
   /**
    * Gives the group of an item; groups compare as keys of a `Map` do. Groups take turns, and a group that may start
-   * nothing now blocks no other. What it throws fails the item's task. Default: no groups.
+   * nothing now blocks no other. An item whose group is `undefined` has none, so that no limit of a group holds. What it
+   * throws fails the item's task. Default: no groups.
    */
   readonly group?: ((item: Item) => Group) | undefined
   /** What holds for each group, see {@link GroupOptions}; without `capacity`, as `readAhead` bounds what waits. */

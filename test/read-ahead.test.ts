@@ -485,7 +485,7 @@ test('groups whose governors fail hold up no other: each task fails, and all oth
 })
 
 test('with ordered and a full buffer, a head whose group has no permit after all lets the others start', async (t) => {
-  let refuse = (_: Error): void => {}
+  let refuse: (cause: Error) => void = () => {}
   const permit: Permit = {release() {}}
   const gate = {
     tryAcquire: () => undefined,
@@ -528,18 +528,18 @@ for (const from of ['group()', 'the source'])
     t.deepEqual(await results, ['a', 'b', 'c'])
   })
 
-for (const [name, end] of [
+for (const [ending, end] of [
   ['break', (runner: ConcurrentRunner<unknown>) => void runner.return()],
   ['abort()', (runner: ConcurrentRunner<unknown>) => runner.abort()],
   ['stop()', (runner: ConcurrentRunner<unknown>) => void runner.stop()],
 ] as const)
-  test(`${name} inside of group() starts nothing more, and drains after all items are disposed of`, async (t) => {
+  test(`${ending} inside of group() starts nothing more, and drains after all items are disposed of`, async (t) => {
     const log: string[] = []
-    const items = ['a', 'b', 'c', 'd'].map((name) => ({name, [Symbol.dispose]: () => void log.push(name)}))
-    const runner: ConcurrentRunner<unknown> = ConcurrentRunner.map(items, (item) => item.name, {
-      group: ({name}) => {
-        if (name === 'c') end(runner)
-        return name
+    const items = ['a', 'b', 'c', 'd'].map((letter) => ({letter, [Symbol.dispose]: () => void log.push(letter)}))
+    const runner: ConcurrentRunner<unknown> = ConcurrentRunner.map(items, (item) => item.letter, {
+      group: ({letter}) => {
+        if (letter === 'c') end(runner)
+        return letter
       },
     })
     runner.on('start', ({index}) => log.push(`start ${index}`)).on('drain', () => log.push('drain'))
@@ -607,4 +607,21 @@ test.serial('a permit of a group that throws when it comes back is told, and hol
   t.is(log.at(-1), 'drain')
   t.true(reported.length > 0)
   t.true(reported.every((error) => instance(error, Error).message === 'release'))
+})
+
+test('an item whose group is undefined has none, as a push without one: no limit of a group holds for it', async (t) => {
+  const held = manual()
+  const runner = ConcurrentRunner.map(['a1', '1', 'a2', '2'], (_, context) => held.thunk(context), {
+    limit: 10,
+    group: (item) => (item.startsWith('a') ? 'a' : undefined),
+    groups: {limit: 1},
+  })
+  const over = runner.run()
+  await turn()
+  t.deepEqual(
+    [...runner.running].map(({item}) => item),
+    ['a1', '1', '2'],
+  )
+  held.resolve('')
+  t.is((await over).succeeded, 4)
 })
