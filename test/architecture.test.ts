@@ -77,7 +77,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   'source.ts': ['run.ts', 'queue/task-queue.ts'],
   'slots.ts': ['run.ts', 'deadlines.ts'],
   'results.ts': ['run.ts'],
-  'deadlines.ts': ['run.ts'],
+  'deadlines.ts': ['run.ts', 'runner.ts'],
   'retry.ts': ['admission.ts', 'run.ts'],
   'admission.ts': ['run.ts'],
   'emitter.ts': ['run.ts', 'runner.ts'],
