@@ -2,7 +2,7 @@
 
 import {turnTime} from './event-loop.js'
 import {nextTurn} from './platform/runtime.js'
-import type {Slot} from './slots.js'
+import {Slot} from './slots.js'
 
 /** A timer that fires more than this many milliseconds late was held up by a blocked event loop. */
 const tolerance = 50
@@ -149,6 +149,15 @@ export class DeadlineLine {
       this.#onEmpty()
     })
   }
+}
+
+/** Deadlines that were used once, and have no timer: for the specimen of a run, see `keepSpecimen`. */
+export function usedDeadlines(): object[] {
+  const slot = new Slot({fulfilled() {}, rejected() {}})
+  const deadlines = new Deadlines(() => {})
+  deadlines.add(slot, 1)
+  deadlines.stop()
+  return [slot, deadlines]
 }
 
 /** Only Node's timers keep a process alive, and have a method that ends that. */

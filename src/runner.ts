@@ -2,14 +2,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {Batches} from './batches.js'
 import {Consumer} from './consumer.js'
-import {DeadlineLine, Deadlines} from './deadlines.js'
+import {usedDeadlines} from './deadlines.js'
 import {Emitter, type ListenerOptions} from './emitter.js'
 import {type ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import {mapped} from './mapped.js'
 import {checkLimit, resolveBatches, resolveOptions, resolveStop} from './options.js'
 import {captureScope, isEmptyScope, reportUncaught} from './platform/runtime.js'
 import {type Hooks, Run, type RunHost} from './run.js'
-import {handleRejection, ignore} from './task.js'
+import {handleRejection} from './task.js'
 import type {
   BatchOptions,
   EventArguments,
@@ -782,6 +782,6 @@ function keepSpecimen(): void {
   void items.toArray()
   void tasks.next().then((result) => kept.push(result))
   void tasks.next()
-  kept.push(tasks.batches(1), new Deadlines(ignore), new DeadlineLine(1, ignore, ignore))
+  kept.push(tasks.batches(1), ...usedDeadlines())
   isMakingSpecimen = false
 }
