@@ -9,7 +9,7 @@ import type {Check} from './project.js'
 
 /** In bytes. A budget that is exceeded is raised in the commit that exceeds it, which says what for. */
 const budgets: Readonly<Record<string, number>> = {
-  'aio-tasks': 23_500,
+  'aio-tasks': 24_000,
   'aio-tasks/bullmq': 5500,
   'aio-tasks/governors': 5400,
   'aio-tasks/pg-boss': 4200,
