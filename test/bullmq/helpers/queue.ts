@@ -5,7 +5,8 @@ import type {RedisServer} from './redis.js'
 let count = 0
 
 export function queueOf(t: {teardown(fn: () => unknown): void}, redis: RedisServer): Queue {
-  const queue = new Queue(`queue-${process.pid}-${count++}`, {connection: redis.connection})
+  // It writes no settings of a queue, which would come before or after those of the sides that are tested.
+  const queue = new Queue(`queue-${process.pid}-${count++}`, {connection: redis.connection, skipMetasUpdate: true})
   queue.on('error', () => {})
   t.teardown(() => queue.close())
   return queue
