@@ -1,20 +1,11 @@
 /** Keeps the tasks that were read ahead of the slots: in the order of the source, or by groups that take turns. */
 import type {Context} from './context.js'
-import type {GroupRules} from './options.js'
+import type {ReadAhead} from './options.js'
 import {type AsyncScope, isEnterWithContained} from './platform/runtime.js'
 import {Groups, type Member} from './queue/groups.js'
 import {PriorityQueue, type Waiting} from './queue/priority-queue.js'
 import {handleRejection, type QueuedTask} from './task.js'
 import type {Mapper, Permit, TaskContext} from './types.js'
-
-/** How far a source is read ahead, and how its tasks are grouped. */
-export interface ReadAhead {
-  /** How many tasks may wait in the line: at least 1. */
-  readonly most: number
-  /** Returns the group of an item; `undefined` where there are no groups. */
-  readonly groupOf: ((item: unknown) => unknown) | undefined
-  readonly rules: GroupRules
-}
 
 /** Is told of changes in the line that happen on their own. */
 export interface LineHost {

@@ -260,11 +260,14 @@ export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {
 /** How many items are read ahead by default where they have groups. */
 const readAheadOfGroups = 100
 
+/** How far a source is read ahead, and how its tasks are grouped. */
+export interface ReadAhead extends Pick<Grouping, 'groupOf' | 'rules'> {
+  /** How many tasks may wait in the line: at least 1. */
+  readonly most: number
+}
+
 /** How far the items of a run are read ahead; `undefined` where they are not. */
-export function readAheadFor(
-  grouping: Grouping | undefined,
-  {readAhead}: ResolvedOptions,
-): {readonly most: number; readonly groupOf: Grouping['groupOf']; readonly rules: GroupRules} | undefined {
+export function readAheadFor(grouping: Grouping | undefined, {readAhead}: ResolvedOptions): ReadAhead | undefined {
   const groupOf = grouping?.groupOf
   const most = grouping?.readAhead ?? readAhead ?? (groupOf === undefined ? 0 : readAheadOfGroups)
   if (most === 0 && groupOf === undefined) return undefined
