@@ -1,9 +1,8 @@
 /** Asks the governor for a permit, for one attempt at a time, and reports the outcome of each attempt to it. */
 import type {Context} from './context.js'
-import {reportUncaught} from './platform/runtime.js'
 import type {WaitingRetry} from './retry.js'
-import {isThenable, whenSettled} from './task.js'
-import type {Governor, Permit, PermitOutcome, PermitRequest} from './types.js'
+import {isThenable, releasePermit, unused, whenSettled} from './task.js'
+import type {Governor, Permit, PermitRequest} from './types.js'
 
 /** Is told the governor's answer. */
 export interface AdmissionHost {
@@ -106,16 +105,6 @@ export class Admission {
     if (this.#candidate !== candidate) return // the wait was given up
     this.#candidate = undefined
     this.#host.refused(candidate, cause)
-  }
-}
-
-export const unused: PermitOutcome = {status: 'unused'}
-
-export function releasePermit(permit: Permit, outcome: PermitOutcome): void {
-  try {
-    permit.release(outcome)
-  } catch (error) {
-    reportUncaught(error)
   }
 }
 

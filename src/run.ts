@@ -1,5 +1,5 @@
 /** One run: starts tasks while it may, handles their outcomes, and delivers their results. */
-import {Admission, type AdmissionHost, bothPermits, Candidate, releasePermit, unused} from './admission.js'
+import {Admission, type AdmissionHost, bothPermits, Candidate} from './admission.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
@@ -14,7 +14,17 @@ import {Results} from './results.js'
 import {type FailedAttempt, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
-import {dispose, handleRejection, ignore, invalidItemError, isThenable, type QueuedTask, whenSettled} from './task.js'
+import {
+  dispose,
+  handleRejection,
+  ignore,
+  invalidItemError,
+  isThenable,
+  type QueuedTask,
+  releasePermit,
+  unused,
+  whenSettled,
+} from './task.js'
 import {type Channels, traceCall, traceEnd, traceError, tracing} from './tracing.js'
 import type {
   Permit,

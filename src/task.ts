@@ -1,7 +1,8 @@
 /** What counts as a task, how a run hears that one settles, and how one that will never run is disposed of. */
 import type {Context} from './context.js'
 import {ConcurrentError, describe} from './errors.js'
-import type {Permit, TaskContext} from './types.js'
+import {reportUncaught} from './platform/runtime.js'
+import type {Permit, PermitOutcome, TaskContext} from './types.js'
 
 // oxlint-disable-next-line typescript/unbound-method -- called with its promise below
 const {then} = Promise.prototype
@@ -119,6 +120,18 @@ export function dispose(task: unknown): PromiseLike<void> | void {
   >
   if (asyncDispose) return asyncDispose.call(task)
   return disposeNow?.call(task)
+}
+
+/** The outcome of a permit with which nothing was started. */
+export const unused: PermitOutcome = {status: 'unused'}
+
+/** Gives a permit back. What its governor throws then is reported, and keeps nothing from going on. */
+export function releasePermit(permit: Permit, outcome: PermitOutcome | undefined): void {
+  try {
+    permit.release(outcome)
+  } catch (error) {
+    reportUncaught(error)
+  }
 }
 
 export function ignore(): void {}

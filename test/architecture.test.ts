@@ -95,7 +95,7 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   'types.ts': ['errors.ts'],
   'results.ts': ['fifo.ts'],
   'retry.ts': ['context.ts', 'fifo.ts', 'options.ts', 'platform/runtime.ts', 'task.ts', 'types.ts'],
-  'admission.ts': ['context.ts', 'platform/runtime.ts', 'retry.ts', 'task.ts', 'types.ts'],
+  'admission.ts': ['context.ts', 'retry.ts', 'task.ts', 'types.ts'],
   'line.ts': [
     'context.ts',
     'options.ts',

@@ -1,9 +1,9 @@
 /** Keeps entries by groups: each group has its own limit, and groups of equal priority take turns. */
 
 import type {GroupGovernor, GroupRules} from '../options.js'
-import {nextTurn, reportUncaught} from '../platform/runtime.js'
-import {whenSettled} from '../task.js'
-import type {Permit, PermitOutcome} from '../types.js'
+import {nextTurn} from '../platform/runtime.js'
+import {releasePermit, unused, whenSettled} from '../task.js'
+import type {Permit} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
 
 /** An entry that can wait in a group. */
@@ -30,8 +30,6 @@ const lookedAt = 2
 
 /** The turns of groups whose entries were put back come before all other turns. */
 const firstTurn = -1
-
-const unused: PermitOutcome = {status: 'unused'}
 
 /** The permit of entries without a group. */
 const freePermit: Permit = {release() {}}
@@ -365,7 +363,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
         if (!isHeld) return
         isHeld = false
         group.running--
-        release(given, outcome)
+        releasePermit(given, outcome)
         this.#freedPlace(group)
       },
     }
@@ -396,7 +394,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
     const given = (permit: Permit): void => {
-      if (isOver()) release(permit, unused)
+      if (isOver()) releasePermit(permit, unused)
       else this.#answered(group, permit, undefined)
     }
     try {
@@ -417,7 +415,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     group.failure = undefined
     const left = group.offered
     group.offered = undefined
-    if (left !== undefined) release(left, unused)
+    if (left !== undefined) releasePermit(left, unused)
     this.#update(group)
   }
 
@@ -498,14 +496,5 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (group.governor?.isIdle === true) this.#drop(group)
       else this.#lingering.add(group) // behind the other lingering groups
     }
-  }
-}
-
-/** What a governor throws when it gets its permit back keeps nothing from going on. */
-function release(permit: Permit, outcome: PermitOutcome | undefined): void {
-  try {
-    permit.release(outcome)
-  } catch (error) {
-    reportUncaught(error)
   }
 }
