@@ -20,7 +20,7 @@ export const mapping: unique symbol = Symbol('mapping')
  *
  * @param items Any iterable or async iterable, or a function that makes one when the run starts.
  * @param mapper What to do with an item; gets the task's context too.
- * @param options See {@link MapOptions}; all are optional. A runner heeds them; whoever else reads the source does not.
+ * @param options See {@link MapOptions}; all are optional. Only a runner uses them.
  * @returns A source for one runner.
  * @throws TypeError or RangeError if the items cannot be read, the mapper is no function, or an option is wrong.
  * @example
@@ -45,7 +45,7 @@ export function mapped<Item, T, Group = unknown>(
  *
  * @param items Any iterable or async iterable, or a function that makes one when the run starts.
  * @param mapper What to do with an item; gets the task's context too.
- * @param options See {@link MapOptions}; all are optional. A runner heeds them; whoever else reads the source does not.
+ * @param options See {@link MapOptions}; all are optional. Only a runner uses them.
  * @returns A source for one runner.
  * @throws TypeError or RangeError if the items cannot be read, the mapper is no function, or an option is wrong.
  * @example
