@@ -1,7 +1,8 @@
 /** Asks the governor for a permit, for one attempt at a time, and reports the outcome of each attempt to it. */
+import {isThenable} from './checks.js'
 import type {Context} from './context.js'
 import type {WaitingRetry} from './retry.js'
-import {isThenable, releasePermit, unused, whenSettled} from './task.js'
+import {releasePermit, unused, whenSettled} from './task.js'
 import type {Governor, Permit, PermitRequest} from './types.js'
 
 /** Is told the governor's answer. */

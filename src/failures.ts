@@ -1,8 +1,9 @@
 /** Emits what fails in a run, asks the hook `shouldRaise` whether it ends the run, and disposes of what never runs. */
-import {ConcurrentError, ConcurrentIteratorError, describe} from './errors.js'
+import {describe, isThenable} from './checks.js'
+import {ConcurrentError, ConcurrentIteratorError} from './errors.js'
 import type {Lifecycle} from './lifecycle.js'
 import {reportUncaught} from './platform/runtime.js'
-import {dispose, isThenable, whenSettled} from './task.js'
+import {dispose, whenSettled} from './task.js'
 import type {TaskContext} from './types.js'
 
 /** The runner, which has the hook and the listeners. */

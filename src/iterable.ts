@@ -1,5 +1,5 @@
 /** What can be read: checks it, and gets an iterator of it that can be closed. */
-import {describe} from './errors.js'
+import {checkIterable, isAsyncIterable} from './checks.js'
 import {warn} from './platform/runtime.js'
 import {handleRejection} from './task.js'
 import type {Items} from './types.js'
@@ -135,16 +135,4 @@ export function checkSource(name: string, source: unknown): void {
 /** Throws a `TypeError` unless `items` can be read; a string is read character by character. */
 export function checkItems(name: string, items: unknown): void {
   if (typeof items !== 'string') checkSource(name, items)
-}
-
-export function checkIterable(name: string, value: unknown, expected: string): void {
-  const isIterable =
-    typeof value === 'object' &&
-    value !== null &&
-    (isAsyncIterable(value) || typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
-  if (!isIterable) throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
-}
-
-export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {
-  return typeof (source as Partial<AsyncIterable<I>>)[Symbol.asyncIterator] === 'function'
 }

@@ -1,10 +1,12 @@
 /** One run: starts tasks while it may, handles their outcomes, and delivers their results. */
+
 import {Admission, type AdmissionHost, bothPermits, Candidate} from './admission.js'
 import {Caller} from './caller.js'
+import {describe, isThenable} from './checks.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
-import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
+import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError} from './errors.js'
 import {EventLoopGuard} from './event-loop.js'
 import {Failures, hookError} from './failures.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
@@ -16,16 +18,7 @@ import {Results} from './results.js'
 import {type FailedAttempt, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
-import {
-  handleRejection,
-  ignore,
-  invalidItemError,
-  isThenable,
-  type QueuedTask,
-  releasePermit,
-  unused,
-  whenSettled,
-} from './task.js'
+import {handleRejection, ignore, invalidItemError, type QueuedTask, releasePermit, unused, whenSettled} from './task.js'
 import {type Channels, traceEnd, traceError, tracing} from './tracing.js'
 import type {Permit, PermitOutcome, RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
 

@@ -1,13 +1,7 @@
 /** Checks the options for BullMQ, once, and fills in the defaults. */
+
 import type {ConnectionOptions, Telemetry} from 'bullmq'
-import {
-  checkFunction,
-  checkObject,
-  checkOptionalFunction,
-  checkSignal,
-  checkString,
-  describe,
-} from '../remote/checks.js'
+import {checkFunction, checkObject, checkOptionalFunction, checkSignal, checkString, describe} from '../checks.js'
 import type {
   QueueLocation,
   RemoteJobOptions,

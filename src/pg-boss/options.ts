@@ -1,6 +1,8 @@
 /** Checks the options for pg-boss, once, and fills in the defaults. */
+
 import type {PgBoss, QueueOptions} from 'pg-boss'
-import {checkDelay, checkMethods, checkObject, checkString, describe} from '../remote/checks.js'
+import {checkMethods, checkObject, checkString, describe} from '../checks.js'
+import {checkDelay} from '../remote/checks.js'
 import type {QueueLocation} from './types.js'
 
 /** A queue's options with every default filled in. */

@@ -1,6 +1,7 @@
 /** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by pg-boss. */
+
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
-import {checkFunction, checkIterable, checkObject, checkString} from '../remote/checks.js'
+import {checkFunction, checkIterable, checkObject, checkString} from '../checks.js'
 import {toUuid} from './ids.js'
 import {resolveQueue} from './options.js'
 import {PgBossProducerEngine} from './producer-engine.js'

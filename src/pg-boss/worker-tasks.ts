@@ -1,6 +1,7 @@
 /** A source of tasks for one process: takes jobs from a queue of pg-boss. */
+
 import {type TakenJobHandler, type WorkerTasks, workerTasks as workerTasksOf} from 'aio-tasks/remote'
-import {checkFunction} from '../remote/checks.js'
+import {checkFunction} from '../checks.js'
 import {resolveQueue} from './options.js'
 import type {PgBossJob, WorkerTasksOptions} from './types.js'
 import {PgBossWorkerEngine} from './worker-engine.js'

@@ -1,5 +1,6 @@
 /** Checks the producer's options that all engines share, once, and fills in the defaults. */
-import {checkDelay, checkObject, checkOptionalFunction, checkString} from './checks.js'
+import {checkObject, checkOptionalFunction, checkString} from '../checks.js'
+import {checkDelay} from './checks.js'
 import type {RemoteOptions, RemoteProgress} from './types.js'
 
 /** A producer's options with every default filled in. */

@@ -53,7 +53,7 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'an unknown option',
     () => new RateLimit(wrong({amount: 1, per: 1, mount: 2})),
     'TypeError',
-    'There is no option mount; did you mean amount?',
+    'There is no option mount: did you mean amount?',
   ],
   [
     'a hold without end',
@@ -95,7 +95,7 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'an option of another name',
     () => new AdaptiveLimit(wrong({isOverloaded: () => true})),
     'TypeError',
-    'There is no option isOverloaded; did you mean isOverload?',
+    'There is no option isOverloaded: did you mean isOverload?',
   ],
   ['a negative ratio', () => new RetryBudget({ratio: -1}), 'RangeError', 'ratio must be a finite number ≥ 0; got -1'],
   ['a min that is no integer', () => new RetryBudget({min: 0.5}), 'RangeError', 'min must be an integer ≥ 0; got 0.5'],
