@@ -18,6 +18,9 @@ export interface ResolvedQueue {
 /** A job whose worker has died is found within a minute or two, and results are kept for a day. */
 const defaultQueueOptions: QueueOptions = {heartbeatSeconds: 30, deleteAfterSeconds: 86_400}
 
+/** The names of the options of both sides. */
+export const placeOptions: readonly string[] = ['boss', 'schema', 'queueOptions', 'pollInterval', 'notify']
+
 /** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveQueue(queue: string, options: QueueLocation): ResolvedQueue {
   checkObject('options', options)

@@ -2,7 +2,7 @@
 
 import type {TaskContext, TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkSignal} from '../checks.js'
+import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkOptions, checkSignal} from '../checks.js'
 import {nextTurn} from '../platform/runtime.js'
 import {LostJobError} from './errors.js'
 import {takesSecondArgument} from './parameters.js'
@@ -57,7 +57,7 @@ export function workerTasks<T extends TakenJob, R = unknown>(
   checkObject('engine', engine)
   if (engine.hold === undefined) checkMethods('engine', engine, ['take'])
   checkFunction('handler', handler)
-  checkObject('options', options)
+  checkOptions(options, ['signal', 'onError'])
   const {signal, onError} = options
   checkSignal('signal', signal)
   checkOptionalFunction('onError', onError)
