@@ -120,10 +120,18 @@ let hasWarned = false
 /** Warns, once a process, of an array of more promises than a limit: all of them run already. */
 export function warnOfPromises(source: unknown, limit: number): void {
   if (hasWarned || limit < 1 || !Array.isArray(source) || source.length <= limit) return
-  const {length} = source.filter((item) => item instanceof Promise)
+  const {length} = source.filter(isPromise)
   if (length <= limit) return
   hasWarned = true
   warn(`The source has ${length} promises, which run already: a limit of ${limit} cannot hold. Give functions instead.`)
+}
+
+function isPromise(item: unknown): boolean {
+  try {
+    return item instanceof Promise
+  } catch {
+    return false // a revoked proxy
+  }
 }
 
 /** Throws a `TypeError` unless `source` is something that can be read. */
