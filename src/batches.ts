@@ -67,8 +67,9 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
 
   /** The first result of a batch, and what is ready behind it; `undefined` at the end. */
   async #first(): Promise<R[] | undefined> {
-    const result = await (this.#pending ?? this.#source.next())
+    const next = this.#pending ?? this.#source.next()
     this.#pending = undefined
+    const result = await next
     if (result.done) return undefined
     const rest = this.#source.takeReady(this.#max - 1)
     rest.unshift(result.value)

@@ -68,6 +68,15 @@ test('an error comes after the batch of what was ready before it, and once', asy
   }
 })
 
+test('an error that comes after a batch whose time was over is raised once', async (t) => {
+  const runner = concurrent([() => 'a', () => new Promise<string>(() => {})])
+  const batches = runner.batches(2, {maxWait: 1})
+  t.deepEqual(await batches.next(), {done: false, value: ['a']})
+  runner.abort(boom)
+  t.is(await caught(batches.next()), boom)
+  t.deepEqual(await batches.next(), {done: true, value: undefined})
+})
+
 test('what a batch has gathered counts as consumed: the source is read on', async (t) => {
   const source = tracked(numbers(20))
   const batches = concurrent(source, {limit: 2, highWaterMark: 2}).batches(10, {maxWait: 60_000})

@@ -269,7 +269,10 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     if (permit === undefined && failure === undefined) return undefined
     const entry = group.line.shift() as E | undefined
     if (entry !== undefined) this.#size--
-    if (permit !== undefined && entry !== undefined) entry.member?.enter(permit)
+    if (permit !== undefined) {
+      if (entry?.member !== undefined) entry.member.enter(permit)
+      else permit.release(unused) // the governor has taken the entry out of the line
+    }
     this.#update(group)
     if (failure === undefined) return entry
     if (entry !== undefined) this.#host.failed(entry, failure.cause)

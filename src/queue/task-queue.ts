@@ -472,13 +472,18 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   #iterator(isOwn: boolean): AsyncIterator<TaskFunction<T>, undefined> {
     if (!isOwn) this.#otherReaders++
+    /** Puts a task back if the governor of its group has closed the iterator while it was asked. */
+    const putBackIfEnded = (task: QueuedTask): boolean => {
+      if (iterator.isOver) this.#putBack(task)
+      return iterator.isOver
+    }
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
         const task = this.#take()
         if (task === undefined) return undefined
         task.state = 'taken'
         this.#taken.push(task)
-        return task
+        return putBackIfEnded(task) ? undefined : task
       },
       tryHandOut: () => {
         const task = this.#take()
@@ -490,7 +495,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         const putBack = (): void => {
           if (this.#handedOut.get(task) === handOut) this.#putBack(task)
         }
-        return task.handOut(putBack) as TaskFunction<T>
+        const call = task.handOut(putBack) as TaskFunction<T>
+        return putBackIfEnded(task) ? undefined : call
       },
       // A reader waits for tasks that other readers hold and may put back, unless it holds tasks itself: otherwise two
       // readers that gather tasks before they call them would wait for each other.
