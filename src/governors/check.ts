@@ -20,7 +20,7 @@ export function checkOptions(options: object, known: readonly string[]): void {
     throw new TypeError(`options must be an object; got ${describe(options)}`)
   for (const [name, value] of Object.entries(options))
     if (value !== undefined && !known.includes(name))
-      throw new TypeError(`There is no option ${name}; did you mean ${nearest(name, known)}?`)
+      throw new TypeError(`There is no option ${name}: there are ${known.join(', ')}`)
 }
 
 /** The cost of a request. */
@@ -41,42 +41,14 @@ export function isCount(value: number): boolean {
 
 /** Describes a value in a few words, for a message. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
-  if (typeof value !== 'object' || value === null) return String(value)
-  return Array.isArray(value) ? `an array of length ${value.length}` : `an object of class ${className(value)}`
-}
-
-function className(value: object): string {
   try {
-    return value.constructor?.name ?? 'null'
+    if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+    if (typeof value === 'bigint') return `${value}n`
+    if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
+    if (typeof value !== 'object' || value === null) return String(value)
+    if (Array.isArray(value)) return `an array of length ${value.length}`
+    return `an object of class ${value.constructor?.name ?? 'null'}`
   } catch {
-    return 'that cannot be described'
+    return 'an object that cannot be described'
   }
-}
-
-/** The known name with the smallest edit distance to the given name. */
-function nearest(name: string, known: readonly string[]): string {
-  let best = ''
-  let fewest = Infinity
-  for (const candidate of known) {
-    const changes = distance(name.toLowerCase(), candidate.toLowerCase())
-    if (changes < fewest) [best, fewest] = [candidate, changes]
-  }
-  return best
-}
-
-/** The Levenshtein distance, computed one row at a time. */
-function distance(from: string, to: string): number {
-  let row = Array.from({length: to.length + 1}, (_, index) => index)
-  for (let index = 0; index < from.length; index++) {
-    const next = [index + 1]
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = (row[column - 1] ?? 0) + (from[index] === to[column - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
 }

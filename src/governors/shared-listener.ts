@@ -34,7 +34,6 @@ function listen(signal: AbortSignal): Shared {
 }
 
 function stop(signal: AbortSignal, entry: Shared): void {
-  if (shared.get(signal) !== entry) return // a new listener has replaced it
   shared.delete(signal)
   signal.removeEventListener('abort', entry.listener)
 }

@@ -13,6 +13,7 @@ import {
 import type {TaskContext} from '../../src/index.js'
 import {checkAdaptiveLimit} from './adaptive-limit.oracle.js'
 import {checkAll} from './all.oracle.js'
+import {contextOf, isGiven, now} from './asking.js'
 import {checkRateLimit} from './rate-limit.oracle.js'
 import {checkRetryBudget} from './retry-budget.oracle.js'
 import {checkSemaphore} from './semaphore.oracle.js'
@@ -26,26 +27,6 @@ test.afterEach.always(() => {
   VirtualClock.uninstall()
 })
 
-/** The permit that must be there at once. */
-function now<P extends Permit>(answer: P | PromiseLike<P> | undefined): P {
-  if (answer === undefined || 'then' in answer) throw new Error('there is no permit yet')
-  return answer
-}
-
-/** Whether a promise has been fulfilled. */
-async function isGiven(answer: Permit | PromiseLike<Permit>): Promise<boolean> {
-  let given = false
-  void Promise.resolve(answer).then(() => (given = true))
-  await settled()
-  return given
-}
-
-const contextOf = <Item>(item: Item): TaskContext & {item: Item} => ({
-  index: 0,
-  signal: new AbortController().signal,
-  item,
-  attempt: 1,
-})
 const busy = {status: 'failed', error: {status: 429}} as const
 const seeds = (count: number): number[] => Array.from({length: count}, (_, index) => index + 1)
 

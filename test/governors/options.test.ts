@@ -36,6 +36,19 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'TypeError',
     'cost must be a finite number ≥ 0; got "1"',
   ],
+  [
+    'a cost without an end',
+    () => new Semaphore(1).acquire({cost: Infinity}),
+    'RangeError',
+    'cost must be a finite number ≥ 0; got Infinity',
+  ],
+  ['options that are null', () => new RateLimit(wrong(null)), 'TypeError', 'options must be an object; got null'],
+  [
+    'options that are an array',
+    () => new RateLimit(wrong([1, 2])),
+    'TypeError',
+    'options must be an object; got an array of length 2',
+  ],
   ['no options', () => new RateLimit(wrong(undefined)), 'TypeError', 'options must be an object; got undefined'],
   [
     'an amount of 0',
@@ -53,7 +66,7 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'an unknown option',
     () => new RateLimit(wrong({amount: 1, per: 1, mount: 2})),
     'TypeError',
-    'There is no option mount; did you mean amount?',
+    'There is no option mount: there are amount, per',
   ],
   [
     'a hold without end',
@@ -95,9 +108,16 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'an option of another name',
     () => new AdaptiveLimit(wrong({isOverloaded: () => true})),
     'TypeError',
-    'There is no option isOverloaded; did you mean isOverload?',
+    'There is no option isOverloaded: there are min, max, start, isOverload',
   ],
   ['a negative ratio', () => new RetryBudget({ratio: -1}), 'RangeError', 'ratio must be a finite number ≥ 0; got -1'],
+  [
+    'a ratio without an end',
+    () => new RetryBudget({ratio: Infinity}),
+    'RangeError',
+    'ratio must be a finite number ≥ 0; got Infinity',
+  ],
+  ['a negative min', () => new RetryBudget({min: -1}), 'RangeError', 'min must be an integer ≥ 0; got -1'],
   ['a min that is no integer', () => new RetryBudget({min: 0.5}), 'RangeError', 'min must be an integer ≥ 0; got 0.5'],
   ['all of nothing', () => all(), 'TypeError', 'all must be given at least one governor; got none'],
   [
@@ -119,6 +139,12 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'cost must be a finite number ≥ 0, or a function of the context; got "1"',
   ],
   [
+    'an actual cost that is no function',
+    () => weigh(new Semaphore(1), 1, wrong(2)),
+    'TypeError',
+    'actual must be a function; got 2',
+  ],
+  [
     'weigh of nothing',
     () => weigh(wrong(undefined), 1),
     'TypeError',
@@ -130,6 +156,38 @@ for (const [what, body, name, message] of cases)
   test(`${what} is refused with a ${name}`, (t) => {
     t.throws(body, {name, message})
   })
+
+test('an option that does not exist and is undefined counts as left out', (t) => {
+  t.is(new RateLimit({amount: 1, per: 2, ...{amout: undefined}}).per, 2)
+})
+
+/** What a message says of a value, by what the value is. */
+const descriptions: ReadonlyArray<readonly [value: unknown, description: string]> = [
+  ['x'.repeat(60), `"${'x'.repeat(60)}"`],
+  ['x'.repeat(61), `"${'x'.repeat(60)}…"`],
+  [2n, '2n'],
+  [true, 'true'],
+  [Symbol('two'), 'Symbol(two)'],
+  [null, 'null'],
+  [{two: 2}, 'an object of class Object'],
+  [Object.create(null), 'an object of class null'],
+  [Math.max, 'the function max'],
+  [() => 2, 'a function'],
+  [[2, 2], 'an array of length 2'],
+  [revoked(), 'an object that cannot be described'],
+]
+for (const [value, description] of descriptions)
+  test(`a capacity that is ${description} is refused by its description`, (t) => {
+    const message = `capacity must be an integer ≥ 1, or Infinity for no limit; got ${description}`
+    t.throws(() => new Semaphore(wrong(value)), {instanceOf: TypeError, message})
+  })
+
+/** An object that throws whatever is asked of it. */
+function revoked(): object {
+  const {proxy, revoke} = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
 
 test('the same governor twice is refused, also behind another one', (t) => {
   const semaphore = new Semaphore(1)
