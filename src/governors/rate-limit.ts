@@ -178,10 +178,11 @@ class Window {
     this.line.serve()
   }
 
+  /** Replaces the cost of a charge with which a task has started. */
   correct(charge: Charge, cost: number): void {
-    if (!charge.isKept && !this.#charges.has(charge.number)) return
+    if (!this.#charges.has(charge.number)) return
     const corrected = Math.min(cost, this.amount)
-    if (!charge.isKept) this.#charges.set(charge.number, corrected)
+    this.#charges.set(charge.number, corrected)
     this.#spend(corrected - charge.cost)
     charge.cost = corrected
     this.line.serve()

@@ -11,7 +11,7 @@ import type {Waiting} from './priority-queue.js'
 export interface QueueHost {
   /** The signal of a task that was not called has aborted. */
   withdrawn(task: QueuedTask, reason: unknown): void
-  /** A task is about to be called. Returns `false` if its push is about to reject, and the task must not be called. */
+  /** A task is about to be called. Returns `false` if it was called already, or if its push has rejected or is about to. */
   called(task: QueuedTask): boolean
   /** A task that was handed out, or taken by a runner, will not be called by that reader. */
   putBack(task: QueuedTask): void
@@ -175,7 +175,6 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   /** The task will not run: its push rejects like the given promise, and the task is disposed of. */
   cancel(rejection: Promise<never>): void {
-    this.state = 'leaving'
     this.#reject(rejection)
     try {
       const disposal = tasks.dispose(this.#task)
@@ -200,7 +199,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   call(context: Context, call: Call): unknown {
-    if (this.state === 'taken') this.#attached.host.called(this)
+    this.#attached.host.called(this) // does nothing from the second attempt on
     return this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
   }
 
@@ -217,7 +216,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   toFunction(): (context: TaskContext) => unknown {
-    if (this.state === 'taken') this.#attached.host.called(this)
+    this.#attached.host.called(this)
     return (context) => (this.state === 'called' ? this.#call(this.#contextOf(context)) : this.#outcomeLater())
   }
 
@@ -256,8 +255,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   /** A reader that is no runner calls the task: the first call runs it, and every call returns its outcome. */
   #callByReader(context: TaskContext): unknown {
-    if (this.state === 'called') return this.outcome
-    if (this.state === 'told' || this.state === 'over' || !this.#attached.host.called(this)) return this.#outcomeLater()
+    if (!this.#attached.host.called(this)) return this.#outcomeLater()
     const own = this.#contextOf(context)
     const timer = this.#timeOut(own)
     const permit = this.takePermit()

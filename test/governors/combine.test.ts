@@ -1,6 +1,7 @@
 /** Governors made of others: what `all` takes, keeps and gives back, and what `weigh` asks for. */
 import test from 'ava'
 import {
+  AdaptiveLimit,
   all,
   type Governor,
   type LocalGovernor,
@@ -77,15 +78,23 @@ test.serial('in whatever order all is given its parts, one that refuses leaves t
   }
 })
 
-test.serial('all takes everything in the moment in which what it waits for is given back', async (t) => {
-  const [awaited, free] = [new Semaphore(1), new Semaphore(1)]
-  const permit = now(awaited.acquire())
-  const both = Promise.resolve(all(awaited, free).acquire())
-  permit.release()
-  t.is(awaited.tryAcquire(), undefined)
-  t.is(free.tryAcquire(), undefined)
-  t.is(typeof (await both).release, 'function')
-})
+for (const make of [
+  () => new Semaphore(1),
+  () => new RateLimit({amount: 1, per: 1000}),
+  () => new AdaptiveLimit({max: 1}),
+  () => weigh(new Semaphore(1), 1),
+]) {
+  const {name} = make().constructor
+  test.serial(`all takes everything in the moment in which a ${name} that it waits for is given back`, async (t) => {
+    const [awaited, free] = [make(), new Semaphore(1)]
+    const permit = now(awaited.acquire())
+    const both = Promise.resolve(all(awaited, free).acquire())
+    permit.release({status: 'unused'})
+    t.is(awaited.tryAcquire?.(), undefined)
+    t.is(free.tryAcquire(), undefined)
+    t.is(typeof (await both).release, 'function')
+  })
+}
 
 /** Which of two parts `all` asks first, and `all` itself. */
 function combined(...parts: readonly [Tried, Tried]): readonly [first: Tried, second: Tried, both: LocalGovernor] {
@@ -189,16 +198,62 @@ test.serial('nobody overtakes the first waiter of all while a permit is given ba
     release: () => {
       first.left = second.left = 1
       overtaking.push(both.tryAcquire?.())
-      void both.acquire()
+      overtaking.push('then' in both.acquire())
       first.left = second.left = 0
     },
   })
   await first.give()
   first.permit = permit
-  t.deepEqual(overtaking, [undefined])
+  t.deepEqual(overtaking, [undefined, true])
   first.left = 1
   await second.give()
   t.true(await isGiven(answer))
+})
+
+test.serial('every all asks its parts in the same order, and one without tryAcquire last', async (t) => {
+  const asked: string[] = []
+  const parts = ['a', 'b', 'c'].map((name): Governor => {
+    const ask = (): Permit => {
+      asked.push(name)
+      return {release() {}}
+    }
+    return {acquire: ask, tryAcquire: ask}
+  })
+  const last: Governor = {
+    acquire: () => {
+      asked.push('last')
+      return {release() {}}
+    },
+  }
+  for (const order of [parts, parts.toReversed(), [...parts, last], [...parts.toReversed(), last]])
+    now(all(...order).acquire())
+  const first = asked.slice(0, 3)
+  t.deepEqual(first.toSorted(), ['a', 'b', 'c'])
+  t.deepEqual(asked, [...first, ...first, ...first, 'last', ...first, 'last'])
+})
+
+test.serial('all is idle when each of its parts is', (t) => {
+  const [one, other] = [new Semaphore(2), new Semaphore(2)]
+  const both = all(one, other)
+  const permit = now(one.acquire())
+  t.false(both.isIdle)
+  permit.release()
+  t.true(both.isIdle)
+})
+
+test.serial('a permit of a rate counts as a start when the part that all waits for has answered', async (t) => {
+  for (const wrap of [(rate: RateLimit) => rate, (rate: RateLimit) => weigh(rate, 1)]) {
+    const [rate, slow] = [new RateLimit({amount: 1, per: 100}), new Manual()]
+    const answer = all(wrap(rate), slow).acquire()
+    await clock.advance(250)
+    t.is(rate.tryAcquire(), undefined)
+    await slow.give()
+    t.true(await isGiven(answer))
+    await clock.advance(99)
+    t.is(rate.tryAcquire(), undefined)
+    await clock.advance(1)
+    t.truthy(rate.tryAcquire())
+  }
 })
 
 test.serial('all is not idle while a request waits, whatever its parts say', async (t) => {
@@ -240,8 +295,8 @@ test.serial('a permit of several is given back by disposal, to each of them and 
     const other = now(semaphore.acquire())
     const permit = now(wrap(semaphore).acquire())
     permit[Symbol.dispose]()
-    permit.release()
     t.truthy(semaphore.tryAcquire())
+    permit.release()
     t.is(semaphore.tryAcquire(), undefined)
     other.release()
   }

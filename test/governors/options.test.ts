@@ -57,6 +57,24 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     'amount must be a finite number > 0; got 0',
   ],
   [
+    'an amount without an end',
+    () => new RateLimit({amount: Infinity, per: 1}),
+    'RangeError',
+    'amount must be a finite number > 0; got Infinity',
+  ],
+  [
+    'a hold of less than nothing',
+    () => new RateLimit({amount: 1, per: 1}).holdFor(-1),
+    'RangeError',
+    'ms must be a finite number of milliseconds ≥ 0; got -1',
+  ],
+  [
+    'a moment that is null',
+    () => new RateLimit({amount: 1, per: 1}).holdUntil(wrong(null)),
+    'TypeError',
+    'moment must be a valid Date, or a finite number of milliseconds since 1970; got null',
+  ],
+  [
     'no per',
     () => new RateLimit(wrong({amount: 1})),
     'TypeError',
@@ -85,6 +103,25 @@ const cases: ReadonlyArray<readonly [what: string, body: () => unknown, name: st
     () => new RateLimit({amount: 1, per: 1}).holdUntil(wrong('now')),
     'TypeError',
     'moment must be a valid Date, or a finite number of milliseconds since 1970; got "now"',
+  ],
+  ['a min of 0', () => new AdaptiveLimit({min: 0}), 'RangeError', 'min must be an integer ≥ 1; got 0'],
+  [
+    'a max that is no integer',
+    () => new AdaptiveLimit({max: 1.5}),
+    'RangeError',
+    'max must be an integer ≥ min (1), or Infinity for no bound; got 1.5',
+  ],
+  [
+    'a start below min',
+    () => new AdaptiveLimit({min: 3, start: 2}),
+    'RangeError',
+    'start must be an integer from min (3) to max (1000); got 2',
+  ],
+  [
+    'a start that is no integer',
+    () => new AdaptiveLimit({start: 1.5}),
+    'RangeError',
+    'start must be an integer from min (1) to max (1000); got 1.5',
   ],
   [
     'a max below min',
@@ -156,6 +193,12 @@ for (const [what, body, name, message] of cases)
   test(`${what} is refused with a ${name}`, (t) => {
     t.throws(body, {name, message})
   })
+
+test('an adaptive limit may have no bound, and starts at 4 or the nearest number that is allowed', (t) => {
+  t.is(new AdaptiveLimit({max: Infinity}).limit, 4)
+  t.is(new AdaptiveLimit({max: 2}).limit, 2)
+  t.is(new AdaptiveLimit({min: 2000}).limit, 2000)
+})
 
 test('an option that does not exist and is undefined counts as left out', (t) => {
   t.is(new RateLimit({amount: 1, per: 2, ...{amout: undefined}}).per, 2)

@@ -110,15 +110,16 @@ function shared(): {signal: AbortSignal; abort: () => void} {
 
 test.serial('a request whose cost cannot be told rejects in its turn, and the next one is served', async (t) => {
   const semaphore = new Semaphore(1)
-  let asked = 0
-  const weighed = weigh(semaphore, () => {
-    if (asked++ > 0) throw new Error('no cost')
+  let hasBroken = false
+  const weighed = weigh(new Semaphore(1), () => {
+    if (hasBroken) throw new Error('no cost')
     return 1
   })
-  const both = all(weighed, new Semaphore(1))
+  const both = all(weighed, semaphore)
   const held = now(semaphore.acquire())
   const broken = t.throwsAsync(Promise.resolve(both.acquire({context: contextOf(1)})), {message: 'no cost'})
   const next = both.acquire()
+  hasBroken = true
   held.release()
   await broken
   t.true(await isGiven(next))

@@ -2,6 +2,7 @@
 import test from 'ava'
 import {ConcurrentRunner, type Task, type TaskContext, type TaskFunction, TaskQueue} from '../../src/index.js'
 import {caught, instance, manual, turn, unhandledDuring} from '../helpers/index.js'
+import {clock, serial} from '../helpers/virtual-time.js'
 import {finish, serve, standing, standings} from './serving.js'
 
 const context: TaskContext = {index: 0, item: undefined, attempt: 1, signal: new AbortController().signal}
@@ -239,6 +240,66 @@ test('a push’s own timeout holds for a task that a wrapper calls', async (t) =
   task.resolve('late')
   t.is(await caught(given), error)
   t.is(queue.running, 0)
+})
+
+test('a task that a wrapper calls sees the item of its push, and the index and attempt of that call', async (t) => {
+  const queue = new TaskQueue()
+  const push = queue.push(({item, index, attempt}) => [item, index, attempt], {item: 'a'})
+  const plain = queue.push(({item, index, attempt}) => [item, index, attempt])
+  const tasks = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 2; count++) void (await take(tasks))({...context, index: 7, item: 'b', attempt: 2})
+  t.deepEqual(await push, ['a', 7, 2])
+  t.deepEqual(await plain, ['b', 7, 2], 'a push without any option changes nothing')
+})
+
+test('a task that throws when a wrapper calls it rejects its push with what it throws', async (t) => {
+  const queue = new TaskQueue()
+  const boom = new Error('boom')
+  const push = queue.push(() => {
+    throw boom
+  })
+  const given = Promise.resolve((await take(queue[Symbol.asyncIterator]()))(context))
+  t.is(await caught(given), boom)
+  t.is(await caught(push), boom)
+  t.is(queue.running, 0)
+})
+
+test('a push’s timeout of Infinity is none for a task that a wrapper calls', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk, {timeout: Infinity})
+  void (await take(queue[Symbol.asyncIterator]()))(context)
+  await new Promise((resolve) => setTimeout(resolve, 3)) // a timer with that delay would fire after 1 ms
+  t.is(await standing(push), 'pending')
+  task.resolve('done')
+  t.is(await push, 'done')
+})
+
+serial('a push’s timeout says what it was, and its timer ends with the task', async (t) => {
+  const queue = new TaskQueue()
+  const tasks = queue[Symbol.asyncIterator]()
+  const [late, done] = [queue.push(() => turn(10), {timeout: 5}), queue.push(() => 'done', {timeout: 5})]
+  for (let count = 0; count < 2; count++) void (await take(tasks))(context)
+  t.is(await done, 'done')
+  t.is(clock.timers, 1)
+  await clock.advance(5)
+  t.is(instance(await caught(late), DOMException).message, 'The task took longer than 5 ms')
+})
+
+test('the permit of a group learns how a task went that a wrapper has called', async (t) => {
+  const outcomes: unknown[] = []
+  const permit = {release: (outcome: unknown) => void outcomes.push(outcome)}
+  const governor = {acquire: () => permit, tryAcquire: () => permit, isIdle: true}
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  const boom = new Error('boom')
+  void queue.push(() => 'a', {group: 1})
+  void queue.push(() => Promise.reject(boom), {group: 1})
+  const tasks = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 2; count++) await Promise.resolve((await take(tasks))(context)).catch(() => {})
+  t.deepEqual(outcomes, [
+    {status: 'ok', value: 'a'},
+    {status: 'failed', error: boom},
+  ])
 })
 
 const loop = {hasTurned: false}

@@ -71,6 +71,24 @@ test('an abort while a task runs aborts its context’s signal, and the push giv
   t.deepEqual(await standings(pushes), ['done', 'rejected: stop'])
 })
 
+test('a push that is aborted in a listener of its start settles once, and shutdown() still waits for the others', async (t) => {
+  const queue = new TaskQueue({groups: {limit: 1}})
+  const other = manual()
+  const controller = new AbortController()
+  const aborted = queue.push(() => t.fail(), {signal: controller.signal, group: 'a'})
+  const pushes = [queue.push(other.thunk, {group: 'a'}), queue.push(() => 'last', {group: 'a'})]
+  const runner = new ConcurrentRunner<unknown, boolean>(queue, {yieldExceptions: true})
+  runner.once('start', () => controller.abort('changed my mind'))
+  void runner.run()
+  t.is(await caught(aborted), 'changed my mind')
+  const shutdown = queue.shutdown()
+  await turn()
+  t.deepEqual(await standings([...pushes, shutdown]), ['pending', 'pending', 'pending'])
+  other.resolve('other')
+  await shutdown
+  t.deepEqual(await standings(pushes), ['other', 'last'])
+})
+
 test('a push’s abort reaches no task of another push', async (t) => {
   const queue = new TaskQueue()
   const [a, b] = manuals(2)
