@@ -116,7 +116,7 @@ export class RateLimit implements LocalGovernor {
    * @throws A `TypeError` or `RangeError` for any other value, an invalid date included.
    */
   holdUntil(moment: number | Date): void {
-    const epoch = typeof moment === 'number' ? moment : dateOf(moment)
+    const epoch = epochOf(moment)
     checkNumber('moment', epoch, 'a valid Date, or a finite number of milliseconds since 1970', Number.isFinite)
     this.holdFor(Math.max(0, epoch - Date.now()))
   }
@@ -230,7 +230,7 @@ class Window {
 
   /** Sets the one timer for the moment at which the first waiter can start, if a request waits. */
   #setTimer(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    clearTimeout(this.#timer)
     this.#timer = undefined
     const waiter = this.line.first
     if (waiter === undefined) return
@@ -370,6 +370,6 @@ class Charge implements DisposablePermit, RenewablePermit {
 }
 
 // Checked by shape and not by class: a date may come from another realm.
-function dateOf(moment: Date): number {
-  return typeof moment?.getTime === 'function' ? moment.getTime() : (moment as never)
+function epochOf(moment: number | Date): number {
+  return typeof (moment as Date | null)?.getTime === 'function' ? (moment as Date).getTime() : (moment as number)
 }

@@ -191,11 +191,6 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#turns.size > 0
   }
 
-  /** How many groups are known. */
-  get known(): number {
-    return this.#groups.size
-  }
-
   /** Whether the group may take no more waiting entries. */
   isFull(key: unknown): boolean {
     return (this.#groups.get(key)?.waiting ?? 0) >= this.#rules.capacity

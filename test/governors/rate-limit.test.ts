@@ -1,6 +1,6 @@
 /** What a rate charges, gives back and waits for, step by step. */
 import test from 'ava'
-import {type Permit, RateLimit} from '../../src/governors/index.js'
+import {all, type Permit, RateLimit} from '../../src/governors/index.js'
 import {isGiven, now} from './asking.js'
 import {VirtualClock} from './virtual-clock.js'
 
@@ -83,6 +83,8 @@ test.serial('a hold that is longer than any timer is waited for with several', a
 
 test.serial('a request waits with one timer until enough of the oldest charges have left the window', async (t) => {
   const rate = new RateLimit({amount: 20, per: 1000})
+  for (let count = 0; count < 5; count++) now(rate.acquire())
+  await clock.advance(1000)
   for (let round = 0; round < 3; round++) {
     const begin = clock.now
     delays = []
@@ -121,22 +123,54 @@ test.serial('a request that costs more than the amount waits until the window is
 })
 
 test.serial('what is given back as unused is room for the next, wherever in the window it was', async (t) => {
-  const rate = new RateLimit({amount: 3, per: 100})
+  const rate = new RateLimit({amount: 10, per: 100})
   const permits: Permit[] = []
-  for (let count = 0; count < 3; count++) {
+  for (let count = 0; count < 10; count++) {
     permits.push(now(rate.acquire()))
-    await clock.advance(10)
+    await clock.advance(1)
   }
-  permits[1]?.release({status: 'unused'})
-  permits[1]?.release({status: 'unused'})
-  t.truthy(rate.tryAcquire())
+  for (const number of [2, 6, 2]) permits[number]?.release({status: 'unused'})
+  t.truthy(rate.tryAcquire({cost: 2}))
   t.is(rate.tryAcquire(), undefined)
-  const waiting = rate.acquire({cost: 2})
-  t.deepEqual(delays, [90], 'what was given back is not waited for')
-  await clock.advance(89)
+  const waiting = rate.acquire({cost: 3})
+  t.deepEqual(delays, [93], 'that of the fourth, since the third was given back')
+  await clock.advance(92)
   t.false(await isGiven(waiting))
   await clock.advance(1)
   t.true(await isGiven(waiting))
+})
+
+test.serial('a charge that all keeps counts until it is given back, and is not counted after that', async (t) => {
+  const rate = new RateLimit({amount: 2, per: 100})
+  const answers: Array<(permit: Permit) => void> = []
+  const both = all(rate, {acquire: () => new Promise((resolve) => answers.push(resolve))})
+  const leaving = new AbortController()
+  const left = Promise.resolve(both.acquire({signal: leaving.signal}))
+  await clock.advance(250)
+  t.false(rate.isIdle)
+  t.truthy(rate.tryAcquire())
+  t.is(rate.tryAcquire(), undefined)
+  leaving.abort(new Error('gone'))
+  await t.throwsAsync(left, {message: 'gone'})
+  t.truthy(rate.tryAcquire())
+  t.is(rate.tryAcquire(), undefined)
+  await clock.advance(100)
+  t.true(rate.isIdle)
+
+  const used = both.acquire()
+  answers[1]?.({release() {}})
+  const permit = await used
+  t.false(rate.isIdle)
+  permit.release({status: 'unused'})
+  t.true(rate.isIdle)
+})
+
+test.serial('a rate is not idle while a request waits, though its timer is late', (t) => {
+  const rate = new RateLimit({amount: 1, per: 100})
+  now(rate.acquire())
+  void rate.acquire()
+  clock.now += 200
+  t.false(rate.isIdle)
 })
 
 test.serial('a request that waits starts when a charge is given back or corrected', async (t) => {
