@@ -3,27 +3,7 @@ import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
 import {ConcurrentRunner, type Governor, type GroupOptions, type Permit, TaskQueue} from '../../src/index.js'
 import {caught, instance, turn} from '../helpers/index.js'
-import {finish, serve, standing, standings} from './serving.js'
-
-/** Tasks that run until they are told to end, and what runs of each group. */
-function tracked(queue: TaskQueue) {
-  const log: string[] = []
-  const ends = new Map<string, () => void>()
-  const push = (group: unknown, name: string, priority = 0): Promise<unknown> =>
-    queue.push(
-      () => {
-        log.push(name)
-        return new Promise<string>((resolve) => ends.set(name, () => resolve(name)))
-      },
-      {group, priority, item: name},
-    )
-  const end = async (name: string): Promise<void> => {
-    ends.get(name)?.()
-    ends.delete(name)
-    await turn()
-  }
-  return {log, push, end, ends}
-}
+import {finish, serve, standing, standings, tracked} from './serving.js'
 
 test('at most limit of a group run at once, and a full group blocks no other', async (t) => {
   const queue = new TaskQueue({groups: {limit: 2}})
