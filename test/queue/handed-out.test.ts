@@ -217,6 +217,22 @@ test('a reader waits for tasks that another holds, and may put back, after the q
   await runner.drained
 })
 
+test('a runner of a closed queue ends when the last task is called by another reader, though the task runs on', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk)
+  const handed = await take(queue[Symbol.asyncIterator]())
+  queue.close()
+  const runner = serve(queue)
+  await turn()
+  t.is(runner.state, 'running')
+  void handed(context)
+  await runner.drained
+  t.is(queue.running, 1)
+  task.resolve('done')
+  t.is(await push, 'done')
+})
+
 test('a wrapper that runs a task and forgets its result causes no unhandled rejection', async (t) => {
   const reasons = await unhandledDuring(async () => {
     const queue = new TaskQueue()
