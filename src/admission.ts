@@ -1,13 +1,12 @@
 /** Asks the governor for a permit, for one attempt at a time, and reports the outcome of each attempt to it. */
+import {isThenable} from './checks.js'
 import type {Context} from './context.js'
 import type {WaitingRetry} from './retry.js'
-import {isThenable, releasePermit, unused, whenSettled} from './task.js'
+import {releasePermit, unused, whenSettled} from './task.js'
 import type {Governor, Permit, PermitRequest} from './types.js'
 
 /** Is told the governor's answer. */
 export interface AdmissionHost {
-  /** The permit does not come at once. */
-  permitAwaited(candidate: Candidate): void
   permitted(candidate: Candidate, permit: Permit): void
   /** The governor has thrown, or its promise has rejected. */
   refused(candidate: Candidate, cause: unknown): void
@@ -69,22 +68,26 @@ export class Admission {
     return this.#candidate
   }
 
-  ask(candidate: Candidate): void {
+  /** Asks the governor for a permit. Returns whether the answer is still to come. */
+  ask(candidate: Candidate): boolean {
     this.#candidate = candidate // set also while the governor is called: the governor may end the run
     try {
       const {request} = candidate
       // First asks for a permit without a signal, which would cost more than the task's start.
       const answer = this.#governor.tryAcquire?.(request) ?? this.#governor.acquire(request)
-      if (!isThenable(answer)) return this.#permitted(candidate, answer)
-      this.#host.permitAwaited(candidate)
-      whenSettled(
-        answer,
-        (permit) => this.#permitted(candidate, permit),
-        (cause) => this.#refused(candidate, cause),
-      )
+      if (isThenable(answer)) {
+        whenSettled(
+          answer,
+          (permit) => this.#permitted(candidate, permit),
+          (cause) => this.#refused(candidate, cause),
+        )
+        return true
+      }
+      this.#permitted(candidate, answer)
     } catch (cause) {
       this.#refused(candidate, cause)
     }
+    return false
   }
 
   /** Ends the wait. Returns the attempt that waited for the permit. */

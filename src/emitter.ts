@@ -1,6 +1,7 @@
 /** The only room that knows eventemitter3: keeps listeners, and reports what a listener throws. */
+
 import {EventEmitter} from 'eventemitter3'
-import {describe} from './errors.js'
+import {describe} from './checks.js'
 import {reportUncaught} from './platform/runtime.js'
 import type {Listener} from './types.js'
 

@@ -121,33 +121,3 @@ export class ConcurrentExecutionError extends ConcurrentError {
     nameClass(this, 'ConcurrentExecutionError')
   }
 }
-
-/** What a value is, in a few words for a message. Never throws, whatever the value's own code does. */
-export function describe(value: unknown): string {
-  try {
-    switch (typeof value) {
-      case 'string':
-        return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-      case 'bigint':
-        return `${value}n`
-      case 'function':
-        return value.name === '' ? 'a function' : `the function ${value.name}`
-      case 'object':
-        if (value === null) return 'null'
-        if (isError(value)) return `${value.name}: ${value.message}`
-        if (Array.isArray(value)) return `an array of length ${value.length}`
-        return `an object of class ${value.constructor?.name ?? 'null'}`
-      default:
-        return String(value)
-    }
-  } catch {
-    return `${typeof value === 'function' ? 'a function' : 'an object'} that cannot be described`
-  }
-}
-
-/** By tag too: errors come from other realms. In Jest every DOMException does, the library's own among them. */
-function isError(value: object): value is Error {
-  if (value instanceof Error) return true
-  const tag = Object.prototype.toString.call(value)
-  return tag === '[object Error]' || tag === '[object DOMException]'
-}

@@ -1,7 +1,7 @@
 /** `inflate`, as Python's `aio.tasks` has it: objects, each yielded once what it needs is there. */
+import {checkFunction} from './checks.js'
 import {type ConcurrentError, ConcurrentExecutionError} from './errors.js'
 import {checkItems, checkSource} from './iterable.js'
-import {checkFunction} from './options.js'
 import {ConcurrentRunner} from './runner.js'
 import type {Items, RunnerOptions, Task, TaskContext} from './types.js'
 

@@ -1,5 +1,5 @@
 /** What can be read: checks it, and gets an iterator of it that can be closed. */
-import {describe} from './errors.js'
+import {checkIterable, isAsyncIterable} from './checks.js'
 import {warn} from './platform/runtime.js'
 import {handleRejection} from './task.js'
 import type {Items} from './types.js'
@@ -120,10 +120,18 @@ let hasWarned = false
 /** Warns, once a process, of an array of more promises than a limit: all of them run already. */
 export function warnOfPromises(source: unknown, limit: number): void {
   if (hasWarned || limit < 1 || !Array.isArray(source) || source.length <= limit) return
-  const {length} = source.filter((item) => item instanceof Promise)
+  const {length} = source.filter(isPromise)
   if (length <= limit) return
   hasWarned = true
   warn(`The source has ${length} promises, which run already: a limit of ${limit} cannot hold. Give functions instead.`)
+}
+
+function isPromise(item: unknown): boolean {
+  try {
+    return item instanceof Promise
+  } catch {
+    return false // a revoked proxy
+  }
 }
 
 /** Throws a `TypeError` unless `source` is something that can be read. */
@@ -135,16 +143,4 @@ export function checkSource(name: string, source: unknown): void {
 /** Throws a `TypeError` unless `items` can be read; a string is read character by character. */
 export function checkItems(name: string, items: unknown): void {
   if (typeof items !== 'string') checkSource(name, items)
-}
-
-export function checkIterable(name: string, value: unknown, expected: string): void {
-  const isIterable =
-    typeof value === 'object' &&
-    value !== null &&
-    (isAsyncIterable(value) || typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
-  if (!isIterable) throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
-}
-
-export function isAsyncIterable<I>(source: Iterable<I> | AsyncIterable<I> | object): source is AsyncIterable<I> {
-  return typeof (source as Partial<AsyncIterable<I>>)[Symbol.asyncIterator] === 'function'
 }

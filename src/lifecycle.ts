@@ -24,12 +24,8 @@ export interface LifecycleHost {
   readonly stats: RunnerStats
   /** The run has ended in any but a graceful way: nothing starts any more, and the signals of running tasks abort. */
   halt(outcome: Outcome): void
-  /** Whether the source is in the middle of producing an item. */
-  readonly isPulling: boolean
   /** No more items are wanted: the source cleans up. */
   closeSource(onClosed: () => void): void
-  /** The consumer hears how the run ended, behind the results that still wait. */
-  surface(failure: {readonly error: unknown} | undefined): void
   /** Running tasks are waited for no longer: the consumer hears that they failed. */
   giveUp(reason: unknown): void
   /** Nothing runs any more: releases what a subclass holds. */
@@ -38,8 +34,24 @@ export interface LifecycleHost {
   drained(): RunnerStats
 }
 
+/** The reader of the source. */
+interface Reader {
+  /** Whether the source is in the middle of producing an item. */
+  readonly isPulling: boolean
+}
+
+/** What waits for the consumer. */
+interface Results {
+  /** Whether the consumer waits. */
+  readonly isAwaited: boolean
+  /** The consumer hears how the run ended, behind the results that still wait. */
+  end(failure: {readonly error: unknown} | undefined): void
+}
+
 export class Lifecycle {
   readonly #host: LifecycleHost
+  readonly #reader: Reader
+  readonly #results: Results
   #state: State = State.Idle
   /** Decided once, by what ended the run first; `undefined` for a graceful end. */
   #outcome: Outcome | undefined
@@ -63,8 +75,10 @@ export class Lifecycle {
   #ignoreSignal: (() => void) | undefined
   #deadline: {readonly at: number; readonly timer: ReturnType<typeof setTimeout>} | undefined
 
-  constructor(host: LifecycleHost) {
+  constructor(host: LifecycleHost, reader: Reader, results: Results) {
     this.#host = host
+    this.#reader = reader
+    this.#results = results
   }
 
   get state(): RunnerState {
@@ -216,12 +230,13 @@ export class Lifecycle {
   }
 
   /** The consumer leaves. Resolves when the source has cleaned up. */
-  depart(reason: unknown, isAwaited: boolean): Promise<void> {
+  depart(reason: unknown): Promise<void> {
+    const {isAwaited} = this.#results
     this.#end({kind: 'left', reason})
     // A consumer that still waits for a result hears how the run ended: somebody else has called `return()`.
     if (!isAwaited) this.#hasLeft = true
     if (this.#hasSurfaced) {
-      if (this.#hasLeft) this.#host.surface(undefined)
+      if (this.#hasLeft) this.#results.end(undefined)
       return Promise.resolve()
     }
     this.#surfaced ??= pDefer()
@@ -237,7 +252,7 @@ export class Lifecycle {
 
   #callReturn(): void {
     this.#source = 'closing'
-    const {isPulling} = this.#host
+    const {isPulling} = this.#reader
     this.#host.closeSource(() => {
       if (this.#source === 'closing') this.#sourceClosed()
     })
@@ -245,7 +260,7 @@ export class Lifecycle {
     // A generator in the middle of its next item is not waited for, unless it comes back within this turn.
     if (this.#state === State.Closing) this.#surface()
     nextTurn(() => {
-      if (this.#source === 'closing' && this.#host.isPulling) this.#sourceClosed()
+      if (this.#source === 'closing' && this.#reader.isPulling) this.#sourceClosed()
     })
   }
 
@@ -313,7 +328,7 @@ export class Lifecycle {
     if (this.#hasSurfaced) return
     this.#hasSurfaced = true
     const isRaised = this.#outcome !== undefined && this.#outcome.kind !== 'left' && !this.#hasLeft
-    this.#host.surface(isRaised ? {error: this.#outcome?.reason} : undefined)
+    this.#results.end(isRaised ? {error: this.#outcome?.reason} : undefined)
     this.#surfaced?.resolve()
   }
 

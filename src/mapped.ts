@@ -1,6 +1,7 @@
 /** Makes a source of tasks from plain items and what to do with each. */
-import {checkItems, handleRejections, isAsyncIterable, openIterator, unopenedIterator} from './iterable.js'
-import {checkFunction, type Grouping, resolveMapping} from './options.js'
+import {checkFunction, isAsyncIterable} from './checks.js'
+import {checkItems, handleRejections, openIterator, unopenedIterator} from './iterable.js'
+import {type Grouping, resolveMapping} from './options.js'
 import type {Items, MapOptions, Mapper, Source, TaskContext, TaskFunction} from './types.js'
 
 /** Items and what to do with each, of a source that {@link mapped} made. */

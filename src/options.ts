@@ -1,7 +1,16 @@
 /** Checks what the caller gave, once, and fills in the defaults. */
-import {describe} from './errors.js'
+import {
+  checkFunction,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkSignal,
+  describe,
+  isCount,
+  isThenable,
+  longestDelay,
+} from './checks.js'
 import {availableCores} from './platform/runtime.js'
-import {isThenable} from './task.js'
 import type {
   BatchOptions,
   Budget,
@@ -17,9 +26,6 @@ import type {
   RunnerOptions,
   StopOptions,
 } from './types.js'
-
-/** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
-export const longestDelay: number = 2 ** 31 - 1
 
 /** A run's options with every default filled in. */
 export interface ResolvedOptions {
@@ -76,25 +82,10 @@ const runnerOptions = [
   'readAhead',
 ]
 
-/** What other libraries call an option, by what it is called here. */
-const synonyms: Readonly<Record<string, string>> = {
-  concurrency: 'limit',
-  concurrencyLimit: 'limit',
-  maxConcurrency: 'limit',
-  maxConcurrent: 'limit',
-  parallelism: 'limit',
-  abortSignal: 'signal',
-  backpressure: 'highWaterMark',
-  bufferSize: 'highWaterMark',
-  preserveOrder: 'ordered',
-  maxSize: 'capacity',
-}
-
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkPrototype()
-  checkObject('options', options)
-  checkNames(options, runnerOptions)
+  checkOptions(options, runnerOptions)
   const governor = checkGovernor(options.governor)
   const usualLimit = governor === undefined ? defaultLimit() : Infinity
   return {
@@ -118,10 +109,9 @@ function checkGovernor(governor: Governor | undefined): Governor | undefined {
 }
 
 function resolveRetry(retry: RetryOptions): RetryPolicy {
-  checkObject('retry', retry)
-  checkNames(retry, ['attempts', 'delay', 'when', 'budget', 'waiting'])
+  checkOptions(retry, ['attempts', 'delay', 'when', 'budget', 'waiting'], 'retry')
   const {attempts = 3, delay, when, budget, waiting} = retry
-  const isCountOrInfinity = (value: number): boolean => value === Infinity || isCount(value, 1)
+  const isCountOrInfinity = (value: number): boolean => value === Infinity || isCount(value)
   checkNumber('retry.attempts', attempts, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
   if (waiting !== undefined) checkNumber('retry.waiting', waiting, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
   if (delay !== undefined && typeof delay !== 'function') checkDelay(delay)
@@ -145,8 +135,7 @@ function checkPrototype(): void {
 
 /** The deadline of a `stop`, in milliseconds, or `undefined` for none. */
 export function resolveStop(options: StopOptions = {}): number | undefined {
-  checkObject('options', options)
-  checkNames(options, ['timeout'])
+  checkOptions(options, ['timeout'])
   const {timeout} = options
   if (timeout === undefined || timeout === Infinity) return undefined
   const expected = `a number of milliseconds from 0 to ${longestDelay}, or Infinity for no bound`
@@ -159,7 +148,7 @@ export function checkLimit(limit: number, name = 'limit'): number {
     name,
     limit,
     'an integer ≥ 1, or -1 or Infinity for no limit',
-    (value) => value === -1 || value === Infinity || isCount(value, 1),
+    (value) => value === -1 || value === Infinity || isCount(value),
   )
   return limit === -1 ? Infinity : limit
 }
@@ -171,12 +160,11 @@ export function highWaterMarkFor(limit: number): number {
 
 /** The arguments of `batches`. */
 export function resolveBatches(max: number, options: BatchOptions = {}): {most: number; maxWait: number} {
-  checkObject('options', options)
-  checkNames(options, ['maxWait'])
+  checkOptions(options, ['maxWait'])
   const {maxWait = 0} = options
   const expected = `a number of milliseconds from 0 to ${longestDelay}`
   return {
-    most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value, 1)),
+    most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value)),
     maxWait: checkNumber('maxWait', maxWait, expected, (ms) => ms >= 0 && ms <= longestDelay),
   }
 }
@@ -186,8 +174,7 @@ export function resolveQueue(options: QueueOptions = {}): {
   readonly capacity: number
   readonly groups: GroupRules | undefined
 } {
-  checkObject('options', options)
-  checkNames(options, ['capacity', 'groups'])
+  checkOptions(options, ['capacity', 'groups'])
   const {capacity = Infinity, groups} = options
   checkCapacity('capacity', capacity)
   return {capacity, groups: groups === undefined ? undefined : resolveGroups(groups)}
@@ -195,7 +182,7 @@ export function resolveQueue(options: QueueOptions = {}): {
 
 function checkCapacity(name: string, capacity: number): number {
   const expected = 'an integer ≥ 1, or Infinity for no bound'
-  return checkNumber(name, capacity, expected, (value) => value === Infinity || isCount(value, 1))
+  return checkNumber(name, capacity, expected, (value) => value === Infinity || isCount(value))
 }
 
 /** A governor that can be asked without waiting. */
@@ -210,8 +197,7 @@ export interface GroupRules {
 
 /** The `groups` option of a queue or of `map`. */
 export function resolveGroups<Group>(groups: GroupOptions<Group> = {}): GroupRules {
-  checkObject('groups', groups)
-  checkNames(groups, ['limit', 'capacity', 'governor'])
+  checkOptions(groups, ['limit', 'capacity', 'governor'], 'groups')
   const {limit = Infinity, capacity = Infinity, governor} = groups
   if (typeof limit !== 'function') checkLimit(limit, 'groups.limit')
   checkCapacity('groups.capacity', capacity)
@@ -242,8 +228,7 @@ export interface Grouping {
 
 /** The options of a mapped source. */
 export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {}): Grouping {
-  checkObject('options', options)
-  checkNames(options, ['group', 'groups', 'readAhead'])
+  checkOptions(options, ['group', 'groups', 'readAhead'])
   const {group, groups, readAhead} = options
   if (group !== undefined) checkFunction('group', group)
   else if (groups !== undefined) throw new TypeError('groups needs the option group, which gives the group of an item')
@@ -288,8 +273,7 @@ export function resolvePush(options: PushOptions): {
   readonly item: unknown
   readonly group: unknown
 } {
-  checkObject('options', options)
-  checkNames(options, ['priority', 'signal', 'timeout', 'item', 'group'])
+  checkOptions(options, ['priority', 'signal', 'timeout', 'item', 'group'])
   const {priority = 0, item, group} = options
   checkNumber('priority', priority, 'a number', (value) => !Number.isNaN(value))
   // In place of the runner's, which `Infinity` lifts.
@@ -299,8 +283,7 @@ export function resolvePush(options: PushOptions): {
 
 /** The signal of a wait for room. */
 export function resolveRoom(options: RoomOptions = {}): AbortSignal | undefined {
-  checkObject('options', options)
-  checkNames(options, ['signal'])
+  checkOptions(options, ['signal'])
   return checkSignal('signal', options.signal)
 }
 
@@ -312,48 +295,9 @@ export function resolveQueueRun(options: QueueRunOptions & {yieldExceptions?: un
   return options
 }
 
-/** Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default. */
-export function checkNames(options: object, known: readonly string[]): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(name)) continue
-    const nearest = nearestName(name, known)
-    const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`
-    throw new TypeError(`There is no option ${name}: ${hint}`)
-  }
-}
-
-function nearestName(name: string, known: readonly string[]): string | undefined {
-  const synonym = synonyms[name]
-  if (synonym !== undefined && known.includes(synonym)) return synonym
-  const [nearest] = known
-    .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
-    .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))
-    .sort((a, b) => a.distance - b.distance)
-  return nearest?.candidate
-}
-
-/** How many letters must be inserted, removed or replaced: Levenshtein's distance. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({length: to.length + 1}, (_, column) => column)
-  for (let line = 1; line <= from.length; line++) {
-    const next = [line]
-    for (let column = 1; column <= to.length; column++) {
-      const isSame = from[line - 1] === to[column - 1]
-      const replaced = (row[column - 1] ?? 0) + (isSame ? 0 : 1)
-      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
-}
-
 export function checkTask(task: unknown): void {
   if (typeof task !== 'function' && !isThenable(task))
     throw new TypeError(`task must be a function or a promise; got ${describe(task)}`)
-}
-
-export function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') throw new TypeError(`${name} must be a function; got ${describe(value)}`)
 }
 
 function checkHighWaterMark(mark: number): number {
@@ -379,32 +323,4 @@ function checkBoolean(name: string, value: boolean | undefined): boolean {
   if (value !== undefined && typeof value !== 'boolean')
     throw new TypeError(`${name} must be true or false; got ${describe(value)}`)
   return value ?? false
-}
-
-// By shape and not by class: signals come from other realms and polyfills too.
-export function checkSignal(name: string, signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal === undefined) return undefined
-  if (
-    typeof signal !== 'object' ||
-    typeof signal?.aborted !== 'boolean' ||
-    typeof signal.addEventListener !== 'function' ||
-    typeof signal.removeEventListener !== 'function'
-  )
-    throw new TypeError(`${name} must be an AbortSignal; got ${describe(signal)}`)
-  return signal
-}
-
-export function checkObject(name: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new TypeError(`${name} must be an object; got ${describe(value)}`)
-}
-
-export function checkNumber(name: string, value: number, expected: string, fits: (value: number) => boolean): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be ${expected}; got ${describe(value)}`)
-  if (!fits(value)) throw new RangeError(`${name} must be ${expected}; got ${describe(value)}`)
-  return value
-}
-
-export function isCount(value: number, least: number): boolean {
-  return Number.isSafeInteger(value) && value >= least
 }

@@ -1,42 +1,26 @@
 /** One run: starts tasks while it may, handles their outcomes, and delivers their results. */
+
 import {Admission, type AdmissionHost, bothPermits, Candidate} from './admission.js'
+import {Caller} from './caller.js'
+import {describe, isThenable} from './checks.js'
 import {Context} from './context.js'
 import {Deadlines} from './deadlines.js'
 import type {Audience} from './emitter.js'
-import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from './errors.js'
+import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError} from './errors.js'
 import {EventLoopGuard} from './event-loop.js'
+import {Failures, hookError} from './failures.js'
 import {Lifecycle, type LifecycleHost, type Outcome} from './lifecycle.js'
 import {Line, type LineHost, type LineTask} from './line.js'
 import {highWaterMarkFor, type ResolvedOptions, readAheadFor} from './options.js'
-import {type AsyncScope, captureScope, isEnterWithContained, reportUncaught} from './platform/runtime.js'
+import {type AsyncScope, captureScope, isEnterWithContained} from './platform/runtime.js'
 import {onAbort} from './platform/shared-listener.js'
 import {Results} from './results.js'
 import {type FailedAttempt, Retries, type WaitingRetry} from './retry.js'
 import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
-import {
-  dispose,
-  handleRejection,
-  ignore,
-  invalidItemError,
-  isThenable,
-  type QueuedTask,
-  releasePermit,
-  unused,
-  whenSettled,
-} from './task.js'
-import {type Channels, traceCall, traceEnd, traceError, tracing} from './tracing.js'
-import type {
-  Permit,
-  PermitOutcome,
-  RunnerEvents,
-  RunnerState,
-  RunnerStats,
-  Source,
-  Task,
-  TaskContext,
-  TaskTrace,
-} from './types.js'
+import {handleRejection, ignore, invalidItemError, type QueuedTask, releasePermit, unused, whenSettled} from './task.js'
+import {type Channels, traceEnd, traceError, tracing} from './tracing.js'
+import type {Permit, PermitOutcome, RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` for the others, which saves a call for each task. */
 export interface Hooks<T> {
@@ -74,7 +58,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   readonly #reader: SourceReader
   readonly #slots: Slots
   readonly #results: Results<Awaited<T> | ConcurrentError>
-  readonly #lifecycle: Lifecycle = new Lifecycle(this)
+  readonly #lifecycle: Lifecycle
+  readonly #failures: Failures
   #deadlines: Deadlines | undefined
   /** The tasks that wait for their next attempt; `undefined` where a failure is final. */
   #retries: Retries | undefined
@@ -86,7 +71,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** The async context in which the run began. */
   #scope: AsyncScope | undefined
   #ready: Hooks<T>['ready']
-  #execute: Hooks<T>['execute']
+  /** Calls the tasks; `undefined` until the run begins. */
+  #caller: Caller | undefined
   /** The answer of `ready()`, which the next pull uses up. */
   #readiness: 'unasked' | 'asking' | 'ready' = 'unasked'
   /** The index of the next item in the source. */
@@ -98,8 +84,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Whether all results are delivered; if not, only results of tasks below this index are. */
   #deliversAll = true
   #deliversBelow = Infinity
-  /** Whether `shouldRaise()` is being called. */
-  #isJudging = false
   /** With `ordered`, the error that is delivered after all results that come before it. */
   #failure: ConcurrentError | undefined
   #isPaused = false
@@ -134,6 +118,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#reader = new SourceReader(source, this, givenLimit)
     this.#slots = new Slots(limit, this)
     this.#results = new Results(ordered, highWaterMark ?? highWaterMarkFor(limit))
+    this.#lifecycle = new Lifecycle(this, this.#reader, this.#results)
+    this.#failures = new Failures(host, this.#lifecycle)
     if (governor !== undefined) this.#admission = new Admission(governor, this)
     if (retry !== undefined) this.#retries = new Retries(retry, () => this.#retriesDue())
   }
@@ -237,8 +223,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** The consumer leaves. Resolves when the source has cleaned up. */
   depart(reason: unknown): Promise<void> {
-    const {isAwaited} = this.#results
-    const departed = this.#lifecycle.depart(reason, isAwaited)
+    const departed = this.#lifecycle.depart(reason)
     this.#results.clear()
     return departed
   }
@@ -289,7 +274,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
     this.#ready = ready
-    this.#execute = execute
     this.#scope = captureScope(Promise.resolve())
     this.#update()
     this.#reader.open(() => this.#lifecycle.signal)
@@ -299,6 +283,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (ahead !== undefined) this.#line = new Line(ahead, mapper, this.#scope, this)
     this.#hasItems = mapper !== undefined || isQueue
     this.#isQueued = isQueue || ahead !== undefined
+    this.#caller = new Caller({isQueue, isQueued: this.#isQueued, mapper, execute, scope: this.#scope})
     this.#isPlain =
       execute === undefined &&
       this.#options.timeout === undefined &&
@@ -459,13 +444,25 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Starts the task of a pulled item. */
   #start(item: unknown): void {
     if (typeof item !== 'function' && this.#isInvalid(item, this.#index)) return
-    this.#try(item, new Context(this.#index, this.#hasItems ? this.#itemOf(item) : undefined, 1))
+    this.#try(item, new Context(this.#index, this.#hasItems ? this.#caller?.itemOf(item) : undefined, 1))
   }
 
   /** Makes the first attempt, once the governor gives a permit. */
   #try(item: unknown, context: Context): void {
     if (this.#admission === undefined) this.#launch(item, context, undefined)
-    else this.#admission.ask(new Candidate(item, context, undefined))
+    else this.#ask(this.#admission, new Candidate(item, context, undefined))
+  }
+
+  /** Asks the governor. If the permit does not come at once, the attempt waits for it. */
+  #ask(admission: Admission, candidate: Candidate): void {
+    const isAwaited = admission.ask(candidate)
+    if (!isAwaited) return
+    this.#update()
+    if (admission.candidate !== candidate || candidate.retry !== undefined) return
+    // A task of a queue stays in the queue until its permit comes, so that `waiting` shows it and other readers can
+    // take it.
+    if (this.#isQueued) this.#layBack(candidate)
+    else handleRejection(candidate.item) // a promise may reject before its permit comes
   }
 
   /** Makes an attempt, a first attempt or a retry. */
@@ -479,7 +476,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
-      if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers) slot.trace = this.#traceOf(item, context)
+      if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers)
+        slot.trace = this.#caller?.traceOf(item, context)
       const isPlain = this.#isPlain && typeof item === 'function' && slot.trace === undefined
       outcome = isPlain ? (item as (context: TaskContext) => unknown)(context) : this.#call(item, context, slot)
     } catch (error) {
@@ -503,42 +501,19 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (this.#ready !== undefined) this.#readiness = 'unasked'
   }
 
-  #traceOf(item: unknown, {index, attempt}: Context): TaskTrace {
-    const {group, queuedAt} = this.#isQueued ? (item as QueuedTask) : notQueued
-    const priority = this.#reader.isQueue ? (item as QueuedTask).priority : undefined
-    return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
-  }
-
-  /** The item of a task: the item that is mapped, or the item of its push. */
-  #itemOf(item: unknown): unknown {
-    return this.#reader.isQueue ? (item as QueuedTask).item : item
-  }
-
   /** Calls a task that is more than a function that only needs its context. */
   #call(item: unknown, context: Context, slot: Slot): unknown {
     const {outcome} = this.#lifecycle
     if (outcome !== undefined) {
       // A listener of `start` has ended the run.
       this.#releasePermit(slot, unused)
-      this.#dispose(item)
+      this.#failures.dispose(item, this.#index)
       throw outcome.reason
     }
     if (this.#isQueued) this.#callQueued(item as QueuedTask, slot)
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
-    const execute = this.#execute
-    const {queued, trace} = slot
-    if (execute !== undefined) {
-      handleRejection(item) // the hook may throw before it has handled a promise
-      const task = this.#toTask(item, slot)
-      return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
-    }
-    const plainCall = this.#reader.mapper ?? callTask
-    const call = trace === undefined ? plainCall : traced(trace, plainCall)
-    if (queued !== undefined) return queued.call(context, call)
-    return isEnterWithContained && this.#scope !== undefined
-      ? this.#scope.runInAsyncScope(call, undefined, item, context)
-      : call(item, context)
+    return this.#caller?.call(item, context, slot.queued, slot.trace)
   }
 
   /** Prepares a pushed task: it is told its outcome, and its group's permit is released with the governor's. */
@@ -550,13 +525,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     slot.permit = permit === undefined ? ofGroup : bothPermits(permit, ofGroup)
   }
 
-  /** An item as the hook `execute` sees it. */
-  #toTask(item: unknown, slot: Slot): Task<T> {
-    const {mapper} = this.#reader
-    if (slot.queued !== undefined) return slot.queued.toFunction() as Task<T>
-    return (mapper === undefined ? item : (context: TaskContext) => mapper(item, context)) as Task<T>
-  }
-
   /** Whether an item is no task; if so, reports an error and disposes of the item. */
   #isInvalid(item: unknown, index: number): boolean {
     if (this.#hasItems) return false
@@ -565,21 +533,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (this.#line === undefined) this.#used()
     this.#lifecycle.enter()
     this.#judge(error)
-    this.#dispose(item)
+    this.#failures.dispose(item, this.#index)
     this.#lifecycle.leave()
     return true
   }
 
   // Called by the admission
-
-  permitAwaited(candidate: Candidate): void {
-    this.#update()
-    if (this.#admission?.candidate !== candidate || candidate.retry !== undefined) return
-    // A task of a queue stays in the queue until its permit comes, so that `waiting` shows it and other readers can
-    // take it.
-    if (this.#isQueued) this.#layBack(candidate)
-    else handleRejection(candidate.item) // a promise may reject before its permit comes
-  }
 
   /** Uses the permit at once, or gives it back. */
   permitted(candidate: Candidate, permit: Permit): void {
@@ -617,7 +576,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#enterTask(context)
     if (this.#isQueued) (item as QueuedTask).refuse(cause)
     this.#taskFailed(context, cause)
-    if (!this.#isQueued) this.#dispose(item)
+    if (!this.#isQueued) this.#failures.dispose(item, this.#index)
     this.#settled()
   }
 
@@ -634,7 +593,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (candidate.isInHand) return true
     const next = this.#line === undefined ? this.#reader.pull() : (this.#takeFrom(this.#line) ?? nothing)
     if (next === candidate.item) return true
-    if (next !== nothing) this.#dispose(next) // the governor is asked again, for this task
+    if (next !== nothing) this.#failures.dispose(next, this.#index) // the governor is asked again, for this task
     return false
   }
 
@@ -650,7 +609,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Puts a task back into its queue. */
   #layBack(candidate: Candidate): void {
     candidate.isInHand = false
-    this.#dispose(candidate.item)
+    this.#failures.dispose(candidate.item, this.#index)
   }
 
   #releasePermit(slot: Slot, outcome: PermitOutcome): void {
@@ -672,7 +631,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       this.#update()
       const {item, context} = retry
       const next = new Context(context.index, context.item, context.attempt + 1)
-      if (this.#admission !== undefined) this.#admission.ask(new Candidate(item, next, retry))
+      if (this.#admission !== undefined) this.#ask(this.#admission, new Candidate(item, next, retry))
       else if (this.#enterGroup(retry)) {
         retry.stopListening?.()
         this.#launch(item, next, undefined)
@@ -961,11 +920,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   closeFailed(cause: unknown): void {
-    this.#cleanupFailed('Closing the source', cause)
+    this.#failures.emitCleanupError('Closing the source', cause, this.#index)
   }
 
   leftOver(item: unknown): void {
-    this.#dispose(item)
+    this.#failures.dispose(item, this.#index)
   }
 
   /** The source is exhausted, or has failed. */
@@ -992,10 +951,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   // Called by the lifecycle
-
-  get isPulling(): boolean {
-    return this.#reader.isPulling
-  }
 
   halt({kind, reason}: Outcome): void {
     this.#isStopped = true
@@ -1028,10 +983,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       if (candidate?.isInHand) this.#putBack(candidate)
     }
     this.#line?.close(from)
-  }
-
-  surface(failure: {readonly error: unknown} | undefined): void {
-    this.#results.end(failure)
   }
 
   giveUp(reason: unknown): void {
@@ -1075,12 +1026,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Decides whether an error ends the run, or takes its place among the results. In both cases it is emitted. */
   #judge(error: ConcurrentError, context?: TaskContext): void {
-    const raised = this.#delivers(error.index) ? this.#raised(error) : undefined
+    const raised = this.#delivers(error.index) ? this.#failures.raised(error) : undefined
     const tell = (): void => {
-      this.#emitError(error, context)
-      if (raised !== undefined && raised !== error) this.#emitError(raised)
+      this.#failures.emit(error, context)
+      if (raised !== undefined && raised !== error) this.#failures.emit(raised)
     }
-    if (!this.#delivers(error.index)) return this.#emitError(error, context) // the hook may have ended the run
+    if (!this.#delivers(error.index)) return this.#failures.emit(error, context) // the hook may have ended the run
     if (raised !== undefined) return this.#fail(raised, tell)
     this.#results.put(error, error.index)
     tell()
@@ -1088,18 +1039,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #delivers(index: number): boolean {
     return this.#deliversAll || index < this.#deliversBelow
-  }
-
-  /** The error that ends the run: the given error, none, or the error of the hook that failed to decide. */
-  #raised(error: ConcurrentError): ConcurrentError | undefined {
-    this.#isJudging = true
-    try {
-      return this.#host.shouldRaise(error) ? error : undefined
-    } catch (cause) {
-      return hookError('shouldRaise', cause, error.index)
-    } finally {
-      this.#isJudging = false
-    }
   }
 
   /**
@@ -1130,7 +1069,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   /** Ends the run once no task that comes before the failure is left. */
   #failInOrder(): void {
-    if (this.#isJudging) return // the error that is being judged comes first
+    if (this.#failures.isJudging) return // the error that is being judged comes first
     if (this.#failure !== undefined && this.#isFirst(this.#failure)) this.#lifecycle.fail(this.#failure, ignore)
   }
 
@@ -1152,64 +1091,16 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const error = hookError(hook, cause, this.#index)
     const tell = (): void => {
       this.#update()
-      this.#emitError(error)
+      this.#failures.emit(error)
     }
     const {isOpen, outcome} = this.#lifecycle
     if (isOpen || (hook === 'cleanup' && outcome === undefined)) this.#lifecycle.fail(error, tell)
     else tell()
   }
-
-  /** Reports a failure that belongs to no result: of closing the source, or of disposing of a task. */
-  #cleanupFailed(what: string, cause: unknown): void {
-    if (this.#lifecycle.isReason(cause)) return // it was told to stop with this reason, so this is no failure
-    if (this.#lifecycle.isDrained) return reportUncaught(cause)
-    this.#emitError(new ConcurrentIteratorError(`${what} failed: ${describe(cause)}`, {cause, index: this.#index}))
-  }
-
-  /** Emits an error, unless the run has drained: `drain` is the last event. */
-  #emitError(error: ConcurrentError, context?: TaskContext): void {
-    if (this.#lifecycle.isDrained) return
-    this.#lifecycle.enter()
-    if (context === undefined) this.#host.emit('error', error)
-    else this.#host.emit('error', error, context)
-    this.#lifecycle.leave()
-  }
-
-  /** Disposes of an item that will never run. */
-  #dispose(item: unknown): void {
-    this.#lifecycle.enter() // also during the call, which may end the run
-    const failed = (cause: unknown): void => this.#cleanupFailed('Disposing of a task that will not run', cause)
-    try {
-      const disposal = dispose(item)
-      if (isThenable(disposal)) {
-        this.#lifecycle.enter()
-        whenSettled(
-          disposal,
-          () => this.#lifecycle.leave(),
-          (cause) => {
-            failed(cause)
-            this.#lifecycle.leave()
-          },
-        )
-      }
-    } catch (cause) {
-      failed(cause)
-    }
-    this.#lifecycle.leave()
-  }
 }
 
 function fillRun(run: Run<unknown>): void {
   run.fill()
-}
-
-const notQueued = {group: undefined, queuedAt: undefined}
-
-function traced(
-  trace: TaskTrace,
-  call: (task: unknown, context: TaskContext) => unknown,
-): (task: unknown, context: TaskContext) => unknown {
-  return (task, context) => traceCall(trace, call, task, context)
 }
 
 /** Ends the trace of an attempt; `error` is its failure, unless the failure was traced already. */
@@ -1219,12 +1110,4 @@ function endTrace(slot: Slot, error?: unknown): void {
   if (trace === undefined) return
   if (error !== undefined) traceError(trace, error)
   traceEnd(trace)
-}
-
-function callTask(task: unknown, context: TaskContext): unknown {
-  return typeof task === 'function' ? task(context) : task
-}
-
-function hookError(hook: string, cause: unknown, index: number): ConcurrentError {
-  return new ConcurrentError(`${hook}() failed: ${describe(cause)}`, {cause, index})
 }

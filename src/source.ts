@@ -1,20 +1,18 @@
 /** Reads a source of any kind, one item at a time; keeps what was put back; closes the source at most once. */
 
-import {describe} from './errors.js'
+import {checkIterable, describe, isAsyncIterable, isThenable} from './checks.js'
 import {Fifo} from './fifo.js'
 import {
   type AnyIterator,
-  checkIterable,
   checkSource,
   handleRejections,
-  isAsyncIterable,
   isCollectionIterator,
   openIterator,
   unopenedIterator,
   warnOfPromises,
 } from './iterable.js'
 import {type Mapping, mappingOf} from './mapped.js'
-import {handleRejection, isThenable, type QueuedTask, whenSettled} from './task.js'
+import {handleRejection, type QueuedTask, whenSettled} from './task.js'
 import type {Items} from './types.js'
 
 /** Told what happens at the source that nobody waits for. */

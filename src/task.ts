@@ -1,6 +1,7 @@
 /** What counts as a task, how a run hears that one settles, and how one that will never run is disposed of. */
+import {describe, isThenable} from './checks.js'
 import type {Context} from './context.js'
-import {ConcurrentError, describe} from './errors.js'
+import {ConcurrentError} from './errors.js'
 import {reportUncaught} from './platform/runtime.js'
 import type {Permit, PermitOutcome, TaskContext} from './types.js'
 
@@ -84,13 +85,6 @@ export function invalidItemError(item: unknown, index: number, sourceIsAsync: bo
     ? '; an async generator awaits what it yields, so let it yield functions: `yield () => work()`'
     : ''
   return new ConcurrentError(`Item ${index} of the source is not a task: ${problem}${hint}`, {cause, index})
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as {then?: unknown}).then === 'function'
-  )
 }
 
 /** Keeps a promise that nobody holds yet, or ever will, from becoming an unhandled rejection. */

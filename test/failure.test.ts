@@ -564,6 +564,15 @@ test(
   ['error - boom', 'error - boom'],
 )
 
+test('a revoked proxy is no task, also among more items than the limit', async (t) => {
+  const {proxy, revoke} = Proxy.revocable({}, {})
+  revoke()
+  const runner = concurrent([proxy, a] as Array<Task<string>>, {limit: 1, yieldExceptions: true})
+  const [error, value] = await runner.toArray()
+  t.true(error instanceof ConcurrentError && error.cause instanceof TypeError && error.index === 0)
+  t.is(value, 'a')
+})
+
 test('a function that returns a thenable whose then cannot be read fails', async (t) => {
   const runner = concurrent<string, true>([() => Object.defineProperty({}, 'then', getter) as unknown as string, a], {
     limit: 1,

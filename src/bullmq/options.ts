@@ -1,13 +1,16 @@
 /** Checks the options for BullMQ, once, and fills in the defaults. */
+
 import type {ConnectionOptions, Telemetry} from 'bullmq'
 import {
   checkFunction,
   checkObject,
   checkOptionalFunction,
+  checkOptions,
   checkSignal,
   checkString,
   describe,
-} from '../remote/checks.js'
+} from '../checks.js'
+import {remoteOptions} from '../remote/options.js'
 import type {
   QueueLocation,
   RemoteJobOptions,
@@ -15,6 +18,9 @@ import type {
   RemoteWorkerOptions,
   WorkerTasksOptions,
 } from './types.js'
+
+/** The names of the options of both sides. */
+const placeOptions = ['connection', 'prefix', 'eventsLength', 'onError']
 
 /** The options of both sides, with the defaults filled in. */
 interface Place {
@@ -45,7 +51,7 @@ const defaultRetention: RemoteJobOptions = {
 
 /** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveRemoteQueue<D>(options: RemoteTasksOptions<D>): ResolvedRemoteQueue<D> {
-  checkObject('options', options)
+  checkOptions(options, [...placeOptions, ...remoteOptions, 'queue', 'name', 'jobOptions', 'telemetry'])
   const {name = 'task', jobOptions = {}, telemetry, queue} = options
   if (typeof jobOptions !== 'function') checkJobOptions(jobOptions)
   if (telemetry !== undefined) checkObject('telemetry', telemetry)
@@ -71,6 +77,7 @@ export function resolveWorker(queue: string, options: WorkerTasksOptions): Resol
     autorun: 'the source starts the worker',
   })
   checkOwn('options', options, {concurrency: "it is the runner's limit"})
+  checkOptions(options, [...placeOptions, 'signal', 'workerOptions'])
   checkSignal('signal', signal)
   return {...resolvePlace(queue, options), workerOptions}
 }

@@ -1,6 +1,7 @@
 /** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by BullMQ. */
+
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
-import {checkIterable} from '../remote/checks.js'
+import {checkIterable} from '../checks.js'
 import {checkedJobId, checkRun, resolveRemoteQueue} from './options.js'
 import {BullMQProducerEngine} from './producer-engine.js'
 import type {RemoteTasksOptions} from './types.js'

@@ -1,6 +1,7 @@
 /** A source of tasks for one process: takes jobs from a queue, by BullMQ's own worker. */
+
 import {workerTasks as workerTasksOf} from 'aio-tasks/remote'
-import {checkFunction, isThenable} from '../remote/checks.js'
+import {checkFunction, isThenable} from '../checks.js'
 import {takesSecondArgument} from '../remote/parameters.js'
 import {resolveWorker} from './options.js'
 import type {BullMQJob} from './taken-job.js'

@@ -1,5 +1,5 @@
 /** A limit that learns by itself how much load the other side can take. */
-import {checkFunction, checkNumber, checkOptions, isCount} from './check.js'
+import {checkFunction, checkNumber, checkOptions, isCount} from '../checks.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {WaitingLine} from './line.js'
 

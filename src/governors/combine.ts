@@ -1,6 +1,8 @@
 /** Governors made of other governors: `all` asks several, and `weigh` asks a governor for another cost. */
+
 import type {TaskContext} from 'aio-tasks'
-import {checkCost, checkFunction, describe} from './check.js'
+import {checkFunction, describe} from '../checks.js'
+import {checkCost} from './cost.js'
 import {
   type DisposablePermit,
   type Governor,

@@ -1,5 +1,5 @@
 /** The line of requests that wait for a permit: first come, first served. A waiter that gives up leaves no trace. */
-import {onAbort} from './shared-listener.js'
+import {onAbort} from '../platform/shared-listener.js'
 
 /** A waiting request. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
 export interface Waiter<A, P> {

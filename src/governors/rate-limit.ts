@@ -1,5 +1,6 @@
 /** A limit on how much may start within any window of time. */
-import {checkCost, checkNumber, checkOptions, costOf, longestDelay} from './check.js'
+import {checkNumber, checkOptions, longestDelay} from '../checks.js'
+import {checkCost, costOf} from './cost.js'
 import {
   type DisposablePermit,
   joins,

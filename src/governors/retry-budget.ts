@@ -1,7 +1,7 @@
 /**
  * Limits retries in proportion to the running attempts, so that retries do not multiply the load of a failing service.
  */
-import {checkNumber, checkOptions} from './check.js'
+import {checkNumber, checkOptions} from '../checks.js'
 import type {Budget} from './governor.js'
 
 /**

@@ -1,5 +1,6 @@
 /** A limit that any number of runners can share. */
-import {checkNumber, costOf, isCount} from './check.js'
+import {checkNumber, isCount} from '../checks.js'
+import {costOf} from './cost.js'
 import {type DisposablePermit, joins, type LocalGovernor, type Outcome, type Request} from './governor.js'
 import {WaitingLine} from './line.js'
 

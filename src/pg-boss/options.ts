@@ -1,6 +1,8 @@
 /** Checks the options for pg-boss, once, and fills in the defaults. */
+
 import type {PgBoss, QueueOptions} from 'pg-boss'
-import {checkDelay, checkMethods, checkObject, checkString, describe} from '../remote/checks.js'
+import {checkMethods, checkObject, checkString, describe} from '../checks.js'
+import {checkDelay} from '../remote/checks.js'
 import type {QueueLocation} from './types.js'
 
 /** A queue's options with every default filled in. */
@@ -15,6 +17,9 @@ export interface ResolvedQueue {
 
 /** A job whose worker has died is found within a minute or two, and results are kept for a day. */
 const defaultQueueOptions: QueueOptions = {heartbeatSeconds: 30, deleteAfterSeconds: 86_400}
+
+/** The names of the options of both sides. */
+export const placeOptions: readonly string[] = ['boss', 'schema', 'queueOptions', 'pollInterval', 'notify']
 
 /** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveQueue(queue: string, options: QueueLocation): ResolvedQueue {

@@ -1,8 +1,10 @@
 /** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by pg-boss. */
+
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
-import {checkFunction, checkIterable, checkObject, checkString} from '../remote/checks.js'
+import {checkFunction, checkIterable, checkObject, checkOptions, checkString} from '../checks.js'
+import {remoteOptions} from '../remote/options.js'
 import {toUuid} from './ids.js'
-import {resolveQueue} from './options.js'
+import {placeOptions, resolveQueue} from './options.js'
 import {PgBossProducerEngine} from './producer-engine.js'
 import type {RemoteTasksOptions} from './types.js'
 
@@ -30,7 +32,7 @@ export function remoteTasks<D, R = unknown>(
   options: RemoteTasksOptions<D>,
 ): RemoteTasks<R> {
   checkIterable('jobs', jobs)
-  checkObject('options', options)
+  checkOptions(options, [...placeOptions, ...remoteOptions, 'queue', 'jobOptions'])
   const {queue, jobOptions = {}, jobId, run, checkInterval, timeout, onProgress, onError} = options
   if (typeof jobOptions !== 'function') checkObject('jobOptions', jobOptions)
   const optionsOf = typeof jobOptions === 'function' ? jobOptions : () => jobOptions

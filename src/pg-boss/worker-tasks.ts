@@ -1,7 +1,8 @@
 /** A source of tasks for one process: takes jobs from a queue of pg-boss. */
+
 import {type TakenJobHandler, type WorkerTasks, workerTasks as workerTasksOf} from 'aio-tasks/remote'
-import {checkFunction} from '../remote/checks.js'
-import {resolveQueue} from './options.js'
+import {checkFunction, checkOptions} from '../checks.js'
+import {placeOptions, resolveQueue} from './options.js'
 import type {PgBossJob, WorkerTasksOptions} from './types.js'
 import {PgBossWorkerEngine} from './worker-engine.js'
 
@@ -36,6 +37,7 @@ export function workerTasks<D = unknown, R = unknown>(
   options: WorkerTasksOptions,
 ): WorkerTasks<R> {
   checkFunction('handler', handler)
+  checkOptions(options, [...placeOptions, 'signal', 'onError'])
   const engine = new PgBossWorkerEngine<D>(resolveQueue(queue, options))
   return workerTasksOf(engine, handler, {signal: options.signal, onError: options.onError})
 }

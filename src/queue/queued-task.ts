@@ -1,4 +1,5 @@
 /** One pushed task: from its push, through the runner that takes it, to its outcome. */
+import {isThenable} from '../checks.js'
 import {Context, LinkedContext} from '../context.js'
 import {type AsyncScope, nextTurn, reportUncaught, runInEmptyScope} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
@@ -178,7 +179,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     this.#reject(rejection)
     try {
       const disposal = tasks.dispose(this.#task)
-      if (tasks.isThenable(disposal)) tasks.whenSettled(disposal, tasks.ignore, reportUncaught)
+      if (isThenable(disposal)) tasks.whenSettled(disposal, tasks.ignore, reportUncaught)
     } catch (error) {
       reportUncaught(error)
     }

@@ -1,6 +1,8 @@
 /** A source to push tasks into, for services that run for an unknown time. */
+
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {ConcurrentError, describe} from '../errors.js'
+import {describe} from '../checks.js'
+import {ConcurrentError} from '../errors.js'
 import {Fifo} from '../fifo.js'
 import {
   checkTask,

@@ -1,6 +1,6 @@
 /** Gathers the items of a turn of the event loop into one call, and items that come while calls are under way. */
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {nextTurn} from './waiting.js'
+import {nextTurn} from '../platform/runtime.js'
 
 /**
  * How many calls are under way at once at most. With one call, a stuck call would delay all others; with many calls,

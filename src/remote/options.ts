@@ -1,6 +1,10 @@
 /** Checks the producer's options that all engines share, once, and fills in the defaults. */
-import {checkDelay, checkObject, checkOptionalFunction, checkString} from './checks.js'
+import {checkOptionalFunction, checkOptions, checkString} from '../checks.js'
+import {checkDelay} from './checks.js'
 import type {RemoteOptions, RemoteProgress} from './types.js'
+
+/** The names of a producer's options that all engines share. */
+export const remoteOptions: readonly string[] = ['jobId', 'run', 'checkInterval', 'timeout', 'onProgress', 'onError']
 
 /** A producer's options with every default filled in. */
 export interface ResolvedRemote<D> {
@@ -14,7 +18,7 @@ export interface ResolvedRemote<D> {
 
 /** Throws a `TypeError` or `RangeError` that names the option, the expected value and the given value. */
 export function resolveRemote<D>(options: RemoteOptions<D>): ResolvedRemote<D> {
-  checkObject('options', options)
+  checkOptions(options, remoteOptions)
   const {jobId, run, checkInterval = 5000, timeout = Infinity, onProgress, onError} = options
   checkOptionalFunction('jobId', jobId)
   checkOptionalFunction('onProgress', onProgress)

@@ -1,11 +1,12 @@
 /** Hands jobs in, and finds out their outcomes: from the engine's news and, without news, by looking. */
+import {nextTurn} from '../platform/runtime.js'
 import {Batch} from './batch.js'
 import {checkData} from './checks.js'
 import {EngineError, RemoteJobError} from './errors.js'
 import type {ResolvedRemote} from './options.js'
 import {RemoteJob} from './remote-job.js'
 import type {News, Outcome, ProducerEngine, RemoteStats} from './types.js'
-import {delay, nextTurn, retryDelay, withClosingTimeout} from './waiting.js'
+import {delay, retryDelay, withClosingTimeout} from './waiting.js'
 
 /** How many jobs one look asks for at most. */
 const lookSize = 500

@@ -2,9 +2,10 @@
  * A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere, and gives its
  * result.
  */
+
 import type {TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {checkIterable, checkMethods, isAsyncIterable} from './checks.js'
+import {checkIterable, checkMethods, isAsyncIterable} from '../checks.js'
 import {resolveRemote} from './options.js'
 import {RemoteJobs} from './remote-jobs.js'
 import type {ProducerEngine, RemoteOptions, RemoteStats, RemoteTasks} from './types.js'

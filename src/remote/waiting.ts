@@ -1,4 +1,4 @@
-/** Ways to wait: for a bounded time, for the next turn of the event loop, and between attempts. */
+/** Ways to wait: for a bounded time, and between attempts. */
 
 /** How long an engine may take to answer while a source closes, in milliseconds. A restart of a server takes less. */
 export const closingTimeout = 5000
@@ -39,12 +39,6 @@ export async function withClosingTimeout(work: Promise<unknown>): Promise<boolea
   } finally {
     controller.abort()
   }
-}
-
-/** Calls back in a later turn of the event loop. */
-export function nextTurn(callback: () => void): void {
-  if (typeof setImmediate === 'function') setImmediate(callback)
-  else setTimeout(callback)
 }
 
 /** The async context in which this object was made: it keeps the value that each `AsyncLocalStorage` has there. */

@@ -1,6 +1,8 @@
 /** One job that a worker has taken: from the engine, through a slot of the runner, to its outcome. */
+
 import type {TaskContext, TaskFunction} from 'aio-tasks'
-import {checkResult, isThenable, toError} from './checks.js'
+import {isThenable} from '../checks.js'
+import {checkResult, toError} from './checks.js'
 import {LostJobError} from './errors.js'
 import type {Interruption, TakenJob, TakenJobHandler} from './types.js'
 import {delay, rejectedSilently, retryDelay, withClosingTimeout} from './waiting.js'

@@ -1,7 +1,9 @@
 /** A source of tasks for one process: takes as many jobs from an engine as the runner starts. */
+
 import type {TaskContext, TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkSignal} from './checks.js'
+import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkOptions, checkSignal} from '../checks.js'
+import {nextTurn} from '../platform/runtime.js'
 import {LostJobError} from './errors.js'
 import {takesSecondArgument} from './parameters.js'
 import type {
@@ -13,15 +15,7 @@ import type {
   WorkerOptions,
   WorkerTasks,
 } from './types.js'
-import {
-  type AsyncScope,
-  asyncScope,
-  closingTimeout,
-  delay,
-  nextTurn,
-  retryDelay,
-  withClosingTimeout,
-} from './waiting.js'
+import {type AsyncScope, asyncScope, closingTimeout, delay, retryDelay, withClosingTimeout} from './waiting.js'
 import {WorkerTask, type WorkerTaskHost} from './worker-task.js'
 
 /** How long a job waits here for the runner before it goes back to the engine for other workers, in milliseconds. */
@@ -63,7 +57,7 @@ export function workerTasks<T extends TakenJob, R = unknown>(
   checkObject('engine', engine)
   if (engine.hold === undefined) checkMethods('engine', engine, ['take'])
   checkFunction('handler', handler)
-  checkObject('options', options)
+  checkOptions(options, ['signal', 'onError'])
   const {signal, onError} = options
   checkSignal('signal', signal)
   checkOptionalFunction('onError', onError)

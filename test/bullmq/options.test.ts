@@ -46,6 +46,7 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
     TypeError,
     'run and jobId must not both be given: each says what the ids of the jobs are',
   ],
+  [remote, {checkinterval: 5}, TypeError, 'There is no option checkinterval: did you mean checkInterval?'],
   [remote, {onProgress: 5}, TypeError, 'onProgress must be a function; got 5'],
   [remote, {telemetry: 5}, TypeError, 'telemetry must be an object; got 5'],
   [remote, {name: ''}, RangeError, 'name must be a string that is not empty; got ""'],
@@ -98,6 +99,12 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
   ],
   [(options) => workerTasks('q', handler, options), null, TypeError, 'options must be an object; got null'],
   [worker, {concurrency: 5}, TypeError, "options must have no concurrency: it is the runner's limit"],
+  [
+    worker,
+    {abortSignal: new AbortController().signal},
+    TypeError,
+    'There is no option abortSignal: did you mean signal?',
+  ],
   [worker, {signal: {}}, TypeError, 'signal must be an AbortSignal; got an object of class Object'],
   [worker, {workerOptions: 5}, TypeError, 'workerOptions must be an object; got 5'],
   [

@@ -451,6 +451,11 @@ test('the options are checked before anything happens', (t) => {
     [() => remoteTasks([1], engine, {jobId: 5 as never}), 'jobId must be a function; got 5'],
     [() => remoteTasks([1], engine, {run: ''}), 'run must be a string that is not empty; got ""'],
     [() => remoteTasks([1], engine, {checkInterval: 0}), /^checkInterval must be a number of milliseconds > 0/.source],
+    [() => remoteTasks([1], engine, {jobID: () => 'a'} as never), 'There is no option jobID: did you mean jobId[?]'],
+    [
+      () => workerTasks(new HandMade(), () => 1, {onErr: () => {}} as never),
+      'There is no option onErr: did you mean onError[?]',
+    ],
     [() => workerTasks({}, () => 1), 'engine.take must be a function; got undefined'],
     [() => workerTasks(new HandMade(), 5 as never), 'handler must be a function; got 5'],
     [

@@ -1,6 +1,5 @@
-import {runInNewContext} from 'node:vm'
 import test from 'ava'
-import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError, describe} from '../../src/errors.js'
+import {ConcurrentError, ConcurrentExecutionError, ConcurrentIteratorError} from '../../src/errors.js'
 
 for (const Class of [ConcurrentError, ConcurrentIteratorError, ConcurrentExecutionError]) {
   test(`${Class.name} is an Error and a ConcurrentError of its own name`, (t) => {
@@ -78,66 +77,5 @@ for (const cause of [undefined, null, 0, '', false, Number.NaN]) {
     const error = new ConcurrentError('message', {cause, index: 0})
     t.true(Object.hasOwn(error, 'cause'))
     t.true(Object.is(error.cause, cause))
-  })
-}
-
-class Animal {
-  readonly legs = 4
-}
-const revoked = Proxy.revocable({}, {})
-revoked.revoke()
-const revokedFunction = Proxy.revocable(() => {}, {})
-revokedFunction.revoke()
-
-const descriptions: ReadonlyArray<readonly [title: string, value: unknown, description: string]> = [
-  ['undefined', undefined, 'undefined'],
-  ['null', null, 'null'],
-  ['a boolean', true, 'true'],
-  ['a number', 1.5, '1.5'],
-  ['not a number', Number.NaN, 'NaN'],
-  ['a bigint', 5n, '5n'],
-  ['a symbol', Symbol('here'), 'Symbol(here)'],
-  ['a string', 'two "words"', String.raw`"two \"words\""`],
-  ['an empty string', '', '""'],
-  ['a string of 60 characters', 'x'.repeat(60), `"${'x'.repeat(60)}"`],
-  ['a long string, which is cut', 'x'.repeat(61), `"${'x'.repeat(60)}…"`],
-  ['a function without a name', (() => () => {})(), 'a function'],
-  ['a function with a name', parseInt, 'the function parseInt'],
-  ['a class', Animal, 'the function Animal'],
-  ['an error', new RangeError('too far'), 'RangeError: too far'],
-  ['an error of another realm', runInNewContext('new RangeError("too far")'), 'RangeError: too far'],
-  ['a DOMException', new DOMException('too late', 'TimeoutError'), 'TimeoutError: too late'],
-  [
-    'a DOMException of another realm',
-    {[Symbol.toStringTag]: 'DOMException', name: 'TimeoutError', message: 'too late'},
-    'TimeoutError: too late',
-  ],
-  ['an array', [1, 2, 3], 'an array of length 3'],
-  ['a plain object', {}, 'an object of class Object'],
-  ['an instance', new Animal(), 'an object of class Animal'],
-  ['a promise', Promise.resolve(), 'an object of class Promise'],
-  ['an object without a prototype', Object.create(null), 'an object of class null'],
-  ['a revoked proxy', revoked.proxy, 'an object that cannot be described'],
-  ['a revoked proxy of a function', revokedFunction.proxy, 'a function that cannot be described'],
-  [
-    'an object whose constructor throws',
-    Object.defineProperty({}, 'constructor', {get: () => JSON.parse('')}),
-    'an object that cannot be described',
-  ],
-  [
-    'an error whose message throws',
-    Object.defineProperty(new Error(), 'message', {get: () => JSON.parse('')}),
-    'an object that cannot be described',
-  ],
-  [
-    'a function whose name is a symbol',
-    Object.defineProperty(() => {}, 'name', {value: Symbol('name')}),
-    'a function that cannot be described',
-  ],
-]
-
-for (const [title, value, description] of descriptions) {
-  test(`a message describes ${title}`, (t) => {
-    t.is(describe(value), description)
   })
 }

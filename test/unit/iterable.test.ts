@@ -2,10 +2,8 @@ import {Readable} from 'node:stream'
 import {runInNewContext} from 'node:vm'
 import test from 'ava'
 import {
-  checkIterable,
   checkSource,
   handleRejections,
-  isAsyncIterable,
   isCollectionIterator,
   openIterator,
   unopenedIterator,
@@ -35,16 +33,6 @@ for (const [title, value, got] of [
       message: `things must be an iterable, an async iterable or a function that returns one; got ${got}`,
     })
   })
-
-test('what a function returns may not be a function again', (t) => {
-  t.throws(() => checkIterable('it', () => [], 'an iterable'), {message: /^it must be an iterable; got a function$/})
-})
-
-test('an async iterable is what has a function under Symbol.asyncIterator', (t) => {
-  t.true(isAsyncIterable((async function* () {})()))
-  t.false(isAsyncIterable([]))
-  t.false(isAsyncIterable({[Symbol.asyncIterator]: undefined}))
-})
 
 test('an iterator over an array, a set or a map is one over a collection, in any realm; others are not', (t) => {
   const collections = [[].values(), [].entries(), new Set().values(), new Map().keys()]

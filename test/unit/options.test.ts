@@ -2,7 +2,6 @@ import test from 'ava'
 import {ConcurrentRunner, concurrent, defaultLimit, inflate, TaskQueue} from '../../src/index.js'
 import {
   checkLimit,
-  checkNames,
   resolveOptions,
   resolvePush,
   resolveQueue,
@@ -157,26 +156,6 @@ for (const [cores, limit] of [
 }
 
 // Options that do not exist
-
-for (const [name, known, hint] of [
-  ['concurrency', ['limit', 'ordered'], 'did you mean limit?'],
-  ['concurrency', ['capacity'], 'there are capacity'],
-  ['timeOut', ['limit', 'timeout'], 'did you mean timeout?'],
-  ['limt', ['timeout', 'limit'], 'did you mean limit?'],
-  ['abortSignal', ['limit', 'signal'], 'did you mean signal?'],
-  ['colour', ['limit', 'signal'], 'there are limit, signal'],
-] as const)
-  test(`the option ${name} is refused where there are ${known.join(' and ')}: ${hint}`, (t) => {
-    t.throws(() => checkNames({[name]: 1}, known), {
-      instanceOf: TypeError,
-      message: `There is no option ${name}: ${hint}`,
-    })
-  })
-
-test('an option that does not exist is let pass if it is undefined, or if the object has inherited it', (t) => {
-  t.notThrows(() => checkNames({concurrency: undefined}, ['limit']))
-  t.notThrows(() => checkNames(Object.create({concurrency: 1}) as object, ['limit']))
-})
 
 test('an option that does not exist is refused wherever options are taken', (t) => {
   const colour = {colour: 'red'} as never

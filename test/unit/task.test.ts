@@ -1,14 +1,6 @@
 import {runInNewContext} from 'node:vm'
 import test from 'ava'
-import {
-  dispose,
-  handleRejection,
-  ignore,
-  invalidItemError,
-  isThenable,
-  rejectedSilently,
-  whenSettled,
-} from '../../src/task.js'
+import {dispose, handleRejection, ignore, invalidItemError, rejectedSilently, whenSettled} from '../../src/task.js'
 import {turn} from '../helpers/turn.js'
 import {unhandledDuring} from '../helpers/unhandled.js'
 
@@ -149,29 +141,6 @@ test.serial('a rejection that is given to the reaction is handled', async (t) =>
 })
 
 // What is a task
-
-for (const [title, value, expected] of [
-  ['a promise', Promise.resolve(), true],
-  ['a promise of another realm', runInNewContext('Promise.resolve()'), true],
-  ['an object with a then()', thenable(() => {}), true],
-  [
-    'a function with a then()',
-    Object.assign(
-      () => {},
-      thenable(() => {}),
-    ),
-    true,
-  ],
-  ['a plain function', () => {}, false],
-  ['an object whose then is no function', {then: 5}, false], // oxlint-disable-line unicorn/no-thenable -- that is the case
-  ['an object', {}, false],
-  ['null', null, false],
-  ['undefined', undefined, false],
-  ['a string', 'then', false],
-] as ReadonlyArray<readonly [string, unknown, boolean]>)
-  test(`${title} is ${expected ? 'a' : 'no'} thenable`, (t) => {
-    t.is(isThenable(value), expected)
-  })
 
 test('a function, a promise and a thenable are tasks', (t) => {
   for (const item of [() => 1, Special, Promise.resolve(), thenable(() => {})])

@@ -1,0 +1,78 @@
+/** Calls the task of an attempt: through the hook `execute`, in its async context, and traced. */
+import type {Context} from './context.js'
+import {type AsyncScope, isEnterWithContained} from './platform/runtime.js'
+import {handleRejection, type QueuedTask} from './task.js'
+import {traceCall} from './tracing.js'
+import type {Mapper, Task, TaskContext, TaskTrace} from './types.js'
+
+type Call = (item: unknown, context: TaskContext) => unknown
+
+/** What the items of a run are, and how they are called. Known when the run begins. */
+export interface CallerOptions {
+  /** Whether the items are tasks of a TaskQueue. */
+  readonly isQueue: boolean
+  /** Whether the items have waited in a queue or a line, and are {@link QueuedTask}s. */
+  readonly isQueued: boolean
+  /** Handles an item, where the items are no tasks. */
+  readonly mapper: Mapper<unknown, unknown> | undefined
+  /** The hook of a subclass. */
+  readonly execute: ((task: Task<never>, context: TaskContext) => unknown) | undefined
+  /** The async context in which the run began. */
+  readonly scope: AsyncScope | undefined
+}
+
+export class Caller {
+  readonly #options: CallerOptions
+  readonly #call: Call
+  /** The scope in which tasks are called; `undefined` where a task cannot change the context of others. */
+  readonly #scope: AsyncScope | undefined
+
+  constructor(options: CallerOptions) {
+    this.#options = options
+    this.#call = options.mapper ?? callTask
+    this.#scope = isEnterWithContained ? options.scope : undefined
+  }
+
+  /** Calls the task, and returns what the task gives. */
+  call(item: unknown, context: Context, queued: QueuedTask | undefined, trace: TaskTrace | undefined): unknown {
+    const {execute} = this.#options
+    if (execute !== undefined) {
+      handleRejection(item) // the hook may throw before it has handled a promise
+      const task = this.#toTask(item, queued)
+      return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
+    }
+    const call = trace === undefined ? this.#call : traced(trace, this.#call)
+    if (queued !== undefined) return queued.call(context, call)
+    return this.#scope === undefined ? call(item, context) : this.#scope.runInAsyncScope(call, undefined, item, context)
+  }
+
+  /** The item that a task has: the item that is mapped, or the item of its push. */
+  itemOf(item: unknown): unknown {
+    return this.#options.isQueue ? (item as QueuedTask).item : item
+  }
+
+  /** What subscribers to an attempt get. */
+  traceOf(item: unknown, {index, attempt}: TaskContext): TaskTrace {
+    const {isQueue, isQueued} = this.#options
+    const {group, queuedAt} = isQueued ? (item as QueuedTask) : notQueued
+    const priority = isQueue ? (item as QueuedTask).priority : undefined
+    return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
+  }
+
+  /** An item as the hook `execute` sees it. */
+  #toTask(item: unknown, queued: QueuedTask | undefined): Task<never> {
+    const {mapper} = this.#options
+    if (queued !== undefined) return queued.toFunction() as Task<never>
+    return (mapper === undefined ? item : (context: TaskContext) => mapper(item, context)) as Task<never>
+  }
+}
+
+const notQueued = {group: undefined, queuedAt: undefined}
+
+function traced(trace: TaskTrace, call: Call): Call {
+  return (task, context) => traceCall(trace, call, task, context)
+}
+
+function callTask(task: unknown, context: TaskContext): unknown {
+  return typeof task === 'function' ? task(context) : task
+}
