@@ -94,8 +94,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /** The runners made by {@link run} that are not over, and how many of them still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
   #pulling = 0
-  /** The open iterators of all other readers. */
-  #otherReaders = 0
+  /** The open iterators, of runners and all other readers. */
+  #readers = 0
   /** How the last runner made by {@link run} has ended. */
   #lastEnd: ConcurrentError | undefined
   /** The readers that wait for a task, the longest waiting first. */
@@ -169,9 +169,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   get waiting(): WaitingTask[] {
     const tasks = this.#uncalled()
-    // Only a line without groups is already in order.
+    // Only a line without groups is already in order. Equal priorities give 0 or, if they are infinite, `NaN`.
     if (tasks.length > this.#line.size || this.#groups !== undefined)
-      tasks.sort((a, b) => compare(b.priority, a.priority) || a.sequence - b.sequence)
+      tasks.sort((a, b) => b.priority - a.priority || a.sequence - b.sequence)
     return tasks.map(({item, group, priority}) => ({item, group, priority}))
   }
 
@@ -240,7 +240,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     if (this.#state === 'closed') return {reason: closedError()}
     if (this.#isAbandoned) return {reason: this.#lastEnd}
     if (signal?.aborted) return {reason: signal.reason}
-    if (group !== undefined && this.#groups?.isFull(group))
+    if (this.#groups?.isFull(group))
       return {reason: new DOMException(`The group is full: ${this.#rules?.capacity} tasks wait`, 'QuotaExceededError')}
     if (isReserved || this.#waiting + this.#reservations < this.#capacity) return undefined
     return {reason: new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError')}
@@ -309,7 +309,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
     for (const task of [...this.#handedOut.keys(), ...this.#taken])
       if (this.#takeOut(task)) this.#rejections.add(task, reason)
-    if (this.#line.size === 0) return
     const line = this.#groups?.clear() ?? this.#line
     if (this.#groups === undefined) this.#line = new PriorityQueue()
     this.#clearedBelow = this.#pushed
@@ -403,12 +402,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       this.#lastEnd = noRunnerLeft(reason)
       this.#abandonIfAlone()
     }
-    let hasBegun = false
     const source: Source<T> = (signal) => {
-      hasBegun = true
       // It aborts when the runner pulls no more, unless the queue itself is over.
       signal.addEventListener('abort', () => ended(signal.reason))
-      return {[Symbol.asyncIterator]: () => this.#iterator(true)}
+      return {[Symbol.asyncIterator]: () => this.#iterator()}
     }
     const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
     this.#runners.add(runner)
@@ -418,7 +415,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       let reason: unknown
       try {
         await runner.run()
-        if (!hasBegun) reason = new DOMException('The runner was stopped before it began', 'AbortError')
+        // One that began has told why it pulls no more, unless the queue itself is over.
+        reason = new DOMException('The runner was stopped before it began', 'AbortError')
       } catch (error) {
         reason = error
       }
@@ -467,11 +465,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** An iterator for one reader. A runner calls this method itself. Several readers share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
-    return this.#iterator(false)
+    return this.#iterator()
   }
 
-  #iterator(isOwn: boolean): AsyncIterator<TaskFunction<T>, undefined> {
-    if (!isOwn) this.#otherReaders++
+  #iterator(): AsyncIterator<TaskFunction<T>, undefined> {
+    this.#readers++
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
         const task = this.#take()
@@ -501,13 +499,13 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       whenAvailable: (callback) => this.#takers.set(iterator, callback),
       ended: () => {
         this.#takers.delete(iterator)
-        if (!isOwn) this.#otherReaders--
+        this.#readers--
       },
       closed: () => {
         const held =
           iterator.held === 0 ? [] : [...this.#handedOut].filter(([, handOut]) => handOut.iterator === iterator)
         for (const [task] of held.toReversed()) this.#putBack(task)
-        if (!isOwn) this.#abandonIfAlone()
+        this.#abandonIfAlone()
       },
     })
     return iterator
@@ -600,8 +598,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     task.state = 'waiting'
     task.member?.waitsAgain()
     this.#line.putBack(task)
-    if (this.#isAbandoned) this.clear(this.#lastEnd)
-    else this.#wake()
+    this.#wake()
   }
 
   /** Called when fewer tasks wait, or fewer run. */
@@ -654,7 +651,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Whether {@link run} had made a runner, and no runner is left. */
   get #isAbandoned(): boolean {
-    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#otherReaders === 0
+    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#readers === 0
   }
 
   /** A reader has ended: rejects all pushes if it was the last reader. */
@@ -774,14 +771,8 @@ function withDetails(details: Details, member: Member | undefined, at: number | 
   return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
-/** Compares and does not subtract, so that it works for infinite numbers too. */
-function compare(a: number, b: number): number {
-  return a === b ? 0 : a - b
-}
-
 function noRunnerLeft(cause: unknown): ConcurrentError {
-  const why = cause === undefined ? '' : `: ${describe(cause)}`
-  return new ConcurrentError(`No runner of the queue is left${why}`, {cause, index: -1})
+  return new ConcurrentError(`No runner of the queue is left: ${describe(cause)}`, {cause, index: -1})
 }
 
 function closedError(): DOMException {

@@ -84,6 +84,7 @@ test('clear empties a group that goes on running: its capacity is free, and its 
   const next = [push('a', 'a4'), push('a', 'a5')]
   t.deepEqual(await standings(next), ['pending', 'pending'])
   t.is(queue.size, 2)
+  t.deepEqual(log, ['a1'])
   for (const name of ['a1', 'a4', 'a5']) await end(name)
   t.deepEqual(log, ['a1', 'a4', 'a5'])
 })

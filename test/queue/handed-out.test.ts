@@ -130,6 +130,50 @@ test('when their iterator is closed, tasks go back to where they stood', async (
   t.is(log.join(''), 'abcde')
 })
 
+test('the end of a reader leaves what others hold', async (t) => {
+  const queue = new TaskQueue()
+  void queue.push(() => 'a', {item: 'a'})
+  void queue.push(() => 'b', {item: 'b'})
+  const [first, second, third] = [0, 1, 2].map(() => queue[Symbol.asyncIterator]())
+  await first?.next()
+  await second?.next()
+  await first?.return?.()
+  const next = third?.next()
+  t.is(await standing(Promise.resolve(next)), '[object Object]')
+  t.is(await standing(Promise.resolve(third?.next())), 'pending')
+  await second?.return?.()
+  t.is(queue.size, 2)
+})
+
+test('a task that is handed out stands among those that wait where it stood', async (t) => {
+  const queue = new TaskQueue()
+  for (const [item, priority] of [
+    ['b', Infinity],
+    ['c', Infinity],
+    ['d', 0],
+    ['a', Infinity],
+    ['e', -Infinity],
+  ] as const)
+    void queue.push(() => item, {item, priority})
+  const reader = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 3; count++) await reader.next()
+  t.is(queue.waiting.map(({item}) => item).join(''), 'bcade')
+})
+
+test('a reader that has called its tasks waits for those that others hold, after the queue is closed', async (t) => {
+  const queue = new TaskQueue()
+  const pushes = ['a', 'b'].map((name) => queue.push(() => name))
+  const [reader, holder] = [queue[Symbol.asyncIterator](), queue[Symbol.asyncIterator]()]
+  t.is(await (await take(reader))(context), 'a')
+  await take(holder)
+  queue.close()
+  const next = reader.next()
+  t.is(await standing(next), 'pending')
+  await holder.return?.()
+  void (await next).value?.(context)
+  t.deepEqual(await Promise.all(pushes), ['a', 'b'])
+})
+
 test('a task that is disposed of goes back, and a runner that waits takes it', async (t) => {
   const queue = new TaskQueue()
   const push = queue.push(() => 'a')
