@@ -169,7 +169,6 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
    * @param putBack Called when the function is disposed of.
    */
   handOut(putBack: () => void): TaskFunction<unknown> & Disposable {
-    this.state = 'handed out'
     const call = (context: TaskContext): unknown => this.#callByReader(context)
     return Object.assign(call, {[Symbol.dispose]: putBack})
   }
