@@ -288,11 +288,11 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     }, timeout)
   }
 
-  /** The context that the task sees: with the item and the signal of the push, if it has any. */
+  /** The context that the task sees: with the item of the push, and with its signal if it has one. */
   #contextOf(context: TaskContext): TaskContext {
     const {item} = this
-    if (this.#attached.isShared || (context instanceof Context && context.item === item)) return context
-    return new LinkedContext(context, item)
+    if (this.#attached.isShared) return context.item === undefined ? context : withoutItem(context)
+    return context instanceof Context && context.item === item ? context : new LinkedContext(context, item)
   }
 
   /**
@@ -350,6 +350,19 @@ function noteSettle(resolve: (outcome: unknown) => void): void {
 function forget(contexts: Set<Context>, context: Context): void {
   contexts.delete(context)
   if (context instanceof LinkedContext) context.unlink()
+}
+
+/** The context as a push without options sees it. */
+function withoutItem(context: TaskContext): TaskContext {
+  const {index, attempt} = context
+  return {
+    index,
+    attempt,
+    item: undefined,
+    get signal() {
+      return context.signal
+    },
+  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

@@ -321,7 +321,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * source ends for the runners.
    */
   close(): void {
-    if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#refuseRoom(closedError())
     this.#wake()

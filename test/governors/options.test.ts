@@ -201,7 +201,7 @@ test('an adaptive limit may have no bound, and starts at 4 or the nearest number
 })
 
 test('an option that does not exist and is undefined counts as left out', (t) => {
-  t.is(new RateLimit({amount: 1, per: 2, ...{amout: undefined}}).per, 2)
+  t.is(new RateLimit(Object.assign({amount: 1, per: 2}, {amout: undefined})).per, 2)
 })
 
 test('the same governor twice is refused, also behind another one', (t) => {

@@ -77,8 +77,8 @@ test.serial('a waiter in the middle gives up, and the others are served in their
   for (let place = 0; place < 5; place++)
     Promise.resolve(semaphore.acquire(place % 2 === 1 ? {signal: leaving.signal} : {})).then(
       (permit) => {
-        served.push(place)
         permit.release()
+        return served.push(place)
       },
       () => served.push(-place),
     )
@@ -133,8 +133,8 @@ test.serial(
     let given = 0
     for (let count = 0; count < 2000; count++)
       void Promise.resolve(all(passed, busy).acquire()).then((permit) => {
-        given++
         permit.release()
+        return ++given
       })
     t.notThrows(() => first.release())
     t.truthy(passed.tryAcquire({cost: 0}))

@@ -151,7 +151,7 @@ test('where several places of a group come free at once, a retry takes one and t
   void push('a', 'a3')
   await turn()
   t.deepEqual(log, ['a1', 'a2'])
-  for (const finish of ends.values()) finish()
+  for (const endOne of ends.values()) endOne()
   t.is(await retried, 'attempt 2')
   await turn()
   t.deepEqual(log, ['a1', 'a2', 'a3'])

@@ -134,6 +134,7 @@ test('a push’s item is its context’s, whoever calls it', async (t) => {
     const queue = new TaskQueue()
     void make(queue).run()
     t.is(await queue.push((context) => context.item, {item: 'own'}), 'own')
+    t.is(await queue.push((context) => context.item), undefined)
   }
 })
 
