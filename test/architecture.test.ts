@@ -76,7 +76,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   'lifecycle.ts': ['failures.ts', 'run.ts'],
   'failures.ts': ['run.ts'],
   'caller.ts': ['run.ts'],
-  'source.ts': ['run.ts', 'queue/task-queue.ts'],
+  'source.ts': ['run.ts', 'queue/queue-iterator.ts'],
   'slots.ts': ['run.ts', 'deadlines.ts'],
   'results.ts': ['run.ts'],
   'deadlines.ts': ['run.ts', 'runner.ts'],

@@ -91,12 +91,12 @@ export class AdaptiveLimit implements LocalGovernor {
   acquire(request?: Request): DisposablePermit | Promise<DisposablePermit> {
     const signal = request?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
-    return this.#search.tryTake() ?? this.#search.line.wait(undefined, signal)
+    return this.#search.take() ?? this.#search.line.wait(undefined, signal)
   }
 
   /** Takes a place if a place is free and no request waits. */
   tryAcquire(_request?: Request): DisposablePermit | undefined {
-    return this.#search.tryTake()
+    return this.#search.take()
   }
 
   /**
@@ -116,7 +116,7 @@ const memory = 600_000
 
 /** Learns the limit. */
 class Search {
-  readonly line: WaitingLine<undefined, Place> = new WaitingLine(() => this.#take())
+  readonly line: WaitingLine<undefined, Place> = new WaitingLine(() => this.take())
   readonly #min: number
   readonly #max: number
   readonly #start: number
@@ -151,7 +151,7 @@ class Search {
   }
 
   get isIdle(): boolean {
-    if (this.#running > 0 || this.line.first !== undefined) return false
+    if (this.#running > 0) return false // so no request waits
     if (this.limit === this.#start && this.#step === Infinity) return true
     const now = performance.now()
     if (this.#unused?.given !== this.#given) this.#unused = {since: now, given: this.#given}
@@ -168,11 +168,8 @@ class Search {
     this.#roundStart = this.#cutAt = this.#given
   }
 
-  tryTake(): Place | undefined {
-    return this.line.first === undefined ? this.#take() : undefined
-  }
-
-  #take(): Place | undefined {
+  /** A place, if there is one: then no request waits. */
+  take(): Place | undefined {
     if (this.#running + 1 > this.limit) return undefined
     this.#running++
     return new Place(this, this.#given++, this.#roundLimit)

@@ -127,8 +127,6 @@ class Combined implements LocalGovernor {
   )
   /** By part: the permit that is held for the first waiter, or for the request that is being tried. */
   #held: Array<Permit | undefined> = []
-  /** Whether held permits were kept while another part was asked. */
-  #isKeeping = false
   /** The part that refused when last asked, and its promise if it was asked by `acquire`. */
   #refusal: {readonly index: number; readonly promise?: PromiseLike<Permit>} = {index: 0}
   #wait: Wait | undefined
@@ -140,7 +138,6 @@ class Combined implements LocalGovernor {
 
   constructor(parts: readonly Governor[]) {
     this.parts = parts
-    joins.set(this, (request, resolve, reject) => this.#line.join(request, request.signal, resolve, reject))
     if (parts.every(canTry))
       this.tryAcquire = (request = {}) => (this.#line.first === undefined ? this.#take(request) : undefined)
   }
@@ -178,7 +175,8 @@ class Combined implements LocalGovernor {
           held[index] = answer
         }
       }
-      if (this.#isKeeping) {
+      if (this.#given > 0) {
+        // Permits may have been kept during the wait.
         const stale = held.findIndex(isStale)
         if (stale !== -1) return this.#refuse(stale)
       }
@@ -210,19 +208,17 @@ class Combined implements LocalGovernor {
   #startAnew(): void {
     this.#given = 0
     this.#keepFor = firstKeep
-    this.#isKeeping = false
   }
 
   /** Waits for the part that has refused the first waiter. */
   #waitForRefusal(): void {
     const waiter = this.#line.first
-    if (waiter === this.#wait?.waiter) return // unchanged, or no waiter
     if (this.#wait !== undefined) {
       // The first waiter has left the line. The permit that it waits for is released when it comes.
       this.#endWait()
       this.#giveBack()
       this.#startAnew()
-      if (waiter !== undefined) this.#line.serve()
+      this.#line.serve()
       return
     }
     if (waiter === undefined) return
@@ -243,23 +239,16 @@ class Combined implements LocalGovernor {
    * wait for a held permit.
    */
   #keep(isBounded: boolean): void {
-    for (const permit of this.#held as ReadonlyArray<RenewablePermit | undefined>) {
-      if (permit === undefined) continue
-      this.#isKeeping = true
-      permit[keep]?.()
-      if (!isBounded || this.#timer !== undefined) continue
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined
-        this.#giveBack()
-      }, this.#keepFor)
-      this.#keepFor = Math.min(2 * this.#keepFor, longestKeep)
-    }
+    const held: readonly RenewablePermit[] = this.#held.filter((permit) => permit !== undefined)
+    for (const permit of held) permit[keep]?.()
+    if (!isBounded || held.length === 0) return
+    this.#timer = setTimeout(() => this.#giveBack(), this.#keepFor)
+    this.#keepFor = Math.min(2 * this.#keepFor, longestKeep)
   }
 
   #endWait(): void {
     this.#wait = undefined
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
-    this.#timer = undefined
+    clearTimeout(this.#timer)
   }
 
   #answered(wait: Wait, index: number, permit: Permit): void {
@@ -338,8 +327,7 @@ class Weighed implements LocalGovernor {
 
   /** The parts of a governor that is made of several; each is asked for the same cost. */
   get parts(): readonly Governor[] {
-    const parts = partsOf(this.governor)
-    return parts.length === 1 ? [this] : parts.map((part) => new Weighed(part, this.#cost, this.#actual))
+    return partsOf(this.governor).map((part) => new Weighed(part, this.#cost, this.#actual))
   }
 
   get isIdle(): boolean {

@@ -51,7 +51,7 @@ export class WaitingLine<A, P> {
     if (this.#last) this.#last.next = waiter
     else this.#first = waiter
     this.#last = waiter
-    if (waiter.previous === undefined && !this.#isServing) this.#changed()
+    if (waiter.previous === undefined) this.#changed()
   }
 
   /** Serves as many waiters as possible. Call it whenever there may be more permits. */

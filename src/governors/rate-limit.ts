@@ -117,7 +117,7 @@ export class RateLimit implements LocalGovernor {
    * @throws A `TypeError` or `RangeError` for any other value, an invalid date included.
    */
   holdUntil(moment: number | Date): void {
-    const epoch = typeof moment === 'number' ? moment : dateOf(moment)
+    const epoch = epochOf(moment)
     checkNumber('moment', epoch, 'a valid Date, or a finite number of milliseconds since 1970', Number.isFinite)
     this.holdFor(Math.max(0, epoch - Date.now()))
   }
@@ -179,10 +179,11 @@ class Window {
     this.line.serve()
   }
 
+  /** Replaces the cost of a charge with which a task has started. */
   correct(charge: Charge, cost: number): void {
-    if (!charge.isKept && !this.#charges.has(charge.number)) return
+    if (!this.#charges.has(charge.number)) return
     const corrected = Math.min(cost, this.amount)
-    if (!charge.isKept) this.#charges.set(charge.number, corrected)
+    this.#charges.set(charge.number, corrected)
     this.#spend(corrected - charge.cost)
     charge.cost = corrected
     this.line.serve()
@@ -230,7 +231,7 @@ class Window {
 
   /** Sets the one timer for the moment at which the first waiter can start, if a request waits. */
   #setTimer(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    clearTimeout(this.#timer)
     this.#timer = undefined
     const waiter = this.line.first
     if (waiter === undefined) return
@@ -370,6 +371,6 @@ class Charge implements DisposablePermit, RenewablePermit {
 }
 
 // Checked by shape and not by class: a date may come from another realm.
-function dateOf(moment: Date): number {
-  return typeof moment?.getTime === 'function' ? moment.getTime() : (moment as never)
+function epochOf(moment: number | Date): number {
+  return typeof (moment as Date | null)?.getTime === 'function' ? (moment as Date).getTime() : (moment as number)
 }

@@ -69,9 +69,9 @@ export class Semaphore implements LocalGovernor {
     return this.#places.tryTake(costOf(request))
   }
 
-  /** Whether no permit is held and no request waits. */
+  /** Whether no permit is held, and so no request waits. */
   get isIdle(): boolean {
-    return this.#places.permits === 0 && this.#places.line.first === undefined
+    return this.#places.permits === 0
   }
 }
 

@@ -191,11 +191,6 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#turns.size > 0
   }
 
-  /** How many groups are known. */
-  get known(): number {
-    return this.#groups.size
-  }
-
   /** Whether the group may take no more waiting entries. */
   isFull(key: unknown): boolean {
     return (this.#groups.get(key)?.waiting ?? 0) >= this.#rules.capacity
@@ -260,23 +255,26 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   /** Returns `undefined` if the group must wait for its governor, or if the governor has failed for the entry. */
   #takeFirst(group: Group): E | undefined {
     let permit: Permit | undefined
-    let failure: {readonly cause: unknown} | undefined
     try {
       permit = this.#enter(group)
     } catch (cause) {
-      failure = {cause}
+      const entry = this.#shift(group)
+      if (entry !== undefined) this.#host.failed(entry, cause)
+      return undefined
     }
-    if (permit === undefined && failure === undefined) return undefined
+    if (permit === undefined) return undefined
+    const entry = this.#shift(group)
+    if (entry?.member === undefined)
+      permit.release(unused) // the governor has taken the entry out of the line
+    else entry.member.enter(permit)
+    return entry
+  }
+
+  #shift(group: Group): E | undefined {
     const entry = group.line.shift() as E | undefined
     if (entry !== undefined) this.#size--
-    if (permit !== undefined) {
-      if (entry?.member !== undefined) entry.member.enter(permit)
-      else permit.release(unused) // the governor has taken the entry out of the line
-    }
     this.#update(group)
-    if (failure === undefined) return entry
-    if (entry !== undefined) this.#host.failed(entry, failure.cause)
-    return undefined
+    return entry
   }
 
   /** Takes account of an entry that stopped waiting for good. */
@@ -357,14 +355,11 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return this.#place(group, given)
   }
 
-  /** Counts an entry as running until the returned permit is released. */
+  /** Counts an entry as running until the returned permit is released, which happens once. */
   #place(group: Group, given: Permit): Permit {
     group.running++
-    let isHeld = true
     return {
       release: (outcome) => {
-        if (!isHeld) return
-        isHeld = false
         group.running--
         releasePermit(given, outcome)
         this.#freedPlace(group)
@@ -487,7 +482,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
 
   #drop(group: Group): void {
     this.#lingering.delete(group)
-    if (this.#groups.get(group.key) === group) this.#groups.delete(group.key)
+    this.#groups.delete(group.key)
   }
 
   /** Checks a few of the lingering groups again. */

@@ -12,7 +12,7 @@ import type {Waiting} from './priority-queue.js'
 export interface QueueHost {
   /** The signal of a task that was not called has aborted. */
   withdrawn(task: QueuedTask, reason: unknown): void
-  /** A task is about to be called. Returns `false` if its push is about to reject, and the task must not be called. */
+  /** A task is about to be called. Returns `false` if it was called already, or if its push has rejected or is about to. */
   called(task: QueuedTask): boolean
   /** A task that was handed out, or taken by a runner, will not be called by that reader. */
   putBack(task: QueuedTask): void
@@ -169,14 +169,12 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
    * @param putBack Called when the function is disposed of.
    */
   handOut(putBack: () => void): TaskFunction<unknown> & Disposable {
-    this.state = 'handed out'
     const call = (context: TaskContext): unknown => this.#callByReader(context)
     return Object.assign(call, {[Symbol.dispose]: putBack})
   }
 
   /** The task will not run: its push rejects like the given promise, and the task is disposed of. */
   cancel(rejection: Promise<never>): void {
-    this.state = 'leaving'
     this.#reject(rejection)
     try {
       const disposal = tasks.dispose(this.#task)
@@ -201,7 +199,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   call(context: Context, call: Call): unknown {
-    if (this.state === 'taken') this.#attached.host.called(this)
+    this.#attached.host.called(this) // does nothing from the second attempt on
     return this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()
   }
 
@@ -218,7 +216,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   toFunction(): (context: TaskContext) => unknown {
-    if (this.state === 'taken') this.#attached.host.called(this)
+    this.#attached.host.called(this)
     return (context) => (this.state === 'called' ? this.#call(this.#contextOf(context)) : this.#outcomeLater())
   }
 
@@ -257,8 +255,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
 
   /** A reader that is no runner calls the task: the first call runs it, and every call returns its outcome. */
   #callByReader(context: TaskContext): unknown {
-    if (this.state === 'called') return this.outcome
-    if (this.state === 'told' || this.state === 'over' || !this.#attached.host.called(this)) return this.#outcomeLater()
+    if (!this.#attached.host.called(this)) return this.#outcomeLater()
     const own = this.#contextOf(context)
     const timer = this.#timeOut(own)
     let permit: Permit | undefined
@@ -295,11 +292,11 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     }, timeout)
   }
 
-  /** The context that the task sees: with the item and the signal of the push, if it has any. */
+  /** The context that the task sees: with the item of the push, and with its signal if it has one. */
   #contextOf(context: TaskContext): TaskContext {
     const {item} = this
-    if (this.#attached.isShared || (context instanceof Context && context.item === item)) return context
-    return new LinkedContext(context, item)
+    if (this.#attached.isShared) return context.item === undefined ? context : withoutItem(context)
+    return context instanceof Context && context.item === item ? context : new LinkedContext(context, item)
   }
 
   /**
@@ -357,6 +354,19 @@ function noteSettle(resolve: (outcome: unknown) => void): void {
 function forget(contexts: Set<Context>, context: Context): void {
   contexts.delete(context)
   if (context instanceof LinkedContext) context.unlink()
+}
+
+/** The context as a push without options sees it. */
+function withoutItem(context: TaskContext): TaskContext {
+  const {index, attempt} = context
+  return {
+    index,
+    attempt,
+    item: undefined,
+    get signal() {
+      return context.signal
+    },
+  }
 }
 
 function callTask(task: unknown, context: TaskContext): unknown {

@@ -3,10 +3,8 @@
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {describe} from '../checks.js'
 import {ConcurrentError} from '../errors.js'
-import {Fifo} from '../fifo.js'
 import {
   checkTask,
-  type GroupRules,
   resolveGroups,
   resolvePush,
   resolveQueue,
@@ -17,7 +15,6 @@ import {
 import {type AsyncScope, captureScope, isEmptyScope, nextTurn} from '../platform/runtime.js'
 import {onAbort} from '../platform/shared-listener.js'
 import {ConcurrentRunner} from '../runner.js'
-import type {DirectIterator} from '../source.js'
 import {handleRejection, ignore, rejectedSilently} from '../task.js'
 import {queuedAt} from '../tracing.js'
 import type {
@@ -33,10 +30,11 @@ import type {
   TaskFunction,
   WaitingTask,
 } from '../types.js'
-import {Groups, type Member} from './groups.js'
-import {PriorityQueue} from './priority-queue.js'
+import type {Member} from './groups.js'
+import {QueueIterator} from './queue-iterator.js'
 import {type Details, noDetails, QueuedTask, type QueueHost, sharedDetails} from './queued-task.js'
 import {Rejections} from './rejections.js'
+import {UncalledTasks} from './uncalled-tasks.js'
 
 /** Makes a runner for a queue. */
 type RunnerClass<T, R> = new (source: Source<T>, options: RunnerOptions<true>) => R
@@ -70,17 +68,10 @@ type RoomWaiter<T> = DeferredPromise<ReservedPush<T>>
  */
 export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #capacity: number
-  readonly #rules: GroupRules | undefined
-  #line: PriorityQueue<QueuedTask> | Groups<QueuedTask> = new PriorityQueue<QueuedTask>()
-  /** The line by groups, used from the first push with a group on. */
-  #groups: Groups<QueuedTask> | undefined
+  readonly #groupCapacity: number
+  /** Tasks that were not called, without those whose pushes are about to reject. */
+  readonly #uncalled: UncalledTasks
   #pushed = 0
-  /** Tasks with a lower number that are still `waiting` were cleared: their pushes are about to reject. */
-  #clearedBelow = 0
-  /** Tasks that were handed out and not called: they come back if the iterator that handed them out is closed. */
-  readonly #handedOut = new Map<QueuedTask, HandOut<T>>()
-  /** Tasks that runners have taken and are about to call, after their `start` listeners. */
-  readonly #taken: QueuedTask[] = []
   /** Tasks whose pushes are about to reject. */
   readonly #rejections = new Rejections(() => this.#changed())
   /** Tasks that were called and have not settled. */
@@ -94,8 +85,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /** The runners made by {@link run} that are not over, and how many of them still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
   #pulling = 0
-  /** The open iterators of all other readers. */
-  #otherReaders = 0
+  /** The open iterators, of runners and all other readers. */
+  #readers = 0
   /** How the last runner made by {@link run} has ended. */
   #lastEnd: ConcurrentError | undefined
   /** The readers that wait for a task, the longest waiting first. */
@@ -109,10 +100,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #allSettled: DeferredPromise<void> | undefined
   readonly #host: QueueHost = {
     withdrawn: (task, reason) => {
-      if (this.#takeOut(task)) this.#rejections.add(task, reason)
+      if (this.#uncalled.remove(task)) this.#rejections.add(task, reason)
     },
     called: (task) => {
-      if (!this.#takeOut(task)) return false
+      if (!this.#uncalled.remove(task)) return false
       task.state = 'called'
       this.#running++
       if (this.#roomWaiters.size > 0 || this.#state === 'closed') this.#changed()
@@ -140,9 +131,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * @throws TypeError or RangeError if an option is wrong.
    */
   constructor(options?: QueueOptions) {
-    const {capacity, groups} = resolveQueue(options)
+    const {capacity, groups = resolveGroups()} = resolveQueue(options)
     this.#capacity = capacity
-    this.#rules = groups
+    this.#groupCapacity = groups.capacity
+    this.#uncalled = new UncalledTasks(groups, {
+      ready: () => this.#wake(),
+      offered: () => this.#serveTakers(),
+      failed: (task, cause) => this.#withdraw(task, cause),
+    })
     if (specimen === undefined) keepSpecimen()
   }
 
@@ -151,7 +147,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * either here or in {@link running}.
    */
   get size(): number {
-    return this.#waiting + this.#rejections.size
+    return this.#uncalled.size + this.#rejections.size
   }
 
   /** How many tasks run. A task that has timed out runs until it settles. */
@@ -168,11 +164,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   get waiting(): WaitingTask[] {
-    const tasks = this.#uncalled()
-    // Only a line without groups is already in order.
-    if (tasks.length > this.#line.size || this.#groups !== undefined)
-      tasks.sort((a, b) => compare(b.priority, a.priority) || a.sequence - b.sequence)
-    return tasks.map(({item, group, priority}) => ({item, group, priority}))
+    return this.#uncalled.inOrder().map(({item, group, priority}) => ({item, group, priority}))
   }
 
   /**
@@ -209,27 +201,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const refusal = this.#refusal(details?.signal, isReserved, group)
     if (refusal !== undefined) return rejectedSilently(refusal.reason)
     const tracedAt = queuedAt()
-    const member = group === undefined ? undefined : this.#grouped().join(group)
+    const member = group === undefined ? undefined : this.#uncalled.join(group)
     const isPlain = tracedAt === undefined && member === undefined
     const attached = isPlain ? details : withDetails(details ?? noDetails, member, tracedAt)
     const queued = new QueuedTask(task, this.#pushed++, this.#shared, attached, captureOwnScope)
-    this.#line.push(queued)
+    this.#uncalled.push(queued)
     this.#unsettled++
     if (this.#takers.size > 0) this.#wake()
     return queued.outcome as Promise<Awaited<R>>
-  }
-
-  /** The line by groups, which replaces the line without groups. */
-  #grouped(): Groups<QueuedTask> {
-    if (this.#groups !== undefined) return this.#groups
-    const groups = new Groups<QueuedTask>(this.#rules ?? resolveGroups(), {
-      ready: () => this.#wake(),
-      offered: () => this.#serveTakers(),
-      failed: (task, cause) => this.#withdraw(task, cause),
-    })
-    for (let task = this.#line.shift(); task !== undefined; task = this.#line.shift()) groups.push(task)
-    this.#line = this.#groups = groups
-    return groups
   }
 
   #refusal(
@@ -240,9 +219,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     if (this.#state === 'closed') return {reason: closedError()}
     if (this.#isAbandoned) return {reason: this.#lastEnd}
     if (signal?.aborted) return {reason: signal.reason}
-    if (group !== undefined && this.#groups?.isFull(group))
-      return {reason: new DOMException(`The group is full: ${this.#rules?.capacity} tasks wait`, 'QuotaExceededError')}
-    if (isReserved || this.#waiting + this.#reservations < this.#capacity) return undefined
+    if (this.#uncalled.isFull(group))
+      return {reason: new DOMException(`The group is full: ${this.#groupCapacity} tasks wait`, 'QuotaExceededError')}
+    if (isReserved || this.#uncalled.size + this.#reservations < this.#capacity) return undefined
     return {reason: new DOMException(`The queue is full: ${this.#capacity} tasks wait`, 'QuotaExceededError')}
   }
 
@@ -307,13 +286,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * ```
    */
   clear(reason: unknown = new DOMException('The queue was cleared', 'AbortError')): void {
-    for (const task of [...this.#handedOut.keys(), ...this.#taken])
-      if (this.#takeOut(task)) this.#rejections.add(task, reason)
-    if (this.#line.size === 0) return
-    const line = this.#groups?.clear() ?? this.#line
-    if (this.#groups === undefined) this.#line = new PriorityQueue()
-    this.#clearedBelow = this.#pushed
-    this.#rejections.addAll(line, reason)
+    for (const task of this.#uncalled.notInLine()) if (this.#uncalled.remove(task)) this.#rejections.add(task, reason)
+    this.#rejections.addAll(this.#uncalled.clearLine(this.#pushed), reason)
     this.#changed()
   }
 
@@ -332,10 +306,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     predicate: (waiting: WaitingTask) => boolean,
     reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
   ): number {
-    const tasks = this.#uncalled().filter(({item, group, priority}) => predicate({item, group, priority}))
+    const tasks = [...this.#uncalled].filter(({item, group, priority}) => predicate({item, group, priority}))
     let removed = 0
     for (const task of tasks) {
-      if (!this.#takeOut(task)) continue // the predicate, or the disposal of another task, has removed it
+      if (!this.#uncalled.remove(task)) continue // the predicate, or the disposal of another task, has removed it
       this.#rejections.add(task, reason)
       removed++
     }
@@ -347,7 +321,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * source ends for the runners.
    */
   close(): void {
-    if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#refuseRoom(closedError())
     this.#wake()
@@ -403,12 +376,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       this.#lastEnd = noRunnerLeft(reason)
       this.#abandonIfAlone()
     }
-    let hasBegun = false
     const source: Source<T> = (signal) => {
-      hasBegun = true
       // It aborts when the runner pulls no more, unless the queue itself is over.
       signal.addEventListener('abort', () => ended(signal.reason))
-      return {[Symbol.asyncIterator]: () => this.#iterator(true)}
+      return this
     }
     const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
     this.#runners.add(runner)
@@ -418,7 +389,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       let reason: unknown
       try {
         await runner.run()
-        if (!hasBegun) reason = new DOMException('The runner was stopped before it began', 'AbortError')
+        // One that began has told why it pulls no more, unless the queue itself is over.
+        reason = new DOMException('The runner was stopped before it began', 'AbortError')
       } catch (error) {
         reason = error
       }
@@ -467,11 +439,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** An iterator for one reader. A runner calls this method itself. Several readers share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
-    return this.#iterator(false)
-  }
-
-  #iterator(isOwn: boolean): AsyncIterator<TaskFunction<T>, undefined> {
-    if (!isOwn) this.#otherReaders++
+    this.#readers++
     /** Puts a task back if the governor of its group has closed the iterator while it was asked. */
     const putBackIfEnded = (task: QueuedTask): boolean => {
       if (iterator.isOver) this.#putBack(task)
@@ -481,39 +449,29 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       tryTake: () => {
         const task = this.#take()
         if (task === undefined) return undefined
-        task.state = 'taken'
-        this.#taken.push(task)
+        this.#uncalled.take(task)
         return putBackIfEnded(task) ? undefined : task
       },
       tryHandOut: () => {
         const task = this.#take()
         if (task === undefined) return undefined
-        const handOut: HandOut<T> = {iterator}
-        this.#handedOut.set(task, handOut)
-        iterator.held++
+        const handOut = this.#uncalled.handOut(task, iterator)
         // The task may have been put back and handed out again meanwhile.
         const putBack = (): void => {
-          if (this.#handedOut.get(task) === handOut) this.#putBack(task)
+          if (this.#uncalled.isHandedOut(task, handOut)) this.#putBack(task)
         }
         const call = task.handOut(putBack) as TaskFunction<T>
         return putBackIfEnded(task) ? undefined : call
       },
-      // A reader waits for tasks that other readers hold and may put back, unless it holds tasks itself: otherwise two
-      // readers that gather tasks before they call them would wait for each other.
-      isOver: () =>
-        this.#state === 'closed' &&
-        this.#line.size + this.#taken.length === 0 &&
-        (this.#handedOut.size === 0 || iterator.held > 0),
+      isOver: () => this.#state === 'closed' && this.#uncalled.isOverFor(iterator),
       whenAvailable: (callback) => this.#takers.set(iterator, callback),
       ended: () => {
         this.#takers.delete(iterator)
-        if (!isOwn) this.#otherReaders--
+        this.#readers--
       },
       closed: () => {
-        const held =
-          iterator.held === 0 ? [] : [...this.#handedOut].filter(([, handOut]) => handOut.iterator === iterator)
-        for (const [task] of held.toReversed()) this.#putBack(task)
-        if (!isOwn) this.#abandonIfAlone()
+        for (const task of this.#uncalled.heldBy(iterator)) this.#putBack(task)
+        this.#abandonIfAlone()
       },
     })
     return iterator
@@ -525,7 +483,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   #take(): QueuedTask | undefined {
     for (let left = mostWithdrawn; left > 0; left--) {
-      const task = this.#line.shift()
+      const task = this.#uncalled.shift()
       const signal = task?.abortedSignal
       if (task === undefined || signal === undefined) return task
       task.leave()
@@ -537,18 +495,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** A task that was taken out of the line will not run. */
   #withdraw(task: QueuedTask, reason: unknown): void {
-    task.state = 'leaving'
-    task.member?.stopsWaiting()
+    this.#uncalled.leaves(task)
     this.#rejections.add(task, reason)
-  }
-
-  /** How many tasks no runner has called, without those whose pushes are about to reject. */
-  get #waiting(): number {
-    return this.#line.size + this.#handedOut.size + this.#taken.length
-  }
-
-  #uncalled(): QueuedTask[] {
-    return [...this.#line, ...this.#handedOut.keys(), ...this.#taken]
   }
 
   get #isIdle(): boolean {
@@ -565,7 +513,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   readonly #serveTakers = (): void => {
     this.#isWaking = false
     for (let left = this.#takers.size; left > 0; left--) {
-      if (!this.#line.isReady && this.#state !== 'closed') return
+      if (!this.#uncalled.isReady && this.#state !== 'closed') return
       const [first] = this.#takers
       if (first === undefined) return
       const [iterator, callback] = first
@@ -574,40 +522,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
   }
 
-  /** Takes a waiting task out of the queue. Returns `false` if the task waits no more. */
-  #takeOut(task: QueuedTask): boolean {
-    switch (task.state) {
-      case 'waiting':
-        if (task.sequence < this.#clearedBelow) return false
-        task.state = 'leaving'
-        task.member?.stopsWaiting()
-        this.#line.remove(task)
-        return true
-      case 'handed out': {
-        const handOut = this.#handedOut.get(task)
-        if (handOut !== undefined) handOut.iterator.held--
-        this.#handedOut.delete(task)
-        break
-      }
-      case 'taken':
-        if (this.#taken.at(-1) === task) this.#taken.pop()
-        else this.#taken.splice(this.#taken.indexOf(task), 1)
-        break
-      default:
-        return false
-    }
-    task.state = 'leaving'
-    task.member?.stopsWaiting()
-    return true
-  }
-
   #putBack(task: QueuedTask): void {
-    if (task.state === 'waiting' || !this.#takeOut(task)) return
-    task.state = 'waiting'
-    task.member?.waitsAgain()
-    this.#line.putBack(task)
-    if (this.#isAbandoned) this.clear(this.#lastEnd)
-    else this.#wake()
+    if (this.#uncalled.putBack(task)) this.#wake()
   }
 
   /** Called when fewer tasks wait, or fewer run. */
@@ -630,7 +546,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /** Reserves places for waiting calls of `room`. A place that is not used in this turn of the event loop lapses. */
   #admit(): void {
     for (const waiter of this.#roomWaiters) {
-      if (this.#waiting + this.#reservations >= this.#capacity) return
+      if (this.#uncalled.size + this.#reservations >= this.#capacity) return
       this.#roomWaiters.delete(waiter)
       waiter.resolve(this.#reserve())
     }
@@ -660,7 +576,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Whether {@link run} had made a runner, and no runner is left. */
   get #isAbandoned(): boolean {
-    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#otherReaders === 0
+    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#readers === 0
   }
 
   /** A reader has ended: rejects all pushes if it was the last reader. */
@@ -668,87 +584,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     if (!this.#isAbandoned) return
     this.#refuseRoom(this.#lastEnd)
     this.clear(this.#lastEnd)
-  }
-}
-
-/** A record of one time that a task was handed out. */
-interface HandOut<T> {
-  readonly iterator: QueueIterator<T>
-}
-
-/** The queue, as an iterator over it sees it. */
-interface Reading<T> {
-  tryTake(): QueuedTask | undefined
-  tryHandOut(): TaskFunction<T> | undefined
-  isOver(): boolean
-  whenAvailable(callback: () => void): void
-  /** The iterator takes no more tasks: the queue is over for it, or the iterator is closed. Called once. */
-  ended(): void
-  /** The tasks that the iterator has handed out will not be called by its reader. */
-  closed(): void
-}
-
-class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefined>, DirectIterator {
-  /** How many tasks it has handed out that were neither called nor put back. Kept by the queue. */
-  held = 0
-  readonly #reading: Reading<T>
-  readonly #waiters = new Fifo<DeferredPromise<IteratorResult<TaskFunction<T>, undefined>>>()
-  #hasEnded = false
-
-  constructor(reading: Reading<T>) {
-    this.#reading = reading
-  }
-
-  // For a runner that reads the queue directly
-
-  tryTake(): QueuedTask | undefined {
-    const task = this.#reading.tryTake()
-    if (task === undefined && this.#reading.isOver()) this.#end()
-    return task
-  }
-
-  get isOver(): boolean {
-    return this.#hasEnded
-  }
-
-  whenAvailable(callback: () => void): void {
-    this.#reading.whenAvailable(callback)
-  }
-
-  // For all other readers
-
-  next(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
-    const waiter = pDefer<IteratorResult<TaskFunction<T>, undefined>>()
-    this.#waiters.push(waiter)
-    this.#serve()
-    return waiter.promise
-  }
-
-  /** Works also while `next` waits: an empty queue keeps no runner from ending. */
-  return(): Promise<IteratorResult<TaskFunction<T>, undefined>> {
-    this.#end()
-    this.#reading.closed()
-    this.#serve()
-    return Promise.resolve({done: true, value: undefined})
-  }
-
-  #end(): void {
-    if (this.#hasEnded) return
-    this.#hasEnded = true
-    this.#reading.ended()
-  }
-
-  readonly #serve = (): void => {
-    while (this.#waiters.size > 0) {
-      const task = this.#hasEnded ? undefined : this.#reading.tryHandOut()
-      if (task === undefined && this.#reading.isOver()) this.#end()
-      if (task !== undefined) this.#waiters.shift()?.resolve({done: false, value: task})
-      else if (this.#hasEnded) this.#waiters.shift()?.resolve({done: true, value: undefined})
-      else {
-        this.#reading.whenAvailable(this.#serve)
-        return
-      }
-    }
   }
 }
 
@@ -780,14 +615,8 @@ function withDetails(details: Details, member: Member | undefined, at: number | 
   return {priority, signal, timeout, item, member, queuedAt: at}
 }
 
-/** Compares and does not subtract, so that it works for infinite numbers too. */
-function compare(a: number, b: number): number {
-  return a === b ? 0 : a - b
-}
-
 function noRunnerLeft(cause: unknown): ConcurrentError {
-  const why = cause === undefined ? '' : `: ${describe(cause)}`
-  return new ConcurrentError(`No runner of the queue is left${why}`, {cause, index: -1})
+  return new ConcurrentError(`No runner of the queue is left: ${describe(cause)}`, {cause, index: -1})
 }
 
 function closedError(): DOMException {

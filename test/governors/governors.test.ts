@@ -13,6 +13,7 @@ import {
 import type {TaskContext} from '../../src/index.js'
 import {checkAdaptiveLimit} from './adaptive-limit.oracle.js'
 import {checkAll} from './all.oracle.js'
+import {contextOf, isGiven, now} from './asking.js'
 import {checkRateLimit} from './rate-limit.oracle.js'
 import {checkRetryBudget} from './retry-budget.oracle.js'
 import {checkSemaphore} from './semaphore.oracle.js'
@@ -26,26 +27,6 @@ test.afterEach.always(() => {
   VirtualClock.uninstall()
 })
 
-/** The permit that must be there at once. */
-function now<P extends Permit>(answer: P | PromiseLike<P> | undefined): P {
-  if (answer === undefined || 'then' in answer) throw new Error('there is no permit yet')
-  return answer
-}
-
-/** Whether a promise has been fulfilled. */
-async function isGiven(answer: Permit | PromiseLike<Permit>): Promise<boolean> {
-  let given = false
-  void Promise.resolve(answer).then(() => (given = true))
-  await settled()
-  return given
-}
-
-const contextOf = <Item>(item: Item): TaskContext & {item: Item} => ({
-  index: 0,
-  signal: new AbortController().signal,
-  item,
-  attempt: 1,
-})
 const busy = {status: 'failed', error: {status: 429}} as const
 const seeds = (count: number): number[] => Array.from({length: count}, (_, index) => index + 1)
 
@@ -118,6 +99,18 @@ for (const [name, make] of makers) {
     const [held, refused] = [governor.tryAcquire?.(), governor.tryAcquire?.()]
     t.truthy(held)
     t.is(refused, undefined, 'the second release has freed no second place')
+  })
+
+  test.serial(`${name}: a permit that is only disposed of was used, and is given back`, async (t) => {
+    const governor = make()
+    const permit = now(governor.acquire())
+    const hasRate = name === 'RateLimit' || name === 'all'
+    permit[Symbol.dispose]()
+    t.is(governor.tryAcquire?.() === undefined, hasRate)
+    permit.release({status: 'unused'})
+    t.is(governor.tryAcquire?.(), undefined)
+    await clock.advance(100)
+    t.is(governor.tryAcquire?.() === undefined, !hasRate)
   })
 
   test.serial(`${name}: whoever gives up costs nothing and leaves no listener on a signal that lives on`, async (t) => {
@@ -359,6 +352,83 @@ test.serial('an adaptive limit does not rise while less than half of it is in us
   t.is(adaptive.limit, 10)
 })
 
+test.serial('an adaptive limit rises while exactly half of it is in use', (t) => {
+  const adaptive = new AdaptiveLimit({start: 2})
+  now(adaptive.acquire()).release()
+  t.is(adaptive.limit, 3)
+})
+
+test.serial(
+  'an adaptive limit that has learned that it must not grow fast is not idle, though it is where it began',
+  (t) => {
+    const adaptive = new AdaptiveLimit({min: 4})
+    t.true(adaptive.isIdle)
+    now(adaptive.acquire()).release(busy)
+    t.is(adaptive.limit, 4)
+    t.false(adaptive.isIdle)
+  },
+)
+
+test.serial(
+  'an adaptive limit that no longer doubles is cut by a tenth only, however long the attempt has run',
+  (t) => {
+    const adaptive = new AdaptiveLimit({start: 10})
+    now(adaptive.acquire()).release(busy)
+    t.is(adaptive.limit, 9)
+    const long = now(adaptive.acquire())
+    while (adaptive.limit < 14) succeedAll(adaptive)
+    long.release(busy)
+    t.is(adaptive.limit, 12)
+  },
+)
+
+test.serial('after ten round trips without an overload an adaptive limit grows by 2, then by 4, then by 8', (t) => {
+  const adaptive = new AdaptiveLimit({start: 100})
+  now(adaptive.acquire()).release(busy)
+  const growth = Array.from({length: 14}, () => {
+    const before = adaptive.limit
+    succeedAll(adaptive)
+    return adaptive.limit - before
+  })
+  t.deepEqual(growth.slice(1, 13), [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8])
+})
+
+/** One round trip: the limit is in use all the time, and each attempt that began in it succeeds. */
+function succeedAll(adaptive: AdaptiveLimit): void {
+  const open: Permit[] = []
+  const fill = (): void => {
+    for (let permit = adaptive.tryAcquire(); permit; permit = adaptive.tryAcquire()) open.push(permit)
+  }
+  fill()
+  for (let left = open.length; left > 0; left--) {
+    open.shift()?.release()
+    fill()
+  }
+  for (const permit of open) permit.release({status: 'unused'})
+}
+
+test.serial(
+  'an adaptive limit asks isOverload of attempts that have an outcome of their own, and of no others',
+  (t) => {
+    const asked: unknown[] = []
+    const adaptive = new AdaptiveLimit({
+      isOverload: (outcome) => {
+        asked.push(outcome)
+        return true
+      },
+    })
+    for (const outcome of [{status: 'unused'}, {status: 'aborted'}] as const) now(adaptive.acquire()).release(outcome)
+    t.deepEqual(asked, [])
+    t.is(adaptive.limit, 4)
+    now(adaptive.acquire()).release()
+    now(adaptive.acquire()).release(busy)
+    t.deepEqual(asked, [{status: 'ok', value: undefined}, busy])
+  },
+)
+
+const circle: {cause?: unknown} = {}
+circle.cause = circle
+
 const overloads: ReadonlyArray<
   readonly [what: string, outcome: Parameters<Permit['release']>[0], isOverload: boolean]
 > = [
@@ -369,6 +439,11 @@ const overloads: ReadonlyArray<
   ['an error with a cause that was refused', {status: 'failed', error: {cause: {code: 'ECONNREFUSED'}}}, true],
   ['a TimeoutError', {status: 'failed', error: new DOMException('', 'TimeoutError')}, true],
   ['an error with status 404', {status: 'failed', error: {status: 404}}, false],
+  ['an error whose causes form a circle', {status: 'failed', error: circle}, false],
+  ['an error that is null', {status: 'failed', error: null}, false],
+  ['a connection that timed out', {status: 'failed', error: {code: 'ETIMEDOUT'}}, true],
+  ['a connection that was reset', {status: 'failed', error: {code: 'ECONNRESET'}}, true],
+  ['a file that is not there', {status: 'failed', error: {code: 'ENOENT'}}, false],
   ['an error that is undefined', {status: 'failed', error: undefined}, false],
   ['an abort', {status: 'aborted'}, false],
 ]

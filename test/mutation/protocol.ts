@@ -1,7 +1,7 @@
-/** What the program of the tests is asked for, and what it answers: on file descriptor 3, as lines of JSON. */
-
-/** The variable of the environment that says what to run. */
-export const variable = 'AIO_TASKS_MUTATION'
+/**
+ * What the program of the tests is asked for, on file descriptor 4 as JSON, and what it answers, on file descriptor 3 as
+ * lines of JSON. The order names thousands of tests, which is too long for a variable of the environment.
+ */
 
 /** A test by its file and its place in it. */
 export interface TestId {

@@ -1,8 +1,8 @@
 /** One run of the tests' program, with a mutant switched on or without. */
 import {spawn} from 'node:child_process'
 import {createInterface} from 'node:readline'
-import {Readable} from 'node:stream'
-import {type Line, type Order, type TestId, variable} from './protocol.js'
+import {Readable, Writable} from 'node:stream'
+import type {Line, Order, TestId} from './protocol.js'
 import type {Workshop} from './workshop.js'
 
 export interface Ended extends Omit<Extract<Line, {kind: 'ended'}>, 'kind'> {
@@ -28,9 +28,12 @@ const unknown = 120_000
 
 export function attempt({folder, program}: Workshop, order: Order, mutant?: string): Promise<Trial> {
   return new Promise((resolve) => {
-    const env: NodeJS.ProcessEnv = {...process.env, [variable]: JSON.stringify(order)}
+    const env: NodeJS.ProcessEnv = {...process.env}
     if (mutant !== undefined) env['__STRYKER_ACTIVE_MUTANT__'] = mutant
-    const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe', 'pipe']})
+    const stdio = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const
+    const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: [...stdio]})
+    const asking = child.stdio[4]
+    if (asking instanceof Writable) asking.end(JSON.stringify(order))
     const ended: Ended[] = []
     let [errors, isStuck] = ['', false]
     let last: Trial['last']

@@ -2,7 +2,7 @@
 import {getEventListeners} from 'node:events'
 import test from 'ava'
 import {ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../src/index.js'
-import {caught, instance, manual, manuals, record, turn} from '../helpers/index.js'
+import {caught, instance, manual, manuals, record, reportedDuring, turn} from '../helpers/index.js'
 import {pushAll, Retrying, serve, standing, standings} from './serving.js'
 
 /** Fails the given number of times, and then gives how often it was called. */
@@ -74,6 +74,39 @@ test('a task that its runner never calls gives what the runner gives for it', as
   await new Cached(queue).run()
   t.is(await push, 'cached')
   t.deepEqual(getEventListeners(signal, 'abort'), [])
+})
+
+test.serial('an abort of a push whose task its runner does not call changes nothing', async (t) => {
+  const answer = manual()
+  class Elsewhere extends ConcurrentRunner<unknown> {
+    protected override execute(_task: Task<unknown>, context: TaskContext): unknown {
+      return answer.thunk(context)
+    }
+  }
+  const queue = new TaskQueue()
+  const controller = new AbortController()
+  const push = queue.push<unknown>(() => t.fail(), {signal: controller.signal})
+  void new Elsewhere(queue).run()
+  await turn()
+  const reported = await reportedDuring(() => controller.abort('enough'))
+  t.deepEqual(reported, [])
+  answer.resolve('from elsewhere')
+  t.is(await push, 'from elsewhere')
+})
+
+test('a task that is called by way of execute gets the very context of its events', async (t) => {
+  class Passing extends ConcurrentRunner<unknown> {
+    protected override execute(task: Task<unknown>, context: TaskContext): unknown {
+      return super.execute(task, context)
+    }
+  }
+  const queue = new TaskQueue()
+  const push = queue.push((context): unknown => context, {item: 'a'})
+  const runner = new Passing(queue)
+  const started: unknown[] = []
+  runner.on('start', (context) => started.push(context))
+  void runner.run()
+  t.is(await push, started[0])
 })
 
 test('an execute that throws before it calls the task rejects the push', async (t) => {
@@ -157,4 +190,89 @@ test('with a signal of its own, a task that overruns hears of the timeout too', 
   const error = await caught(push)
   t.is(task.context?.signal.reason, error)
   t.deepEqual(getEventListeners(signal, 'abort'), [])
+})
+
+// Contexts that a runner makes itself
+
+/** Calls the task with contexts that have a given signal: at once as often as given, or again after each failure. */
+class OwnContexts extends ConcurrentRunner<unknown, boolean> {
+  readonly #signal: AbortSignal
+  readonly #atOnce: number
+  readonly #attempts: number
+
+  constructor(queue: TaskQueue, signal: AbortSignal, {atOnce = 1, attempts = 1}) {
+    super(queue, {yieldExceptions: true})
+    this.#signal = signal
+    this.#atOnce = atOnce
+    this.#attempts = attempts
+  }
+
+  protected override async execute(task: Task<unknown>, {index, item}: TaskContext): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      const call = (): unknown => super.execute(task, {index, item, attempt, signal: this.#signal})
+      try {
+        return await Promise.all(Array.from({length: this.#atOnce}, call))
+      } catch (error) {
+        if (attempt === this.#attempts) throw error
+      }
+    }
+  }
+}
+
+test('all calls of one attempt hear of the push’s abort', async (t) => {
+  const queue = new TaskQueue()
+  const [lasting, own] = [new AbortController(), new AbortController()]
+  const signals: AbortSignal[] = []
+  const push: Promise<unknown> = queue.push(
+    async ({signal}) => {
+      signals.push(signal)
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+    {signal: own.signal},
+  )
+  void new OwnContexts(queue, lasting.signal, {atOnce: 3}).run()
+  await turn()
+  t.is(signals.length, 3)
+  own.abort('enough')
+  t.deepEqual(
+    signals.map(({reason}) => reason),
+    ['enough', 'enough', 'enough'],
+  )
+  t.is(await caught(push), 'enough')
+  t.deepEqual(getEventListeners(lasting.signal, 'abort'), [])
+})
+
+test('of a task that is tried again and again only the last attempt listens to a signal that lives on', async (t) => {
+  const queue = new TaskQueue()
+  const {signal: lasting} = new AbortController()
+  const counts: number[] = []
+  const push: Promise<unknown> = queue.push(
+    ({signal}) => {
+      counts.push(signal.aborted ? -1 : getEventListeners(lasting, 'abort').length)
+      throw new Error('again')
+    },
+    {item: 'a', signal: new AbortController().signal},
+  )
+  void new OwnContexts(queue, lasting, {attempts: 3}).run()
+  await caught(push)
+  const [first = 0] = counts
+  t.deepEqual(counts, [first, first, first])
+  t.is(getEventListeners(lasting, 'abort').length, first - 1)
+})
+
+test('an attempt that begins after the push’s abort sees it, in a context that is new', async (t) => {
+  const queue = new TaskQueue()
+  const own = new AbortController()
+  const seen: unknown[] = []
+  const push: Promise<unknown> = queue.push(
+    ({signal}) => {
+      seen.push(signal.reason)
+      own.abort('enough')
+      throw new Error('again')
+    },
+    {signal: own.signal},
+  )
+  void new OwnContexts(queue, new AbortController().signal, {attempts: 2}).run()
+  await caught(push)
+  t.deepEqual(seen, [undefined, 'enough'])
 })

@@ -2,8 +2,8 @@
 import {getEventListeners} from 'node:events'
 import test from 'ava'
 import {TaskQueue} from '../../src/index.js'
-import {caught, instance, manual, turn} from '../helpers/index.js'
-import {finish, serve, standing} from './serving.js'
+import {caught, instance, manual, reportedDuring, turn} from '../helpers/index.js'
+import {finish, serve, standing, standings} from './serving.js'
 
 test('clear rejects what waits with the very reason, and leaves what runs', async (t) => {
   const queue = new TaskQueue()
@@ -44,6 +44,24 @@ test('clear disposes of the tasks it takes out', (t) => {
   for (const name of ['a', 'b']) void queue.push(Object.assign(() => {}, {[Symbol.dispose]: () => void log.push(name)}))
   queue.clear()
   t.deepEqual(log, ['a', 'b'])
+})
+
+test.serial('what a disposal throws, or rejects with, is reported and keeps no push pending', async (t) => {
+  const queue = new TaskQueue()
+  const [thrown, rejected] = [new Error('thrown'), new Error('rejected')]
+  const dispose = (): never => {
+    throw thrown
+  }
+  const pushes = [
+    queue.push(Object.assign(() => {}, {[Symbol.dispose]: dispose})),
+    queue.push(Object.assign(() => {}, {[Symbol.asyncDispose]: () => Promise.reject(rejected)})),
+    queue.push(() => {}),
+  ]
+  const reported = await reportedDuring(async () => {
+    queue.clear('enough')
+    t.deepEqual(await standings(pushes), ['rejected: enough', 'rejected: enough', 'rejected: enough'])
+  })
+  t.deepEqual(reported, [thrown, rejected])
 })
 
 test('clear takes out what waits then, and not what a disposal pushes', async (t) => {

@@ -3,29 +3,9 @@ import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
 import {ConcurrentRunner, type Governor, type GroupOptions, type Permit, TaskQueue} from '../../src/index.js'
 import {caught, instance, turn} from '../helpers/index.js'
-import {finish, serve, standing, standings} from './serving.js'
+import {finish, serve, standing, standings, tracked} from './serving.js'
 
 const boom = new Error('boom')
-
-/** Tasks that run until they are told to end, and what runs of each group. */
-function tracked(queue: TaskQueue) {
-  const log: string[] = []
-  const ends = new Map<string, () => void>()
-  const push = (group: unknown, name: string, priority = 0): Promise<unknown> =>
-    queue.push(
-      () => {
-        log.push(name)
-        return new Promise<string>((resolve) => ends.set(name, () => resolve(name)))
-      },
-      {group, priority, item: name},
-    )
-  const end = async (name: string): Promise<void> => {
-    ends.get(name)?.()
-    ends.delete(name)
-    await turn()
-  }
-  return {log, push, end, ends}
-}
 
 test('at most limit of a group run at once, and a full group blocks no other', async (t) => {
   const queue = new TaskQueue({groups: {limit: 2}})
@@ -70,7 +50,8 @@ test('a push beyond the capacity of its group rejects with a QuotaExceededError;
   void push('a', 'a1')
   await turn()
   const second = push('a', 'a2')
-  t.is(await standing(push('a', 'a3')), 'rejected: QuotaExceededError')
+  const full = instance(await caught(push('a', 'a3')), DOMException)
+  t.deepEqual([full.name, full.message], ['QuotaExceededError', 'The group is full: 1 tasks wait'])
   t.is(await standing(push('b', 'b1')), 'pending')
   t.is(await standing(queue.push(() => 1)), '1')
   await end('b1')

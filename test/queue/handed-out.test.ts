@@ -9,6 +9,7 @@ import {
   TaskQueue,
 } from '../../src/index.js'
 import {caught, instance, manual, turn, unhandledDuring} from '../helpers/index.js'
+import {clock, serial} from '../helpers/virtual-time.js'
 import {finish, serve, standing, standings} from './serving.js'
 
 const context: TaskContext = {index: 0, item: undefined, attempt: 1, signal: new AbortController().signal}
@@ -136,6 +137,50 @@ test('when their iterator is closed, tasks go back to where they stood', async (
   t.is(log.join(''), 'abcde')
 })
 
+test('the end of a reader leaves what others hold', async (t) => {
+  const queue = new TaskQueue()
+  void queue.push(() => 'a', {item: 'a'})
+  void queue.push(() => 'b', {item: 'b'})
+  const [first, second, third] = [0, 1, 2].map(() => queue[Symbol.asyncIterator]())
+  await first?.next()
+  await second?.next()
+  await first?.return?.()
+  const next = third?.next()
+  t.is(await standing(Promise.resolve(next)), '[object Object]')
+  t.is(await standing(Promise.resolve(third?.next())), 'pending')
+  await second?.return?.()
+  t.is(queue.size, 2)
+})
+
+test('a task that is handed out stands among those that wait where it stood', async (t) => {
+  const queue = new TaskQueue()
+  for (const [item, priority] of [
+    ['b', Infinity],
+    ['c', Infinity],
+    ['d', 0],
+    ['a', Infinity],
+    ['e', -Infinity],
+  ] as const)
+    void queue.push(() => item, {item, priority})
+  const reader = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 3; count++) await reader.next()
+  t.is(queue.waiting.map(({item}) => item).join(''), 'bcade')
+})
+
+test('a reader that has called its tasks waits for those that others hold, after the queue is closed', async (t) => {
+  const queue = new TaskQueue()
+  const pushes = ['a', 'b'].map((name) => queue.push(() => name))
+  const [reader, holder] = [queue[Symbol.asyncIterator](), queue[Symbol.asyncIterator]()]
+  t.is(await (await take(reader))(context), 'a')
+  await take(holder)
+  queue.close()
+  const next = reader.next()
+  t.is(await standing(next), 'pending')
+  await holder.return?.()
+  void (await next).value?.(context)
+  t.deepEqual(await Promise.all(pushes), ['a', 'b'])
+})
+
 test('a task that is disposed of goes back, and a runner that waits takes it', async (t) => {
   const queue = new TaskQueue()
   const push = queue.push(() => 'a')
@@ -223,6 +268,22 @@ test('a reader waits for tasks that another holds, and may put back, after the q
   await runner.drained
 })
 
+test('a runner of a closed queue ends when the last task is called by another reader, though the task runs on', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk)
+  const handed = await take(queue[Symbol.asyncIterator]())
+  queue.close()
+  const runner = serve(queue)
+  await turn()
+  t.is(runner.state, 'running')
+  void handed(context)
+  await runner.drained
+  t.is(queue.running, 1)
+  task.resolve('done')
+  t.is(await push, 'done')
+})
+
 test('a wrapper that runs a task and forgets its result causes no unhandled rejection', async (t) => {
   const reasons = await unhandledDuring(async () => {
     const queue = new TaskQueue()
@@ -246,6 +307,66 @@ test('a push’s own timeout holds for a task that a wrapper calls', async (t) =
   task.resolve('late')
   t.is(await caught(given), error)
   t.is(queue.running, 0)
+})
+
+test('a task that a wrapper calls sees the item of its push, and the index and attempt of that call', async (t) => {
+  const queue = new TaskQueue()
+  const push = queue.push(({item, index, attempt}) => [item, index, attempt], {item: 'a'})
+  const plain = queue.push(({item, index, attempt}) => [item, index, attempt])
+  const tasks = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 2; count++) void (await take(tasks))({...context, index: 7, item: 'b', attempt: 2})
+  t.deepEqual(await push, ['a', 7, 2])
+  t.deepEqual(await plain, [undefined, 7, 2])
+})
+
+test('a task that throws when a wrapper calls it rejects its push with what it throws', async (t) => {
+  const queue = new TaskQueue()
+  const boom = new Error('boom')
+  const push = queue.push(() => {
+    throw boom
+  })
+  const given = Promise.resolve((await take(queue[Symbol.asyncIterator]()))(context))
+  t.is(await caught(given), boom)
+  t.is(await caught(push), boom)
+  t.is(queue.running, 0)
+})
+
+test('a push’s timeout of Infinity is none for a task that a wrapper calls', async (t) => {
+  const queue = new TaskQueue()
+  const task = manual()
+  const push = queue.push(task.thunk, {timeout: Infinity})
+  void (await take(queue[Symbol.asyncIterator]()))(context)
+  await new Promise((resolve) => setTimeout(resolve, 3)) // a timer with that delay would fire after 1 ms
+  t.is(await standing(push), 'pending')
+  task.resolve('done')
+  t.is(await push, 'done')
+})
+
+serial('a push’s timeout says what it was, and its timer ends with the task', async (t) => {
+  const queue = new TaskQueue()
+  const tasks = queue[Symbol.asyncIterator]()
+  const [late, done] = [queue.push(() => turn(10), {timeout: 5}), queue.push(() => 'done', {timeout: 5})]
+  for (let count = 0; count < 2; count++) void (await take(tasks))(context)
+  t.is(await done, 'done')
+  t.is(clock.timers, 1)
+  await clock.advance(5)
+  t.is(instance(await caught(late), DOMException).message, 'The task took longer than 5 ms')
+})
+
+test('the permit of a group learns how a task went that a wrapper has called', async (t) => {
+  const outcomes: unknown[] = []
+  const permit = {release: (outcome: unknown) => void outcomes.push(outcome)}
+  const governor = {acquire: () => permit, tryAcquire: () => permit, isIdle: true}
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  const boom = new Error('boom')
+  void queue.push(() => 'a', {group: 1})
+  void queue.push(() => Promise.reject(boom), {group: 1})
+  const tasks = queue[Symbol.asyncIterator]()
+  for (let count = 0; count < 2; count++) await Promise.resolve((await take(tasks))(context)).catch(() => {})
+  t.deepEqual(outcomes, [
+    {status: 'ok', value: 'a'},
+    {status: 'failed', error: boom},
+  ])
 })
 
 const loop = {hasTurned: false}

@@ -77,12 +77,47 @@ for (const [how, end, isCause] of endings)
       for (const promise of [...waiting, ...later]) {
         const error = instance(await caught(promise), ConcurrentError)
         t.regex(error.message, /^No runner of the queue is left: /)
-        if (how === 'is stopped with a deadline' || when === 'while it runs') t.true(isCause(error.cause))
-        else t.truthy(error.cause)
+        if (how === 'is thrown into' && when === 'before it began') t.truthy(error.cause)
+        else t.true(isCause(error.cause))
+        t.is(error.index, -1)
       }
       t.is(queue.size, 0)
     })
   }
+
+for (const end of ['stop', 'return'] as const)
+  test(`a runner that ends by ${end}() before it began says so to the pushes`, async (t) => {
+    const queue = new TaskQueue()
+    void queue.run()[end]()
+    const error = instance(await caught(queue.push(() => t.fail())), ConcurrentError)
+    t.is(error.message, 'No runner of the queue is left: AbortError: The runner was stopped before it began')
+  })
+
+test('an iterator that is closed twice counts once among those that keep the queue alive', async (t) => {
+  const queue = new TaskQueue()
+  const [closed, open] = [queue[Symbol.asyncIterator](), queue[Symbol.asyncIterator]()]
+  await closed.return?.()
+  await closed.return?.()
+  queue.run().abort(reason)
+  await turn()
+  const push = queue.push(() => t.fail())
+  t.is(await standing(push), 'pending')
+  await open.return?.()
+  t.is(await standing(push), 'rejected: ConcurrentError')
+})
+
+test('what a reader holds rejects when it was the last, and its iterator is closed', async (t) => {
+  const queue = new TaskQueue()
+  const reader = queue[Symbol.asyncIterator]()
+  const pushes = [queue.push(() => t.fail()), queue.push(() => t.fail())]
+  await reader.next()
+  queue.run().abort(reason)
+  await turn()
+  t.deepEqual(await standings(pushes), ['pending', 'pending'])
+  await reader.return?.()
+  t.deepEqual(await standings(pushes), ['rejected: ConcurrentError', 'rejected: ConcurrentError'])
+  t.is(queue.size, 0)
+})
 
 test('a hook that fails ends the runner, and pushes reject with its error', async (t) => {
   const queue = new TaskQueue()

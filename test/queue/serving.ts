@@ -1,6 +1,6 @@
 /** Runners over a queue, and what has become of pushes: for the tests of queues. */
 import {ConcurrentRunner, type Task, type TaskContext, type TaskQueue} from '../../src/index.js'
-import {isSettled} from '../helpers/index.js'
+import {isSettled, turn} from '../helpers/index.js'
 
 export type Runner = ConcurrentRunner<unknown, boolean>
 export type Options = ConstructorParameters<typeof ConcurrentRunner<unknown, boolean>>[1]
@@ -50,4 +50,32 @@ export class Retrying extends ConcurrentRunner<unknown, boolean> {
       }
     }
   }
+}
+
+export interface Tracked {
+  /** The tasks that were started. */
+  readonly log: string[]
+  readonly push: (group: unknown, name: string, priority?: number) => Promise<unknown>
+  readonly end: (name: string) => Promise<void>
+  readonly ends: Map<string, () => void>
+}
+
+/** Tasks that run until they are told to end, and what runs of each group. */
+export function tracked(queue: TaskQueue): Tracked {
+  const log: string[] = []
+  const ends = new Map<string, () => void>()
+  const push = (group: unknown, name: string, priority = 0): Promise<unknown> =>
+    queue.push(
+      () => {
+        log.push(name)
+        return new Promise<string>((resolve) => ends.set(name, () => resolve(name)))
+      },
+      {group, priority, item: name},
+    )
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.()
+    ends.delete(name)
+    await turn()
+  }
+  return {log, push, end, ends}
 }

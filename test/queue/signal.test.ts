@@ -2,7 +2,7 @@
 import {getEventListeners} from 'node:events'
 import test from 'ava'
 import {ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../src/index.js'
-import {caught, isSettled, manual, manuals, turn} from '../helpers/index.js'
+import {caught, isSettled, manual, manuals, turn, unhandledDuring} from '../helpers/index.js'
 import {finish, pushAll, Retrying, serve, standings} from './serving.js'
 
 test('a push whose signal has aborted already rejects with the reason, and nothing waits', async (t) => {
@@ -69,6 +69,55 @@ test('an abort while a task runs aborts its context’s signal, and the push giv
   obedient.reject(signal?.reason)
   stubborn.resolve('done')
   t.deepEqual(await standings(pushes), ['done', 'rejected: stop'])
+})
+
+test('a push that is aborted in a listener of its start settles once, and shutdown() still waits for the others', async (t) => {
+  const queue = new TaskQueue({groups: {limit: 1}})
+  const other = manual()
+  const controller = new AbortController()
+  const aborted = queue.push(() => t.fail(), {signal: controller.signal, group: 'a'})
+  const pushes = [queue.push(other.thunk, {group: 'a'}), queue.push(() => 'last', {group: 'a'})]
+  const runner = new ConcurrentRunner<unknown, boolean>(queue, {yieldExceptions: true})
+  runner.once('start', () => controller.abort('changed my mind'))
+  void runner.run()
+  t.is(await caught(aborted), 'changed my mind')
+  const shutdown = queue.shutdown()
+  await turn()
+  t.deepEqual(await standings([...pushes, shutdown]), ['pending', 'pending', 'pending'])
+  other.resolve('other')
+  await shutdown
+  t.deepEqual(await standings(pushes), ['other', 'last'])
+})
+
+test('while a task of one runner is about to start, that of another may be taken out in a listener of its start', async (t) => {
+  const queue = new TaskQueue()
+  const controller = new AbortController()
+  const first = queue.push(() => t.fail(), {item: 'first', signal: controller.signal})
+  const second = queue.push(() => 'second', {item: 'second'})
+  const [outer, inner] = [0, 1].map(() => new ConcurrentRunner<unknown, boolean>(queue, {yieldExceptions: true}))
+  const seen: unknown[] = []
+  outer?.once('start', () => void inner?.run())
+  inner?.once('start', () => {
+    controller.abort('changed my mind')
+    seen.push(...queue.waiting.map(({item}) => item), queue.size)
+  })
+  void outer?.run()
+  t.is(await caught(first), 'changed my mind')
+  t.is(await second, 'second')
+  t.deepEqual(seen, ['second', 1])
+  t.is(queue.size, 0)
+})
+
+test.serial('a runner that ends another one, which waits too, in a listener breaks nothing', async (t) => {
+  const queue = new TaskQueue()
+  const [first, second] = [serve(queue), serve(queue)]
+  await turn()
+  first.once('start', () => second.abort('over'))
+  const pushes = ['a', 'b'].map((name) => queue.push(() => name))
+  const reasons = await unhandledDuring(async () => {
+    t.deepEqual(await Promise.all(pushes), ['a', 'b'])
+  })
+  t.deepEqual(reasons, [])
 })
 
 test('a push’s abort reaches no task of another push', async (t) => {

@@ -96,6 +96,18 @@ test('remove in the middle leaves the others in their order', async (t) => {
   )
 })
 
+test('remove of all but the last leaves the last, and what is pushed behind it', async (t) => {
+  const queue = new TaskQueue()
+  const pushes = Array.from({length: 40}, (_, item) => queue.push(() => item, {item}))
+  t.is(
+    queue.remove(({item}) => item !== 39),
+    39,
+  )
+  pushes.push(queue.push(() => 40))
+  await finish(queue, {limit: 1})
+  t.deepEqual(await standings(pushes.slice(38)), ['rejected: AbortError', '39', '40'])
+})
+
 test('a push’s item is its context’s, in events too', async (t) => {
   const queue = new TaskQueue()
   const runner = serve(queue)
@@ -122,6 +134,7 @@ test('a push’s item is its context’s, whoever calls it', async (t) => {
     const queue = new TaskQueue()
     void make(queue).run()
     t.is(await queue.push((context) => context.item, {item: 'own'}), 'own')
+    t.is(await queue.push((context) => context.item), undefined)
   }
 })
 
