@@ -22,7 +22,8 @@ let replacedNow = nowOf(performance)
 /** The tests share the clock, so they run one by one. */
 const test: TestFn = anyTest.serial as TestFn
 
-test.beforeEach(() => {
+test.beforeEach(async () => {
+  await turn(1) // the time of a turn is read once
   now += 1000
   replacedNow = nowOf(performance)
   performance.now = () => now

@@ -35,10 +35,11 @@ test('the item is there, and is not shown when the error is printed or copied', 
 })
 
 test('the stack is the message and the frames of the cause', (t) => {
-  const cause = new Error('mine')
+  const fail = (): Error => new Error('mine')
+  const cause = fail()
   const {stack} = new ConcurrentExecutionError('Task 3 failed: mine', {cause, index: 3})
   const frames = cause.stack?.slice(cause.stack.indexOf('\n') + 1) ?? ''
-  t.true(frames.includes('errors.test.ts'))
+  t.regex(frames, /^ +at fail /)
   t.is(stack, `ConcurrentExecutionError: Task 3 failed: mine\n${frames}`)
 })
 
