@@ -23,7 +23,7 @@ const order = JSON.parse(process.env[variable] ?? '{}') as Order
 const board: Switchboard = ((globalThis as {__stryker__?: Switchboard}).__stryker__ ??= {})
 const loaded = new Map<string, readonly Test[]>()
 /** Tests of hundreds of thousands of tasks, which would take many seconds for each mutant. */
-const heavy = /starve the event loop|overflow no stack|1,000,000/
+const heavy = /starve the event loop|overflow no stack|1,000,000|groups that come and go|1,000 groups/
 const childHits = join(tmpdir(), `aio-tasks-hits-${process.pid}.json`)
 
 function tell(line: Line): void {

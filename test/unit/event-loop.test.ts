@@ -1,7 +1,7 @@
-import {createHook} from 'node:async_hooks'
 import anyTest, {type TestFn} from 'ava'
 import * as loop from '../../src/event-loop.js'
 import {turn as turns} from '../helpers/turn.js'
+import {turnsAskedBy} from '../helpers/turns-asked.js'
 
 const nowOf = (clock: Performance): (() => number) => Reflect.get(clock, 'now')
 let replacedNow = nowOf(performance)
@@ -23,19 +23,6 @@ test.afterEach(async () => {
   await turn()
   performance.now = replacedNow
 })
-
-/** How many turns of the event loop are asked for while `body` runs. */
-function turnsAskedBy(body: () => void): number {
-  let count = 0
-  const hook = createHook({
-    init: (_, type) => {
-      if (type === 'Immediate') count++
-    },
-  }).enable()
-  body()
-  hook.disable()
-  return count
-}
 
 test('work is not overdue when it begins, and is once 4 ms have passed without a turn of the event loop', (t) => {
   t.false(loop.isOverdue())
