@@ -310,8 +310,8 @@ export function checkNames(options: object, known: readonly string[]): void {
 }
 
 function nearestName(name: string, known: readonly string[]): string | undefined {
-  const synonym = synonyms[name]
-  if (synonym !== undefined && known.includes(synonym)) return synonym
+  const synonym = synonyms[name] ?? ''
+  if (known.includes(synonym)) return synonym
   const [nearest] = known
     .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
     .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))

@@ -22,7 +22,9 @@ for (const Class of [ConcurrentError, ConcurrentIteratorError, ConcurrentExecuti
 test('the name is that of the class, on its prototype, as for built-in errors', (t) => {
   const error = new ConcurrentExecutionError('message', {cause: 'cause', index: 0})
   t.deepEqual(Object.keys(error), ['index'])
-  t.is(ConcurrentExecutionError.prototype.name, 'ConcurrentExecutionError')
+  const ofBuiltIn = Object.getOwnPropertyDescriptor(TypeError.prototype, 'name')
+  const own = Object.getOwnPropertyDescriptor(ConcurrentExecutionError.prototype, 'name')
+  t.deepEqual(own, {...ofBuiltIn, value: 'ConcurrentExecutionError'})
 })
 
 test('the item is there, and is not shown when the error is printed or copied', (t) => {
@@ -60,10 +62,28 @@ for (const [title, cause] of [
     t.is(new ConcurrentError('message', {cause, index: 0}).stack, 'ConcurrentError: message')
   })
 
+test('the frames begin where they do, whatever the message looks like, and are the whole stack where it has no message', (t) => {
+  const cause = new Error('look    at this')
+  const {stack} = new ConcurrentError('message', {cause, index: 0})
+  t.regex(stack ?? '', /^ConcurrentError: message\n {4}at /)
+  const elsewhere = Object.assign(new Error('mine'), {stack: 'run@file.js:1:2'})
+  t.is(new ConcurrentError('message', {cause: elsewhere, index: 0}).stack, 'ConcurrentError: message\nrun@file.js:1:2')
+})
+
+test('an error with a tag of its own is described as an error', (t) => {
+  class Tagged extends Error {
+    readonly [Symbol.toStringTag] = 'Tagged'
+  }
+  t.is(describe(new Tagged('boom')), 'Error: boom')
+})
+
 test('the stack can be replaced, and errors made later have frames of their own', (t) => {
   const error = new ConcurrentError('message', {cause: 'cause', index: 0})
   error.stack = 'mine'
   t.is(error.stack, 'mine')
+  error.stack = 'mine again'
+  const ofBuiltIn = Object.getOwnPropertyDescriptor(new Error('built in'), 'stack')
+  t.deepEqual(Object.getOwnPropertyDescriptor(error, 'stack'), {...ofBuiltIn, value: 'mine again'})
   t.regex(new Error('later').stack ?? '', /\n {4}at /)
 })
 

@@ -4,7 +4,9 @@ import {
   checkLimit,
   checkNames,
   highWaterMarkFor,
+  readAheadFor,
   resolveBatches,
+  resolveMapping,
   resolveOptions,
   resolvePush,
   resolveQueue,
@@ -114,6 +116,46 @@ test('a then on every object is refused, since no promise of an object would set
   })
 })
 
+test('what is mapped is read ahead as far as it says, or the runner, or 100 items where there are groups', (t) => {
+  const most = (mapping: object | undefined, readAhead?: number): number | undefined =>
+    readAheadFor(mapping && resolveMapping(mapping), resolveOptions({readAhead}))?.most
+  const group = String
+  t.deepEqual(
+    [most(undefined), most({}), most(undefined, 0), most(undefined, 1), most({}, 7), most({readAhead: 3}, 7)],
+    [undefined, undefined, undefined, 1, 7, 3],
+  )
+  t.deepEqual(
+    [most({group}), most({group}, 7), most({group, readAhead: 3}, 7), most({group, readAhead: 0})],
+    [100, 7, 3, 1],
+  )
+  t.is(most({readAhead: Infinity}), Infinity)
+})
+
+test('without groups of its own a mapped source has no limit and no governor for a group', (t) => {
+  const {rules, groupOf} = resolveMapping({group: String})
+  t.is(groupOf?.(1), '1')
+  t.is(rules.limitOf('a'), Infinity)
+  t.is(rules.governorOf, undefined)
+  t.deepEqual(resolveMapping().rules.capacity, Infinity)
+})
+
+test('what the functions of groups give is checked, and the group is what they get', (t) => {
+  const governor = {acquire: () => ({release() {}}), tryAcquire: () => ({release() {}})}
+  const {groups} = resolveQueue({groups: {limit: (key: number) => key, governor: () => governor, capacity: 2}})
+  t.is(groups?.limitOf(3), 3)
+  t.is(groups?.limitOf(-1), Infinity)
+  t.is(groups?.governorOf?.('a'), governor)
+  t.is(groups?.capacity, 2)
+  t.throws(() => groups?.limitOf(0), {instanceOf: RangeError, message: /^groups\.limit must be an integer ≥ 1/})
+  for (const wrong of [undefined, {}, {acquire: governor.acquire}, {tryAcquire: governor.tryAcquire}]) {
+    const rules = resolveQueue({groups: {governor: () => bad(wrong)}}).groups
+    t.throws(() => rules?.governorOf?.('a'), {
+      instanceOf: TypeError,
+      message: /^groups\.governor must give an object with methods acquire and tryAcquire; got /,
+    })
+  }
+})
+
 test('options without a prototype are good', (t) => {
   t.is(resolveOptions(Object.assign(Object.create(null) as object, {limit: 2})).limit, 2)
 })
@@ -209,6 +251,9 @@ for (const [name, known, hint] of [
   ['preserveOrder', ['ordered'], 'did you mean ordered?'],
   ['maxSize', ['capacity'], 'did you mean capacity?'],
   ['lim', ['limit'], 'did you mean limit?'],
+  ['l', ['limit'], 'there are limit'],
+  ['limitxyz', ['limit'], 'there are limit'],
+  ['grou', ['groups', 'group'], 'did you mean group?'],
   ['li', ['limit'], 'there are limit'],
   ['waterMark', ['highWaterMark'], 'did you mean highWaterMark?'],
   ['terMark', ['highWaterMark'], 'there are highWaterMark'],
