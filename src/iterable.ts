@@ -59,20 +59,19 @@ function nodeStreamIterator<I>(stream: NodeStream<I>): AsyncIterator<I> {
 /** `cancel()` of a reader ends its pending `read()`; that of a locked stream would be refused. */
 function webStreamIterator<I>(stream: WebStream<I>): AsyncIterator<I, undefined> {
   const reader = stream.getReader()
-  let isReleased = false
-  const release = (): void => {
-    if (!isReleased) reader.releaseLock()
-    isReleased = true
-  }
+  let hasEnded = false
   return {
     next: async () => {
       const result = await reader.read()
-      if (result.done) release()
+      if (result.done) {
+        hasEnded = true
+        reader.releaseLock()
+      }
       return result
     },
     return: async () => {
-      if (!isReleased) await reader.cancel() // else the stream has ended, and the runner is about to hear of it
-      release()
+      if (!hasEnded) await reader.cancel() // else the runner is about to hear of the end
+      reader.releaseLock()
       return {done: true, value: undefined}
     },
   }

@@ -1,8 +1,9 @@
-/** A few random runs of both models, the same each time, for what no test of its own has noticed. */
+/** A few random runs of the models, the same each time, for what no test of its own has noticed. */
 import test from 'ava'
 import * as fc from 'fast-check'
 import {check} from '../model/check.js'
 import {checkPolicies, policies} from '../model/policies.js'
+import {checkRestarts, restarts} from '../model/restarts.js'
 import {scenario} from '../model/scenario.js'
 import {sourceKinds} from '../model/sources.js'
 
@@ -18,6 +19,12 @@ for (const kind of sourceKinds)
 
 test.serial('the model of retries and governors agrees', async (t) => {
   const property = fc.asyncProperty(policies, fc.scheduler(), checkPolicies)
+  const {failed} = await fc.check(property, {numRuns: 100, seed, endOnFailure: true})
+  t.false(failed)
+})
+
+test.serial('the model of a queue whose runners come and go agrees', async (t) => {
+  const property = fc.asyncProperty(restarts, fc.scheduler(), checkRestarts)
   const {failed} = await fc.check(property, {numRuns: 100, seed, endOnFailure: true})
   t.false(failed)
 })

@@ -18,8 +18,7 @@ const others = new Set([
   'test/model/leaks.test.ts',
   'test/model/model.test.ts',
   'test/model/policies.test.ts',
-  'test/unit/event-loop.test.ts',
-  'test/unit/platform/runtime.test.ts',
+  'test/model/restarts.test.ts',
 ])
 
 /** The files of tests in the order in which they run where nothing else decides. */
