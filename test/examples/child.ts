@@ -4,6 +4,7 @@ import {on, once} from 'node:events'
 import type {Readable} from 'node:stream'
 import {buffer} from 'node:stream/consumers'
 import {fileURLToPath} from 'node:url'
+import {typescript} from '../helpers/typescript.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -18,8 +19,7 @@ export type Child = ChildProcessByStdio<null, Readable, Readable>
 
 /** The command line of an example, with modules loaded ahead of it. */
 export function command(example: string, preloads: readonly string[] = []): string[] {
-  const imports = ['tsx', ...preloads].map((module) => `--import=${module}`)
-  return [process.execPath, ...imports, `examples/${example}.ts`]
+  return [process.execPath, typescript, ...preloads.map((module) => `--import=${module}`), `examples/${example}.ts`]
 }
 
 /** Starts a command as npm would for a user who stands in `folder`. */

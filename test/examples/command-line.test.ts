@@ -2,6 +2,7 @@ import {once} from 'node:events'
 import {createInterface} from 'node:readline'
 import {text} from 'node:stream/consumers'
 import ava from 'ava'
+import {typescript} from '../helpers/typescript.js'
 import {command, ended, start} from './child.js'
 
 /** One after the other: each starts processes. */
@@ -29,7 +30,7 @@ test('the commands that the servers print work, and a reader that has gone is no
     const [, , path = '', ...args] = line.split(' ')
     const faster = path.includes('downloader') ? ['--limit', '200', '--each', '50', '--rate', '10000'] : []
     // Node 22 and 24 call their SQLite an experiment.
-    const flags = ['--import=tsx', '--disable-warning=ExperimentalWarning']
+    const flags = [typescript, '--disable-warning=ExperimentalWarning']
     const child = start([process.execPath, ...flags, path, ...args, ...faster])
     child.stdout.destroy()
     const exited = once(child, 'exit')
