@@ -17,7 +17,6 @@ const others = new Set([
   'test/types.test.ts',
   'test/model/leaks.test.ts',
   'test/model/model.test.ts',
-  'test/model/policies.test.ts',
   'test/unit/event-loop.test.ts',
   'test/unit/platform/runtime.test.ts',
 ])
