@@ -1,3 +1,5 @@
+import {availableParallelism} from 'node:os'
+
 export default {
   files: ['test/**/*.test.ts', '!test/bullmq/**', '!test/pg-boss/**'], // those need servers: npm run test:remote
   extensions: {ts: 'module'},
@@ -7,5 +9,6 @@ export default {
     '--disable-warning=ConcurrentWarning',
   ],
   workerThreads: false,
+  concurrency: availableParallelism() + 1, // some files wait more than they work
   timeout: '2m',
 }
