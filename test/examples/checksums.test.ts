@@ -365,7 +365,7 @@ onTerminal('there is no percentage before the total is known, and the total neve
   const bars = barsOf(stdout).filter(Boolean)
   t.true(bars.length > 1)
   for (const bar of bars)
-    t.regex(bar, /^\d+ files done, still counting$|^\[=*-*\] +\d+% \d+\/1021, \d+ files\/s(, \d+ s left)?$/)
+    t.regex(bar, /^\d+ files done, still counting$|^\[=*-*\] +\d+% \d+\/1021, \d+ files\/s(, (\d+ min )?\d+ s left)?$/)
   t.regex(bars.at(-1) ?? '', / 100% 1021\/1021, /)
 })
 

@@ -177,12 +177,6 @@ test('two URLs are refused', refuses, ['http://a/', 'http://b/'], /^Expected one
 test('a limit of 0 is refused', refuses, ['http://a/', '--limit', '0'], /^--limit must be an integer ≥ 1; got '0' \(/)
 test('an unknown option is named', refuses, ['http://a/', '--depth', '1'], /^Unknown option '--depth'/)
 
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('crawler'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/crawler\.ts URL /)
-})
-
 // Ending early
 
 /** A site of pages that never come, and how many of its requests are open. */

@@ -123,18 +123,3 @@ test('what fails is told and left for the next run: at once when it is missing, 
   t.deepEqual(left(), urls.slice(0, 2))
   t.deepEqual(host.asked.map(({path}) => path).sort(), ['/broken', '/broken', '/broken', '/fine', '/gone'])
 })
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('downloader'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/downloader\.ts URLS FOLDER /)
-})
-
-test('a wrong argument is told in one line, and ends it with 2', async (t) => {
-  const wrong = await ended(start(command('downloader')))
-  t.is(wrong.status, 2)
-  t.is(wrong.stderr, 'Expected 2 arguments; got 0 (--help tells more)\n')
-  const option = await ended(start([...command('downloader'), 'urls', 'folder', '--limit', '0']))
-  t.is(option.status, 2)
-  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
-})

@@ -90,18 +90,3 @@ test('an entry that fails is asked for three times, then ends the run, and what 
   t.deepEqual(sorted(stored()), [0, 2])
   t.is(server.asked.filter(({path}) => path === '/entries/1').length, 3)
 })
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('ingest'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/ingest\.ts URL OUTPUT /)
-})
-
-test('a wrong argument is told in one line, and ends it with 2', async (t) => {
-  const wrong = await ended(start(command('ingest')))
-  t.is(wrong.status, 2)
-  t.is(wrong.stderr, 'Expected 2 arguments; got 0 (--help tells more)\n')
-  const option = await ended(start([...command('ingest'), 'http://localhost', 'output', '--limit', '0']))
-  t.is(option.status, 2)
-  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
-})

@@ -159,19 +159,3 @@ test('a reader that has seen enough ends the view quietly', async (t) => {
   child.stderr.destroy()
   t.deepEqual(await once(child, 'exit'), [0, null])
 })
-
-test('--help says how the view is used, and wrong arguments are told in one line', async (t) => {
-  const help = await ended(start([...command('live'), '-h']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: npx tsx examples\/live\.ts /)
-  for (const [args, message] of [
-    [['--tasks', 'x'], /^--tasks must be .*\n$/],
-    [['--picture', 'view.svg'], /^--picture needs a terminal \(--help tells more\)\n$/],
-    [['folder'], /^Expected options alone; got 'folder' \(--help tells more\)\n$/],
-  ] as const) {
-    const {status, stdout, stderr} = await ended(start([...command('live'), ...args]))
-    t.is(status, 2)
-    t.is(stdout, '')
-    t.regex(stderr, message)
-  }
-})

@@ -94,13 +94,3 @@ test('a prompt that the server refuses for good has its error in its place', asy
   t.deepEqual(written(), ['fine', {error: 'Task 1 failed: Error: 400 Bad Request'}, 'fine'])
   t.is(server.asked.length, 3)
 })
-
-test('--help says how it is used, and what is missing ends it with 2', async (t) => {
-  const help = await ended(start([...command('llm'), '--help']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: npx tsx examples\/llm\.ts URL PROMPTS OUTPUT /)
-  const wrong = await ended(start([...command('llm'), 'http://localhost']))
-  t.is(wrong.status, 2)
-  t.regex(wrong.stderr, /^Expected 3 arguments; got 1 \(--help tells more\)\n$/)
-  t.is((await ended(start([...command('llm'), 'a', 'b', 'c', '--tokens', '0']))).status, 2)
-})

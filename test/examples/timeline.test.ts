@@ -370,10 +370,3 @@ test('the timeline is written though nobody reads the line that says so', async 
   t.deepEqual([status, stderr], [0, ''])
   t.deepEqual(readdirSync(folder).toSorted(), ['drawn.json', 'drawn.svg'])
 })
-
-test('a wrong argument of the timeline is told in one line, and --help says how it is used', async (t) => {
-  const {status, stderr} = await ended(start([...command('timeline'), 'no-such-folder']))
-  t.is(status, 2)
-  t.is(stderr, "FOLDER must be an existing folder; got 'no-such-folder' (--help tells more)\n")
-  t.regex((await ended(start([...command('timeline'), '--help']))).stdout, /^Usage: /)
-})
