@@ -3,7 +3,6 @@ import {once} from 'node:events'
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readlinkSync,
   rmSync,
@@ -12,14 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import {createServer} from 'node:net'
-import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {files as checksumsOf} from '../../examples/checksums.js'
 import {ConcurrentRunner} from '../../src/index.js'
-import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid} from './child.js'
+import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid, temporaryFolder} from './child.js'
 
 const exists = (file: string): boolean => spawnSync(file, ['--version']).error === undefined
 const hasSha256sum = exists('sha256sum')
@@ -35,8 +33,7 @@ if (!hasScript) console.warn('Skipped what needs a terminal: there is no `script
 
 /** A folder that goes with its test. Names are strings of bytes, contents too. */
 function folderOf(t: ExecutionContext, files: Readonly<Record<string, string>> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   for (const [name, content] of Object.entries(files)) {
     const path = `${folder}/${name}`
     if (name.includes('/')) mkdirSync(Buffer.from(path.slice(0, path.lastIndexOf('/')), 'latin1'), {recursive: true})

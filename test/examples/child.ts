@@ -1,6 +1,9 @@
 /** Runs an example in a process of its own, from the package's root, as `npm start` does. */
 import {type ChildProcessByStdio, spawn} from 'node:child_process'
 import {on, once} from 'node:events'
+import {mkdtempSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
 import type {Readable} from 'node:stream'
 import {buffer} from 'node:stream/consumers'
 import {fileURLToPath} from 'node:url'
@@ -13,6 +16,13 @@ export interface Ended {
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
+}
+
+/** A folder that goes with its test. */
+export function temporaryFolder(t: {teardown(fn: () => void): void}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  return folder
 }
 
 export type Child = ChildProcessByStdio<null, Readable, Readable>

@@ -1,10 +1,9 @@
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, serveFiles} from '../../examples/servers.js'
-import {type Child, command, type Ended, ended, start} from './child.js'
+import {type Child, command, type Ended, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts processes. */
 const test = ava.serial
@@ -20,12 +19,11 @@ interface Downloads {
 
 /** A folder for the files of these URLs; the servers and the folder go with the test. */
 function downloads(t: ExecutionContext, hosts: readonly Served[], urls: readonly string[]): Downloads {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const [list, target] = [join(folder, 'urls.txt'), join(folder, 'files')]
   writeFileSync(list, urls.join('\n'))
   t.teardown(() => {
     for (const {close} of hosts) close()
-    rmSync(folder, {recursive: true})
   })
   const run = async (options: readonly string[] = [], interrupt?: (child: Child) => Promise<void>): Promise<Ended> => {
     const child = start([...command('downloader'), list, target, ...options])

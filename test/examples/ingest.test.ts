@@ -1,10 +1,9 @@
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, servePages} from '../../examples/servers.js'
-import {type Child, command, ended, start} from './child.js'
+import {type Child, command, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -32,14 +31,13 @@ function run(
   server: Served,
   ...options: readonly string[]
 ): {child: Child; stored: () => number[]} {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const output = join(folder, 'entries')
   const env = ['env', 'NODE_NO_WARNINGS=1'] // of node:sqlite, where it is new
   const child = start([...env, ...command('ingest'), `${server.url}/pages/0`, output, ...options])
   t.teardown(() => {
     child.kill('SIGKILL')
     server.close()
-    rmSync(folder, {recursive: true})
   })
   return {child, stored: () => read(output)}
 }

@@ -1,11 +1,10 @@
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, serveModel} from '../../examples/servers.js'
-import {type Child, command, ended, start} from './child.js'
+import {type Child, command, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -19,7 +18,7 @@ interface Run {
 
 /** The example over so many prompts; its server and its files go with the test. */
 function run(t: ExecutionContext, {url, close}: Served, count: number, ...options: readonly string[]): Run {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const prompts = Array.from({length: count}, (_, index) => `prompt ${index}`)
   const [input, output] = [join(folder, 'prompts.txt'), join(folder, 'replies.jsonl')]
   writeFileSync(input, prompts.join('\n'))
@@ -28,7 +27,6 @@ function run(t: ExecutionContext, {url, close}: Served, count: number, ...option
   t.teardown(() => {
     child.kill('SIGKILL')
     close()
-    rmSync(folder, {recursive: true})
   })
   const written = (): unknown[] =>
     readFileSync(output, 'utf8')
