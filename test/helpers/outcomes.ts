@@ -1,6 +1,7 @@
 /** What became of promises, loops and the process. */
 import {execFile} from 'node:child_process'
 import {once} from 'node:events'
+import {typescript} from './typescript.js'
 
 /** What a promise rejects with. Throws if it does not reject. */
 export async function caught(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -72,7 +73,7 @@ export const library: string = new URL('../../src/index.ts', import.meta.url).hr
 
 /** Runs a script in a process of its own; `src` is where it imports the library from. */
 export async function runScript(script: (src: string) => string): Promise<Ended> {
-  const child = execFile(process.execPath, ['--import=tsx', '--input-type=module', '--eval', script(library)])
+  const child = execFile(process.execPath, [typescript, '--input-type=module', '--eval', script(library)])
   let output = ''
   let errors = ''
   child.stdout?.on('data', (chunk) => (output += chunk))
