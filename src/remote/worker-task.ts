@@ -126,6 +126,10 @@ export class WorkerTask<T extends TakenJob, R> {
     const {job} = this
     const startedAt = performance.now()
     const failed = (thrown: unknown): void => void this.#failed(context, thrown)
+    const refused = (error: unknown): void => {
+      this.#end()
+      this.#reject(error)
+    }
     const handled = (result: R): void => {
       try {
         checkResult(result)
@@ -137,17 +141,7 @@ export class WorkerTask<T extends TakenJob, R> {
         failed(thrown)
         return
       }
-      this.#handIn(() => job.done(result)).then(
-        () => {
-          this.#end()
-          if (this.#interruption?.isLost) this.#reject(this.#interruption.reason)
-          else resolve(result)
-        },
-        (error: unknown) => {
-          this.#end()
-          this.#reject(error)
-        },
-      )
+      this.#handIn(() => job.done(result)).then(() => this.#succeed(result, resolve), refused)
     }
     try {
       const given = this.#host.takesSignal ? this.#handleWithSignal(context) : this.#handle()
@@ -156,6 +150,13 @@ export class WorkerTask<T extends TakenJob, R> {
     } catch (thrown) {
       failed(thrown)
     }
+  }
+
+  /** The engine has accepted the result. */
+  #succeed(result: R, resolve: (result: R) => void): void {
+    this.#end()
+    if (this.#interruption?.isLost) this.#reject(this.#interruption.reason)
+    else resolve(result)
   }
 
   /** Hands the failure in, or gives the job back if it has not failed. Never rejects. */

@@ -185,7 +185,7 @@ test('a worker whose runner rests for a turn of the event loop goes on to hold a
   await until(() => count > from + 40)
   t.true(
     engine.holds.every((holds) => holds >= 4),
-    `${engine.holds}`,
+    engine.holds.join(),
   )
   await runner.stop()
   await running
