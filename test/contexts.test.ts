@@ -221,7 +221,7 @@ for (const [what, drive] of Object.entries(lastDrivers))
     t.deepEqual([lines, errors], [['true drained'], ''])
   })
 
-test.failing('shouldRaise and cleanup see the context of the start, whoever ends the run', async (t) => {
+test('shouldRaise and cleanup see the context of the start, whoever ends the run', async (t) => {
   const seen = new Set<string | undefined>()
   class Seeing extends ConcurrentRunner<number, true> {
     protected override shouldRaise(): boolean {
@@ -245,7 +245,7 @@ test.failing('shouldRaise and cleanup see the context of the start, whoever ends
   t.deepEqual([...seen], ['shouldRaise start', 'cleanup start'])
 })
 
-test.failing('hooks and governors see the context of the start after a push has been withdrawn that waited for its next attempt', async (t) => {
+test('hooks and governors see the context of the start after a push has been withdrawn that waited for its next attempt', async (t) => {
   const seen = new Set<string | undefined>()
   class Seeing extends ConcurrentRunner<unknown, true> {
     protected override ready(): void {
@@ -275,7 +275,7 @@ test.failing('hooks and governors see the context of the start after a push has 
   await queue.shutdown()
 })
 
-test.serial.failing('the functions of retry see the context of the start, also after a rest of the run', async (t) => {
+test.serial('the functions of retry see the context of the start, also after a rest of the run', async (t) => {
   const seen = new Set<string | undefined>()
   const when = (): boolean => {
     seen.add(als.getStore())
@@ -308,7 +308,7 @@ const keptRuns: Record<string, string> = {
   'tasks of a queue': 'new ConcurrentRunner(queue)',
 }
 for (const [what, make] of Object.entries(keptRuns))
-  test.failing(`a run of ${what} that is over keeps nothing of the context in which it was started`, async (t) => {
+  test(`a run of ${what} that is over keeps nothing of the context in which it was started`, async (t) => {
     const {lines, errors} = await runScript(
       (src) => `
       import {AsyncLocalStorage} from 'node:async_hooks'

@@ -648,7 +648,7 @@ serial('with ordered, a failure comes after a retry before it that is due and wa
   t.is(instance(raised, ConcurrentExecutionError).index, 1)
 })
 
-test.failing('a budget that aborts the run as the first attempt begins is called between start and error', async (t) => {
+test('a budget that aborts the run as the first attempt begins is called between start and error', async (t) => {
   const budget = {take: () => true, give: () => {}, enter: () => runner.abort(new Error('enough')), leave: () => {}}
   const runner: ConcurrentRunner<number> = concurrent([() => 1], {retry: {budget}})
   const log = record(runner)
@@ -657,7 +657,7 @@ test.failing('a budget that aborts the run as the first attempt begins is called
   t.deepEqual(log, ['start 0', 'error 0 enough', 'drain'])
 })
 
-test.failing('a budget that aborts the run as the second attempt begins leaves no push unsettled', async (t) => {
+test('a budget that aborts the run as the second attempt begins leaves no push unsettled', async (t) => {
   let attempts = 0
   const enter = (): void => {
     if (++attempts === 2) runner.abort(new Error('enough'))
