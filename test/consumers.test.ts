@@ -1,7 +1,7 @@
 /** Consumers of one run together: nothing is lost or out of order, and a consumer that comes too late gets an error. */
 import test from 'ava'
 import {ConcurrentRunner, concurrent, type Task} from '../src/index.js'
-import {caught, consume, manuals, thunks, turn} from './helpers/index.js'
+import {caught, consume, manual, manuals, thunks, turn} from './helpers/index.js'
 
 const numbers = (count: number): Array<Task<number>> => Array.from({length: count}, (_, index) => () => index)
 
@@ -133,4 +133,20 @@ test('results that wait when a run has drained go to the first consumer that com
   await runner.next()
   await runner.drained
   t.deepEqual(await runner.toArray(), [1, 2])
+})
+
+test('run() goes on past results that are kept for a next() which waits for an earlier one, whatever the mark', async (t) => {
+  const first = manual()
+  const others = manuals(3)
+  const runner = concurrent([first.thunk, ...thunks(others)], {limit: 2, ordered: true, highWaterMark: 0})
+  const next = runner.next()
+  const over = runner.run()
+  for (const task of others) {
+    t.true(task.isStarted)
+    task.resolve('other')
+    await turn()
+  }
+  first.resolve('first')
+  t.is((await next).value, 'first')
+  t.is((await over).succeeded, 4)
 })
