@@ -10,7 +10,7 @@ class Manual {
   tries = 0
   readonly outcomes: Array<PermitOutcome | undefined> = []
   readonly waiting: Array<() => void> = []
-  readonly isIdle = true
+  readonly isIdle = false
 
   tryAcquire(): Permit | undefined {
     this.tries++
