@@ -77,8 +77,9 @@ for (const entry of entries) await build(entry)
 copyFileSync(join(root, '.github/AGENTS.md'), join(dist, 'AGENTS.md'))
 // In the style of the sources: what is published is read too.
 const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome')
-execFileSync(
-  process.execPath,
-  [biome, 'format', '--write', `--config-path=${join(root, '.biome.json')}`, '--vcs-enabled=false', dist],
-  {stdio: ['ignore', 'ignore', 'inherit']},
-)
+const format = [biome, 'format', '--write', `--config-path=${join(root, '.biome.json')}`, '--vcs-enabled=false']
+for (const [file = '', ...flags] of [['index.d.ts'], ['index.js', '--expand=never']]) {
+  // In a module the bundler gives every object lines of its own, however short it is.
+  const files = entries.map(({output}) => join(dist, output, file))
+  execFileSync(process.execPath, [...format, ...flags, ...files], {stdio: ['ignore', 'ignore', 'inherit']})
+}

@@ -29,17 +29,17 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
 
   next(): Promise<IteratorResult<R[], undefined>> {
     const previous = this.#last
-    if (previous === undefined && this.#maxWait === 0 && this.#end === undefined) {
+    if (previous === undefined && this.#maxWait === 0) {
       // Nobody is before this call, and a batch that waits for nothing needs one promise only.
       const ready = this.#source.takeReady(this.#max)
       if (ready.length > 0) return Promise.resolve({done: false, value: ready})
     }
     const batch = previous === undefined ? this.#gather() : previous.then(() => this.#gather())
-    const settled: Promise<void> = batch.then(
-      () => this.#settled(settled),
-      () => this.#settled(settled),
-    )
-    this.#last = settled
+    const settled = (): void => {
+      if (this.#last === last) this.#last = undefined
+    }
+    const last: Promise<void> = batch.then(settled, settled)
+    this.#last = last
     return batch
   }
 
@@ -52,14 +52,9 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
     return this
   }
 
-  #settled(batch: Promise<unknown>): void {
-    if (this.#last === batch) this.#last = undefined
-  }
-
   async #gather(): Promise<IteratorResult<R[], undefined>> {
     if (this.#end !== undefined) return this.#finish(this.#end)
-    const ready = this.#pending === undefined ? this.#source.takeReady(this.#max) : []
-    const batch = ready.length > 0 ? ready : await this.#first()
+    const batch = await this.#first()
     if (batch === undefined) return {done: true, value: undefined}
     if (this.#maxWait > 0 && batch.length < this.#max) await this.#wait(batch)
     return {done: false, value: batch}
@@ -67,8 +62,9 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
 
   /** The first result of a batch, and what is ready behind it; `undefined` at the end. */
   async #first(): Promise<R[] | undefined> {
-    const result = await (this.#pending ?? this.#source.next())
+    const next = this.#pending ?? this.#source.next()
     this.#pending = undefined
+    const result = await next
     if (result.done) return undefined
     const rest = this.#source.takeReady(this.#max - 1)
     rest.unshift(result.value)
@@ -82,7 +78,7 @@ export class Batches<R> implements AsyncIterableIterator<R[]> {
       timer = setTimeout(resolve, this.#maxWait, undefined)
     })
     try {
-      while (batch.length < this.#max) {
+      for (;;) {
         batch.push(...this.#source.takeReady(this.#max - batch.length))
         if (batch.length === this.#max) return
         this.#pending = this.#source.next()

@@ -29,8 +29,8 @@ export function checkOptions(options: object, known: readonly string[], argument
 }
 
 function nearestName(name: string, known: readonly string[]): string | undefined {
-  const synonym = synonyms[name]
-  if (synonym !== undefined && known.includes(synonym)) return synonym
+  const synonym = synonyms[name] ?? ''
+  if (known.includes(synonym)) return synonym
   const [nearest] = known
     .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
     .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))

@@ -10,7 +10,7 @@ const tolerance = 50
 export class Deadlines {
   readonly #host: (slot: Slot, timeout: number) => void
   readonly #lines = new Map<number, DeadlineLine>()
-  /** The line that was used last. It is kept when it is empty: most tasks of a run have the same timeout. */
+  /** The line that was used last: most tasks of a run have the same timeout. */
   #usual: DeadlineLine | undefined
   #isHolding = true
 
@@ -21,8 +21,8 @@ export class Deadlines {
 
   /** Gives the task in a slot `timeout` milliseconds. `slot.line?.remove(slot)` takes that back. */
   add(slot: Slot, timeout: number): void {
-    const line = this.#usual?.timeout === timeout ? this.#usual : this.#line(timeout)
-    line.add(slot)
+    if (this.#usual?.timeout !== timeout) this.#usual = this.#lines.get(timeout) ?? this.#newLine(timeout)
+    this.#usual.add(slot)
   }
 
   /** Sets whether the timers keep the process alive from now on. */
@@ -36,18 +36,12 @@ export class Deadlines {
     for (const line of this.#lines.values()) line.stop()
   }
 
-  #line(timeout: number): DeadlineLine {
-    if (this.#usual?.isEmpty) this.#lines.delete(this.#usual.timeout)
-    const line = this.#lines.get(timeout) ?? this.#newLine(timeout)
-    return (this.#usual = line)
-  }
-
   #newLine(timeout: number): DeadlineLine {
     const onEmpty = (): void => {
-      if (line !== this.#usual && line === this.#lines.get(timeout)) this.#lines.delete(timeout)
+      this.#lines.delete(timeout)
+      if (this.#usual === line) this.#usual = undefined
     }
-    const line = new DeadlineLine(timeout, (slot) => this.#host(slot, timeout), onEmpty)
-    line.hold(this.#isHolding)
+    const line = new DeadlineLine(timeout, this.#isHolding, (slot) => this.#host(slot, timeout), onEmpty)
     this.#lines.set(timeout, line)
     return line
   }
@@ -65,18 +59,15 @@ export class DeadlineLine {
   #due = 0
   /** The timer was late, and tasks have been given that time again. */
   #isLenient = false
-  #isHolding = true
+  #isHolding: boolean
   /** An empty line is looked at again after a turn of the event loop: a timer for each task would cost more. */
   #isChecking = false
 
-  constructor(timeout: number, onExpired: (slot: Slot) => void, onEmpty: () => void) {
+  constructor(timeout: number, isHolding: boolean, onExpired: (slot: Slot) => void, onEmpty: () => void) {
     this.timeout = timeout
+    this.#isHolding = isHolding
     this.#onExpired = onExpired
     this.#onEmpty = onEmpty
-  }
-
-  get isEmpty(): boolean {
-    return this.#first === undefined
   }
 
   add(slot: Slot): void {
@@ -162,5 +153,5 @@ export function usedDeadlines(): object[] {
 
 /** Only Node's timers keep a process alive, and have a method that ends that. */
 function reference(timer: unknown, how: 'ref' | 'unref'): void {
-  if (typeof timer === 'object' && timer !== null && how in timer) (timer as Record<typeof how, () => void>)[how]()
+  ;(timer as Partial<Record<typeof how, () => void>> | undefined)?.[how]?.()
 }

@@ -72,12 +72,11 @@ const stackOfCause: PropertyDescriptor & ThisType<ConcurrentError> = {
 /** The stack of an error without its message. Engines other than V8 give no message there. */
 function framesOf(cause: unknown): string {
   try {
-    const {stack} = cause as Partial<Error>
-    if (typeof stack !== 'string') return ''
+    const {stack} = cause as {readonly stack: string}
     const first = stack.search(/^ {4}at /m)
     return first > 0 ? stack.slice(first) : stack
   } catch {
-    return ''
+    return '' // no error, or one whose stack is no text
   }
 }
 

@@ -50,7 +50,6 @@ export function isOverdue(): boolean {
 function turned(): void {
   askedAt = undefined
   const ready = callbacks
-  if (ready.length === 0) return
   callbacks = []
   for (const callback of ready) callback()
 }
@@ -112,25 +111,26 @@ export class EventLoopGuard {
   }
 
   #mustYield(): boolean {
-    if (this.isYielding) return true
-    const isDue = isOverdue()
+    const isDue = !this.isYielding && isOverdue()
     this.#unitsLeft = stride
-    if (!isDue) return this.isResting
-    this.isResting = this.isYielding = true
-    this.#onChange()
-    yieldToEventLoop(() => {
-      this.settleDeferred()
-      this.#wake()
-    })
-    return true
+    if (isDue) {
+      this.isResting = this.isYielding = true
+      this.#onChange()
+      yieldToEventLoop(() => {
+        this.settleDeferred()
+        this.#wake()
+      })
+    }
+    return this.isResting
   }
 
   #isBatchFull(): boolean {
-    if (++this.#strides < mostStrides) return false
-    this.isResting = true
-    this.#onChange()
-    void Promise.resolve().then(() => this.#wake())
-    return true
+    if (++this.#strides === mostStrides) {
+      this.isResting = true
+      this.#onChange()
+      void Promise.resolve().then(() => this.#wake())
+    }
+    return this.isResting
   }
 
   #wake(): void {

@@ -1,7 +1,7 @@
 /** What can be read: checks it, and gets an iterator of it that can be closed. */
 import {checkIterable, isAsyncIterable} from './checks.js'
 import {warn} from './platform/runtime.js'
-import {handleRejection} from './task.js'
+import {handleRejection, ignore} from './task.js'
 import type {Items} from './types.js'
 
 /** What is left of an iterator when nothing is known of its protocol. */
@@ -11,6 +11,8 @@ export type AnyIterator<I> = Iterator<I> | AsyncIterator<I>
 interface NodeStream<I> extends AsyncIterable<I> {
   read(): unknown
   destroy(): unknown
+  on?(event: 'error', listener: () => void): unknown
+  off?(event: 'error', listener: () => void): unknown
 }
 
 interface WebStream<I> {
@@ -32,6 +34,8 @@ export function openIterator<I>(source: Iterable<I> | AsyncIterable<I>): AnyIter
 /** `destroy()` ends a pending `next()`, which rejects then; the stream's own iterator would wait for the next chunk. */
 function nodeStreamIterator<I>(stream: NodeStream<I>): AsyncIterator<I> {
   const iterator = stream[Symbol.asyncIterator]()
+  // Until its first `next()` the stream's own iterator does not listen. That `next()` rejects with an error of before.
+  stream.on?.('error', ignore)
   let isPulling = false
   const settled = (): void => {
     isPulling = false
@@ -40,6 +44,7 @@ function nodeStreamIterator<I>(stream: NodeStream<I>): AsyncIterator<I> {
     next: () => {
       isPulling = true
       const result = iterator.next()
+      stream.off?.('error', ignore)
       result.then(settled, settled)
       return result
     },
@@ -54,20 +59,19 @@ function nodeStreamIterator<I>(stream: NodeStream<I>): AsyncIterator<I> {
 /** `cancel()` of a reader ends its pending `read()`; that of a locked stream would be refused. */
 function webStreamIterator<I>(stream: WebStream<I>): AsyncIterator<I, undefined> {
   const reader = stream.getReader()
-  let isReleased = false
-  const release = (): void => {
-    if (!isReleased) reader.releaseLock()
-    isReleased = true
-  }
+  let hasEnded = false
   return {
     next: async () => {
       const result = await reader.read()
-      if (result.done) release()
+      if (result.done) {
+        hasEnded = true
+        reader.releaseLock()
+      }
       return result
     },
     return: async () => {
-      if (!isReleased) await reader.cancel() // else the stream has ended, and the runner is about to hear of it
-      release()
+      if (!hasEnded) await reader.cancel() // else the runner is about to hear of the end
+      reader.releaseLock()
       return {done: true, value: undefined}
     },
   }

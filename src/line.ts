@@ -23,9 +23,6 @@ export class LineTask implements Waiting, QueuedTask {
   readonly sequence: number
   readonly raw: unknown
   readonly priority = 0
-  readonly timeout: undefined
-  readonly queuedAt: undefined
-  readonly hasSignal = false
   next: this | undefined = undefined
   isWaiting = true
   /** Its membership in its group; `undefined` where it has no group. */
@@ -56,15 +53,9 @@ export class LineTask implements Waiting, QueuedTask {
     return this.member?.tryEnter(onAvailable) ?? true
   }
 
-  leave(): void {
-    this.member?.leave()
-  }
-
   call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown {
     const {scope} = this.#line
-    return isEnterWithContained && scope !== undefined
-      ? scope.runInAsyncScope(call, undefined, this.raw, context)
-      : call(this.raw, context)
+    return scope === undefined ? call(this.raw, context) : scope.runInAsyncScope(call, undefined, this.raw, context)
   }
 
   toFunction(): unknown {
@@ -84,6 +75,7 @@ export class LineTask implements Waiting, QueuedTask {
     this.#settled()
   }
 
+  /** The task will never run. */
   refuse(): void {
     this.#settled()
     this.#line.leftOver(this)
@@ -93,12 +85,6 @@ export class LineTask implements Waiting, QueuedTask {
 
   [Symbol.dispose](): void {
     this.#line.putBack(this)
-  }
-
-  /** The task will never run. */
-  drop(): void {
-    this.isWaiting = false
-    this.refuse()
   }
 
   #settled(): void {
@@ -111,7 +97,7 @@ export class LineTask implements Waiting, QueuedTask {
 export class Line {
   /** Handles an item, where the items are no tasks. */
   readonly mapper: Mapper<unknown, unknown> | undefined
-  /** The async context in which the run began. */
+  /** The async context in which each task is called; `undefined` where the caller's context serves. */
   readonly scope: AsyncScope | undefined
   readonly #ahead: ReadAhead
   readonly #host: LineHost
@@ -132,17 +118,16 @@ export class Line {
   ) {
     this.#ahead = ahead
     this.mapper = mapper
-    this.scope = scope
+    this.scope = isEnterWithContained ? scope : undefined
     this.#host = host
-    if (ahead.groupOf !== undefined)
-      this.#groups = new Groups<LineTask>(ahead.rules, {
-        ready: () => host.lineChanged(),
-        offered: () => host.lineChanged(),
-        failed: (task, cause) => {
-          this.#taken(task)
-          host.groupFailed(task, cause)
-        },
-      })
+    if (ahead.groupOf !== undefined) {
+      const changed = (): void => host.lineChanged()
+      const failed = (task: LineTask, cause: unknown): void => {
+        this.#taken(task)
+        host.groupFailed(task, cause)
+      }
+      this.#groups = new Groups<LineTask>(ahead.rules, {ready: changed, offered: changed, failed})
+    }
     this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
   }
 
@@ -163,22 +148,19 @@ export class Line {
   /** Keeps the item with this index in the source. */
   push(item: unknown, index: number): void {
     const task = new LineTask(this, item, index)
-    if (this.mapper !== undefined) {
-      if (mayReject(item)) handleRejection(item) // the mapper gets it later
-    } else if (typeof item === 'object') {
-      handleRejection(item)
-      this.#promise = task
-    }
-    if (this.#groups !== undefined) {
+    handleRejection(item)
+    if (this.mapper === undefined && typeof item === 'object') this.#promise = task
+    const {groupOf} = this.#ahead
+    if (groupOf !== undefined) {
       try {
-        const key = this.#ahead.groupOf?.(item)
-        if (key !== undefined) task.member = this.#groups.join(key)
+        const key = groupOf(item)
+        if (key !== undefined) task.member = this.#groups?.join(key)
       } catch (cause) {
         task.failure = {cause}
       }
     }
     if (index >= this.#end)
-      task.drop() // group() has ended the run
+      task.refuse() // group() has ended the run
     else {
       this.#tasks.push(task)
       this.#places?.set(index, task)
@@ -192,14 +174,10 @@ export class Line {
 
   /**
    * Takes the task whose result comes next, which has this index in the source, out of turn; `undefined` if the task does
-   * not wait here, or may not start now.
+   * not wait here, or may not start now. Without groups it does not wait: tasks start in the order of their results.
    */
   tryTakeAt(index: number): LineTask | undefined {
-    if (this.#groups === undefined) {
-      // It comes before all others that wait.
-      for (const {sequence} of this.#tasks) return sequence === index ? this.tryTake() : undefined
-      return undefined
-    }
+    if (this.#groups === undefined) return undefined
     this.#places ??= new Map([...this.#groups].map((waiting) => [waiting.sequence, waiting]))
     const task = this.#places.get(index)
     return task === undefined ? undefined : this.#taken(this.#groups.takeFirstOf(task))
@@ -207,7 +185,7 @@ export class Line {
 
   /** Puts a task back that was taken and could not start. */
   putBack(task: LineTask): void {
-    if (task.sequence >= this.#end) return task.drop()
+    if (task.sequence >= this.#end) return task.refuse()
     task.isWaiting = true
     this.#tasks.putBack(task)
     this.#places?.set(task.sequence, task)
@@ -227,7 +205,7 @@ export class Line {
       if (task.sequence < from || !task.isWaiting) continue
       this.#taken(task)
       this.#tasks.remove(task)
-      task.drop()
+      task.refuse()
     }
   }
 
@@ -241,14 +219,5 @@ export class Line {
     task.isWaiting = false
     this.#places?.delete(task.sequence)
     return task
-  }
-}
-
-/** Whether an item, which need not be a task, may be a promise. */
-function mayReject(item: unknown): boolean {
-  try {
-    return typeof item === 'object' && item !== null && 'then' in item
-  } catch {
-    return false // a hostile proxy
   }
 }

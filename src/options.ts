@@ -92,13 +92,14 @@ export function resolveOptions(options: RunnerOptions<boolean | undefined> = {})
     limit: options.limit === undefined ? usualLimit : checkLimit(options.limit),
     yieldExceptions: checkBoolean('yieldExceptions', options.yieldExceptions),
     ordered: checkBoolean('ordered', options.ordered),
-    highWaterMark: options.highWaterMark === undefined ? undefined : checkHighWaterMark(options.highWaterMark),
+    highWaterMark:
+      options.highWaterMark === undefined ? undefined : checkBound('highWaterMark', options.highWaterMark, 0),
     timeout: checkTimeout(options.timeout),
     releaseOnTimeout: checkBoolean('releaseOnTimeout', options.releaseOnTimeout),
     signal: checkSignal('signal', options.signal),
     governor,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
-    readAhead: options.readAhead === undefined ? undefined : checkReadAhead(options.readAhead),
+    readAhead: options.readAhead === undefined ? undefined : checkBound('readAhead', options.readAhead, 0),
   }
 }
 
@@ -111,9 +112,8 @@ function checkGovernor(governor: Governor | undefined): Governor | undefined {
 function resolveRetry(retry: RetryOptions): RetryPolicy {
   checkOptions(retry, ['attempts', 'delay', 'when', 'budget', 'waiting'], 'retry')
   const {attempts = 3, delay, when, budget, waiting} = retry
-  const isCountOrInfinity = (value: number): boolean => value === Infinity || isCount(value)
-  checkNumber('retry.attempts', attempts, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
-  if (waiting !== undefined) checkNumber('retry.waiting', waiting, 'an integer ≥ 1 or Infinity', isCountOrInfinity)
+  checkBound('retry.attempts', attempts, 1)
+  if (waiting !== undefined) checkBound('retry.waiting', waiting, 1)
   if (delay !== undefined && typeof delay !== 'function') checkDelay(delay)
   if (when !== undefined) checkFunction('retry.when', when)
   if (budget !== undefined && (typeof budget?.take !== 'function' || typeof budget.give !== 'function'))
@@ -121,10 +121,10 @@ function resolveRetry(retry: RetryOptions): RetryPolicy {
   return {attempts, delay, when, budget, waiting}
 }
 
-/** Milliseconds between two attempts. */
-export function checkDelay(delay: number): number {
-  const expected = `a number of milliseconds from 0 to ${longestDelay}`
-  return checkNumber('retry.delay', delay, expected, (ms) => ms >= 0 && ms <= longestDelay)
+/** Milliseconds between two attempts, or of another wait. */
+export function checkDelay(delay: number, name = 'retry.delay', otherwise = ''): number {
+  const expected = `a number of milliseconds from 0 to ${longestDelay}${otherwise}`
+  return checkNumber(name, delay, expected, (ms) => ms >= 0 && ms <= longestDelay)
 }
 
 /** With a `then` there, no promise of an object would ever settle. */
@@ -138,8 +138,7 @@ export function resolveStop(options: StopOptions = {}): number | undefined {
   checkOptions(options, ['timeout'])
   const {timeout} = options
   if (timeout === undefined || timeout === Infinity) return undefined
-  const expected = `a number of milliseconds from 0 to ${longestDelay}, or Infinity for no bound`
-  return checkNumber('timeout', timeout, expected, (ms) => ms >= 0 && ms <= longestDelay)
+  return checkDelay(timeout, 'timeout', ', or Infinity for no bound')
 }
 
 /** The limit as a number that counts can be compared with: `Infinity` for none. */
@@ -162,10 +161,9 @@ export function highWaterMarkFor(limit: number): number {
 export function resolveBatches(max: number, options: BatchOptions = {}): {most: number; maxWait: number} {
   checkOptions(options, ['maxWait'])
   const {maxWait = 0} = options
-  const expected = `a number of milliseconds from 0 to ${longestDelay}`
   return {
     most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value)),
-    maxWait: checkNumber('maxWait', maxWait, expected, (ms) => ms >= 0 && ms <= longestDelay),
+    maxWait: checkDelay(maxWait, 'maxWait'),
   }
 }
 
@@ -176,13 +174,8 @@ export function resolveQueue(options: QueueOptions = {}): {
 } {
   checkOptions(options, ['capacity', 'groups'])
   const {capacity = Infinity, groups} = options
-  checkCapacity('capacity', capacity)
+  checkBound('capacity', capacity, 1)
   return {capacity, groups: groups === undefined ? undefined : resolveGroups(groups)}
-}
-
-function checkCapacity(name: string, capacity: number): number {
-  const expected = 'an integer ≥ 1, or Infinity for no bound'
-  return checkNumber(name, capacity, expected, (value) => value === Infinity || isCount(value))
 }
 
 /** A governor that can be asked without waiting. */
@@ -200,7 +193,7 @@ export function resolveGroups<Group>(groups: GroupOptions<Group> = {}): GroupRul
   checkOptions(groups, ['limit', 'capacity', 'governor'], 'groups')
   const {limit = Infinity, capacity = Infinity, governor} = groups
   if (typeof limit !== 'function') checkLimit(limit, 'groups.limit')
-  checkCapacity('groups.capacity', capacity)
+  checkBound('groups.capacity', capacity, 1)
   if (governor !== undefined) checkFunction('groups.governor', governor)
   return {
     limitOf: (group) => checkLimit(typeof limit === 'function' ? limit(group as Group) : limit, 'groups.limit'),
@@ -238,7 +231,7 @@ export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {
   return {
     groupOf: group as Grouping['groupOf'],
     rules: resolveGroups(groups),
-    readAhead: readAhead === undefined ? undefined : checkReadAhead(readAhead),
+    readAhead: readAhead === undefined ? undefined : checkBound('readAhead', readAhead, 0),
   }
 }
 
@@ -257,12 +250,6 @@ export function readAheadFor(grouping: Grouping | undefined, {readAhead}: Resolv
   const most = grouping?.readAhead ?? readAhead ?? (groupOf === undefined ? 0 : readAheadOfGroups)
   if (most === 0 && groupOf === undefined) return undefined
   return {most: Math.max(1, most), groupOf, rules: grouping?.rules ?? resolveGroups()}
-}
-
-/** How many items may be read ahead of the slots. */
-function checkReadAhead(readAhead: number): number {
-  const expected = 'an integer ≥ 0, or Infinity for no bound'
-  return checkNumber('readAhead', readAhead, expected, (value) => value === Infinity || isCount(value, 0))
 }
 
 /** A push's options with every default filled in. */
@@ -300,13 +287,10 @@ export function checkTask(task: unknown): void {
     throw new TypeError(`task must be a function or a promise; got ${describe(task)}`)
 }
 
-function checkHighWaterMark(mark: number): number {
-  return checkNumber(
-    'highWaterMark',
-    mark,
-    'an integer ≥ 0, or Infinity for no bound',
-    (value) => value === Infinity || isCount(value, 0),
-  )
+/** A number that bounds something; `Infinity` for no bound. */
+function checkBound(name: string, bound: number, least: 0 | 1): number {
+  const expected = `an integer ≥ ${least}, or Infinity for no bound`
+  return checkNumber(name, bound, expected, (value) => value === Infinity || isCount(value, least))
 }
 
 function checkTimeout(timeout: number | undefined): number | undefined {

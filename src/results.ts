@@ -30,8 +30,7 @@ export class Results<R> {
   #head = 0
   #tail = 0
   #size = 0
-  #waiters: Fifo<DeferredPromise<IteratorResult<R, undefined>>> | undefined
-  #waiting = 0
+  readonly #waiters = new Fifo<DeferredPromise<IteratorResult<R, undefined>>>()
   #isHeld = false
   #hasEnded = false
   /** The consumer has heard that nothing more will come: an error would come too late. */
@@ -55,28 +54,40 @@ export class Results<R> {
 
   /** Whether a consumer is waiting for a result. */
   get isAwaited(): boolean {
-    return this.#waiting > 0
+    return this.#waiters.size > 0
   }
 
   /** Whether so many results wait that no more tasks should start. */
   get isFull(): boolean {
-    return this.#size >= this.highWaterMark && this.#isFull()
+    if (this.#size < this.highWaterMark) return false
+    // With a mark of 0 a task starts only for a consumer that has nothing to take.
+    return this.#size > 0 || (this.#mode === 'keep' && !this.isAwaited)
   }
 
   /** With `ordered`, the place in the source of the result for which those that wait here are kept back, if any is. */
   get awaitedPlace(): number | undefined {
-    const isKeptBack = this.#isOrdered && this.#size > 0 && this.#ring?.[this.#head & this.#mask] === empty
-    return isKeptBack ? this.#head : undefined
+    return this.#size > 0 && this.#ring?.[this.#head & this.#mask] === empty ? this.#head : undefined
   }
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (this.#mode !== 'discard' || this.#waiting > 0 || this.#isOrdered) this.#put(result, index)
+    if (!this.#isOrdered && !this.#isHeld) {
+      // Nothing waits while a consumer does, so this result is the next.
+      if (this.isAwaited) return this.#answer(result)
+      if (this.#mode !== 'keep') return this.#consume(result)
+    }
+    const place = this.#isOrdered ? index : this.#tail
+    while (place - this.#head > this.#mask) this.#grow()
+    const isKept = this.#mode !== 'discard' || this.isAwaited
+    ;(this.#ring as Ring<R>)[place & this.#mask] = isKept ? result : dropped
+    if (place >= this.#tail) this.#tail = place + 1
+    if (isKept) this.#size++
+    this.#serve()
   }
 
   /** The next result; at the end the failure, once, and then `done`. */
   next(): Promise<IteratorResult<R, undefined>> {
-    if (!this.#isHeld && this.#waiting === 0) {
+    if (!this.#isHeld) {
       const result = this.#take()
       if (result !== empty) return Promise.resolve({value: result, done: false})
       if (this.#hasEnded) {
@@ -86,16 +97,14 @@ export class Results<R> {
       }
     }
     const waiter = pDefer<IteratorResult<R, undefined>>()
-    this.#waiters ??= new Fifo()
     this.#waiters.push(waiter)
-    this.#waiting++
     return waiter.promise
   }
 
   /** Takes up to `most` results whose turn it is. */
   takeReady(most: number): R[] {
     const taken: R[] = []
-    if (this.#isHeld || this.#waiting > 0) return taken
+    if (this.#isHeld) return taken
     while (taken.length < most) {
       const result = this.#take()
       if (result === empty) break
@@ -144,58 +153,36 @@ export class Results<R> {
   /** Drops what waits at `index` of the source and behind it. */
   clearFrom(index: number): void {
     for (let place = Math.max(index, this.#head); place < this.#tail; place++) {
+      const ring = this.#ring as Ring<R>
       const at = place & this.#mask
-      if (this.#ring === undefined || this.#ring[at] === empty) continue
-      if (this.#ring[at] !== dropped) this.#size--
-      this.#ring[at] = empty
+      if (ring[at] === empty) continue
+      if (ring[at] !== dropped) this.#size--
+      ring[at] = empty
     }
-  }
-
-  #put(result: R, index: number): void {
-    if (!this.#isOrdered && !this.#isHeld) {
-      // Nothing waits while a consumer does, so this result is the next.
-      if (this.#waiting > 0) return this.#answer(result)
-      if (this.#mode === 'collect') return this.#consume(result)
-    }
-    const place = this.#isOrdered ? index : this.#tail
-    while (place - this.#head > this.#mask) this.#grow()
-    const isKept = this.#mode !== 'discard' || this.#waiting > 0
-    ;(this.#ring as Ring<R>)[place & this.#mask] = isKept ? result : dropped
-    if (place >= this.#tail) this.#tail = place + 1
-    if (isKept) this.#size++
-    if (this.#waiting > 0 || this.#mode !== 'keep') this.#serve()
-  }
-
-  #isFull(): boolean {
-    if (this.#mode === 'discard') return false
-    // With a mark of 0 a task starts only for a consumer that has nothing to take.
-    return this.#size > 0 || (this.#waiting === 0 && this.#mode === 'keep')
   }
 
   #answer(result: R): void {
-    this.#waiting--
-    this.#waiters?.shift()?.resolve({value: result, done: false})
+    this.#waiters.shift()?.resolve({value: result, done: false})
   }
 
   #consume(result: R): void {
-    if (this.#mode === 'collect') this.#collected?.push(result)
+    this.#collected?.push(result)
   }
 
   #serve(): void {
     if (this.#isHeld) return
-    while (this.#waiting > 0 || this.#mode !== 'keep') {
+    while (this.isAwaited || this.#mode !== 'keep') {
       const result = this.#take()
       if (result === empty) break
-      if (this.#waiting > 0) this.#answer(result)
+      if (this.isAwaited) this.#answer(result)
       else this.#consume(result)
     }
     if (!this.#hasEnded) return
-    for (; this.#waiting > 0; this.#waiting--) {
+    for (let waiter = this.#waiters.shift(); waiter !== undefined; waiter = this.#waiters.shift()) {
       const failure = this.#takeFailure()
       this.#hasToldEnd = true
-      const waiter = this.#waiters?.shift()
-      if (failure === undefined) waiter?.resolve({value: undefined, done: true})
-      else waiter?.reject(failure.error)
+      if (failure === undefined) waiter.resolve({value: undefined, done: true})
+      else waiter.reject(failure.error)
     }
   }
 
@@ -220,7 +207,7 @@ export class Results<R> {
   /** The failure, the first time it is asked for. */
   #takeFailure(): {readonly error: unknown} | undefined {
     // After a failure, what is left in the ring waits behind a place that will never be filled.
-    if (this.#size > 0) this.clear()
+    this.clear()
     const failure = this.#failure
     this.#failure = undefined
     return failure

@@ -168,7 +168,6 @@ export class Retries {
 
   /** Ends the waits of all tasks that fit: `nextDismissed` gives them. */
   dismiss(fits: (context: Context) => boolean): void {
-    if (this.#due.size + this.#waiting.length + this.#blocked.size === 0) return
     for (const retry of [...this.#blocked].filter(({context}) => fits(context))) {
       this.#blocked.delete(retry)
       this.#dismissed.push(retry)

@@ -651,7 +651,8 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   #listen(event: PropertyKey, listener: Listener<never>, options: ListenerOptions): this {
     if (this.#emitter === undefined) {
       this.#emitter = new Emitter(this)
-      this.#run.audience = this.#emitter.audience
+      // Where a subclass overrides `emit`, its run calls `emit` in place of the listeners.
+      if (this.emit === ConcurrentRunner.prototype.emit) this.#run.audience = this.#emitter.audience
     }
     this.#emitter.add(event, listener, options)
     return this

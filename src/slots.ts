@@ -100,11 +100,10 @@ export class Slots {
   /** Frees a slot whose task goes on. */
   abandon(slot: Slot): void {
     slot.isAbandoned = true
-    const last = this.all.pop()
-    if (last !== undefined && last !== slot) {
-      this.all[slot.place] = last
-      last.place = slot.place
-    }
+    const last = this.all.at(-1) ?? slot
+    this.all[slot.place] = last
+    last.place = slot.place
+    this.all.pop()
     this.#taken--
   }
 

@@ -112,7 +112,7 @@ export class SourceReader {
   /** Calls the source if it is a function, and gets its iterator. */
   open(signal: () => AbortSignal): void {
     let source = this.#source
-    if (this.#state !== 'unopened' || source === undefined) return
+    if (source === undefined) return // opened or closed already
     this.#source = undefined
     this.#isCalling = true
     try {
@@ -177,7 +177,6 @@ export class SourceReader {
     try {
       whenSettled((this.#iterator as AsyncIterator<unknown>).next(), this.#onResult, this.#onRejection)
     } catch (cause) {
-      this.#isPulling = false
       this.#fail(cause)
     }
     this.#called()
@@ -199,8 +198,9 @@ export class SourceReader {
    * @param onClosed Called when that is done, which may be before this returns.
    */
   close(onClosed: () => void): void {
-    for (let left = this.#putBack?.size ?? 0; left > 0; left--) this.#host.leftOver(this.#putBack?.shift())
-    if (this.#state === 'over') return onClosed()
+    const putBack = this.#putBack
+    this.#putBack = undefined
+    if (putBack !== undefined) for (const item of putBack) this.#host.leftOver(item)
     this.#onClosed = onClosed
     if (!this.#isCalling) this.#return(onClosed)
   }
@@ -238,7 +238,6 @@ export class SourceReader {
   }
 
   readonly #onRejection = (cause: unknown): void => {
-    this.#isPulling = false
     this.#fail(cause)
     this.#host.sourceChanged()
   }
@@ -281,10 +280,7 @@ export class SourceReader {
   /** Closes what could not be closed while its own code was called. */
   #called(): void {
     this.#isCalling = false
-    const onClosed = this.#onClosed
-    if (onClosed === undefined) return
-    if (this.#state === 'over') onClosed()
-    else this.#return(onClosed)
+    if (this.#onClosed !== undefined) this.#return(this.#onClosed)
   }
 
   #return(onClosed: () => void): void {
@@ -332,7 +328,7 @@ function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
 
 /** What a source that was never opened reads: the items, where it is a mapped one. */
 function itemsOf(source: Items<unknown> | undefined): Items<unknown> | undefined {
-  return source === undefined ? undefined : (mappingOf(source)?.items ?? source)
+  return mappingOf(source)?.items ?? source
 }
 
 /** As {@link isThenable}, for an item whose own code may throw. Whether that item is a task is decided when it starts. */

@@ -12,10 +12,10 @@ const {then} = Promise.prototype
 export interface QueuedTask {
   readonly item: unknown
   /** Milliseconds that it may run, if its push has said so. */
-  readonly timeout: number | undefined
+  readonly timeout?: number | undefined
   readonly priority: number
   /** When it was pushed, in `performance.now()` milliseconds, if somebody traces. */
-  readonly queuedAt: number | undefined
+  readonly queuedAt?: number | undefined
   readonly group: unknown
   /** What its group has given for the attempt that begins, to be released when that runs no more. */
   takePermit(): Permit | undefined
@@ -24,8 +24,6 @@ export interface QueuedTask {
    * may be one. Throws what the governor of the group throws.
    */
   tryEnter(onAvailable: () => void): boolean
-  /** Gives that place back: the attempt does not begin now. */
-  leave(): void
   /** Calls the task by way of `call`, in the async context of its push. */
   call(context: Context, call: (task: unknown, context: TaskContext) => unknown): unknown
   /** The task as a function or a promise, for a subclass's `execute`. */
@@ -35,7 +33,7 @@ export interface QueuedTask {
   /** Whether a failed attempt can be made again: the task is a function, and its push has not settled. */
   readonly isRepeatable: boolean
   /** Whether the push has a signal. */
-  readonly hasSignal: boolean
+  readonly hasSignal?: boolean
   /** It will not be called, as no permit could be had: its push rejects. */
   refuse(reason: unknown): void
   /** It takes no slot any more. After a timeout that may be long after it was rejected. */
@@ -92,7 +90,7 @@ export function handleRejection(item: unknown): void {
   if (typeof item !== 'object' || item === null) return
   try {
     // The prototype's own `then`: a lazy promise that overrides it must not be started.
-    void then.call(item as Promise<unknown>, undefined, ignore)
+    if ('then' in item) void then.call(item as Promise<unknown>, undefined, ignore)
   } catch {
     // No promise, of this or another realm.
   }

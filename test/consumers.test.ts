@@ -76,7 +76,9 @@ for (const [first, consumeFirst] of Object.entries(consumers))
       await consumeFirst(runner)
       const error = await caught(consumeSecond(runner))
       t.like(error, tooLate)
-      t.regex((error as Error).message, /comes too late/)
+      const late = second === 'a loop' ? 'A loop' : second
+      const gone = first === 'a loop' ? 'a loop, or next()' : first
+      t.is((error as Error).message, `${late} comes too late: the results of this run have gone to ${gone}`)
     })
   }
 
@@ -91,6 +93,39 @@ test('a second toArray() during the first one rejects in the same way', async (t
   const first = runner.toArray()
   t.like(await caught(runner.toArray()), tooLate)
   t.deepEqual(await first, [0, 1, 2])
+})
+
+test('run() during toArray() takes nothing from it, and resolves with it', async (t) => {
+  const runner = concurrent(numbers(3))
+  const [values, stats] = await Promise.all([runner.toArray(), runner.run()])
+  t.deepEqual(values, [0, 1, 2])
+  t.is(stats.succeeded, 3)
+})
+
+test('a loop that begins while run() goes on gets the results that come from then on', async (t) => {
+  const [a, b] = manuals(2)
+  const runner = concurrent(thunks([a, b]))
+  const run = runner.run()
+  a.resolve('a')
+  await turn()
+  const loop = consume(runner)
+  b.resolve('b')
+  t.deepEqual(await loop, {values: ['b']})
+  await run
+})
+
+for (const [name, consumeNow] of Object.entries(consumers))
+  test(`${name} over a run that was stopped before it began comes not too late: it is empty`, async (t) => {
+    const runner = concurrent(numbers(3))
+    await runner.stop()
+    await t.notThrowsAsync(consumeNow(runner))
+  })
+
+test('after a loop that comes too late, next() says that it is over', async (t) => {
+  const runner = concurrent(numbers(3))
+  await runner.run()
+  t.like((await consume(runner)).raised, tooLate)
+  t.deepEqual(await runner.next(), {done: true, value: undefined})
 })
 
 test('results that wait when a run has drained go to the first consumer that comes', async (t) => {

@@ -15,6 +15,7 @@ import {
   runExamples,
   snippetFolder,
 } from './helpers/snippets.js'
+import {typescript} from './helpers/typescript.js'
 
 /** What an editor can show of a file of declarations. */
 interface Declared {
@@ -90,9 +91,7 @@ const undocumented = (declarations: readonly Declared[]): string[] =>
 test('every export and public member that the package declares has a doc comment', async (t) => {
   const folder = await snippetFolder([])
   t.teardown(() => removeFolder(folder))
-  await promisify(execFile)(process.execPath, ['--import=tsx', join(root, '.config/build.ts'), join(folder, 'dist')], {
-    cwd: root,
-  })
+  await promisify(execFile)(process.execPath, [typescript, join(root, '.config/build.ts'), join(folder, 'dist')])
   const seen: string[] = []
   for (const {name, output} of entries.filter(({name: each}) => !unfinished.has(each))) {
     const declarations = await readFile(join(folder, 'dist', output, 'index.d.ts'), 'utf8')

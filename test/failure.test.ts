@@ -8,6 +8,8 @@ import {
   ConcurrentRunner,
   concurrent,
   type Task,
+  type TaskContext,
+  TaskQueue,
 } from '../src/index.js'
 import {
   caught,
@@ -701,6 +703,29 @@ test('with releaseOnTimeout the slot is free at once, and drained does not wait'
   t.is(values[1], 'a')
   t.deepEqual(log, ['start 0', 'error 0 The task took longer than 1 ms', 'start 1', 'result 1 a', 'drain'])
   t.is((await runner.drained).running, 0)
+})
+
+test('with releaseOnTimeout the tasks beside one that has timed out are still listed, and still aborted', async (t) => {
+  const queue = new TaskQueue()
+  const signals: AbortSignal[] = []
+  const stuck = ({signal}: TaskContext): Promise<never> => {
+    signals.push(signal)
+    return never()
+  }
+  const runner = queue.run({limit: 4, releaseOnTimeout: true})
+  const pushes = [Infinity, 1, Infinity, 2].map((timeout) => caught(queue.push(stuck, {timeout})))
+  await Promise.all([pushes[1], pushes[3]])
+  const indexes = (): number[] => [...runner.running].map(({index}) => index).sort()
+  t.deepEqual(indexes(), [0, 2])
+  pushes.push(caught(queue.push(stuck)))
+  await turn()
+  t.deepEqual(indexes(), [0, 2, 4])
+  runner.abort(boom)
+  t.deepEqual(
+    signals.map(({aborted}) => aborted),
+    [true, true, true, true, true],
+  )
+  t.is(signals[4]?.reason, boom)
 })
 
 test.serial(

@@ -20,6 +20,7 @@ import {
   consume,
   instance,
   manual,
+  never,
   record,
   reportedDuring,
   tracked,
@@ -30,6 +31,11 @@ import {
 
 const letters = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1']
 const first = (item: string): string => item.charAt(0)
+const endings = [
+  ['break', (runner: ConcurrentRunner<unknown>) => void runner.return()],
+  ['abort()', (runner: ConcurrentRunner<unknown>) => runner.abort()],
+  ['stop()', (runner: ConcurrentRunner<unknown>) => void runner.stop()],
+] as const
 
 test('readAhead: n has n items pulled that wait for a slot, and not one more', async (t) => {
   const tasks = Array.from({length: 8}, () => manual())
@@ -139,11 +145,7 @@ test('ready() is asked before each pull, also of what is read ahead', async (t) 
   t.is(asked, 4) // also before the pull that finds the end
 })
 
-for (const [name, end] of [
-  ['break', (runner: ConcurrentRunner<unknown>) => void runner.return()],
-  ['abort()', (runner: ConcurrentRunner<unknown>) => runner.abort()],
-  ['stop()', (runner: ConcurrentRunner<unknown>) => void runner.stop()],
-] as const)
+for (const [name, end] of endings)
   test(`${name} disposes of what was read ahead, closes the source once, and drains`, async (t) => {
     let disposed = 0
     const held = manual()
@@ -428,8 +430,104 @@ test('a subclass that overrides execute gets a task it can call', async (t) => {
     }
   }
   const source = mapped(letters, (item) => item, {group: first})
-  t.is((await new Doubled(source).toArray()).length, 7)
+  t.deepEqual((await new Doubled(source).toArray()).toSorted(), letters)
 })
+
+test('a subclass that overrides execute gets the very tasks that were read ahead', async (t) => {
+  const seen: unknown[] = []
+  class Noting extends ConcurrentRunner<string> {
+    protected override execute(task: Task<string>, context: TaskContext): string | PromiseLike<string> {
+      seen.push(task)
+      return super.execute(task, context)
+    }
+  }
+  const tasks = [() => 'a', () => 'b']
+  t.deepEqual(await new Noting(tasks, {limit: 1, readAhead: 1}).toArray(), ['a', 'b'])
+  t.deepEqual(seen, tasks)
+})
+
+test('a function that was read ahead is tried again, without an item, and a promise is not', async (t) => {
+  const again = ({attempt, item}: TaskContext): string => {
+    if (attempt === 1) throw new Error('again')
+    return `attempt ${attempt} of ${item}`
+  }
+  const runner = concurrent([again, Promise.reject(new Error('gone')), again], {
+    limit: 1,
+    readAhead: 2,
+    ordered: true,
+    yieldExceptions: true,
+    retry: {delay: 0},
+  })
+  const log = record(runner)
+  t.deepEqual((await runner.toArray()).map(String), [
+    'attempt 2 of undefined',
+    'ConcurrentExecutionError: Task 1 failed: Error: gone',
+    'attempt 2 of undefined',
+  ])
+  t.deepEqual(
+    log.filter((line) => line.startsWith('retry')),
+    ['retry 0 again', 'retry 2 again'],
+  )
+})
+
+test('a group is forgotten when its tasks have settled, however they have, and is made anew for a later item', async (t) => {
+  const made: string[] = []
+  const limit = (group: string): number => {
+    made.push(group)
+    return 1
+  }
+  const load = (item: string): string => {
+    if (item === 'b1') throw new Error('boom')
+    return item
+  }
+  const runner = ConcurrentRunner.map(['a1', 'b1', 'a2', 'b2'], load, {
+    limit: 1,
+    readAhead: 1,
+    yieldExceptions: true,
+    group: first,
+    groups: {limit},
+  })
+  t.is((await runner.toArray()).length, 4)
+  t.deepEqual(made, ['a', 'b', 'a', 'b'])
+})
+
+test('with ordered and a full buffer no task that was read ahead starts', async (t) => {
+  const [head, ...others] = Array.from({length: 5}, () => manual())
+  const tasks = [head?.thunk ?? never, ...others.map(({thunk}) => thunk)]
+  const runner = concurrent(tasks, {limit: 2, highWaterMark: 1, ordered: true, readAhead: 4})
+  const results = consume(runner)
+  await turn()
+  others[0]?.resolve('1')
+  await turn()
+  t.is(runner.stats.started, 2) // the first task, whose result is next, still runs
+  for (const task of [head, ...others]) task?.resolve('done')
+  t.is((await results).values.length, 5)
+})
+
+for (const [ending, end] of endings)
+  for (const place of ['the governor of a group', 'a listener of start'])
+    test(`${ending} inside of ${place} disposes of the task that was about to start`, async (t) => {
+      const log: string[] = []
+      const items = ['a', 'b'].map((letter) => ({letter, [Symbol.dispose]: () => void log.push(letter)}))
+      const permit: Permit = {release() {}}
+      const governor = {
+        tryAcquire: () => {
+          if (place === 'the governor of a group') end(runner)
+          return permit
+        },
+        acquire: () => permit,
+      }
+      const runner: ConcurrentRunner<string> = ConcurrentRunner.map(items, ({letter}) => letter, {
+        limit: 1,
+        group: () => 'all',
+        groups: {governor: () => governor},
+      })
+      runner.on('start', () => place === 'a listener of start' && end(runner))
+      await runner.run().catch(() => {})
+      // stop() lets a task go on whose start was told
+      const isRun = ending === 'stop()' && place === 'a listener of start'
+      t.deepEqual(log.toSorted(), isRun ? ['b'] : ['a', 'b'])
+    })
 
 test('wrong options of groups and readAhead are refused by name', (t) => {
   const run = (options: object): unknown => ConcurrentRunner.map(letters, first, options)
@@ -528,25 +626,22 @@ for (const from of ['group()', 'the source'])
     t.deepEqual(await results, ['a', 'b', 'c'])
   })
 
-for (const [ending, end] of [
-  ['break', (runner: ConcurrentRunner<unknown>) => void runner.return()],
-  ['abort()', (runner: ConcurrentRunner<unknown>) => runner.abort()],
-  ['stop()', (runner: ConcurrentRunner<unknown>) => void runner.stop()],
-] as const)
-  test(`${ending} inside of group() starts nothing more, and drains after all items are disposed of`, async (t) => {
-    const log: string[] = []
-    const items = ['a', 'b', 'c', 'd'].map((letter) => ({letter, [Symbol.dispose]: () => void log.push(letter)}))
-    const runner: ConcurrentRunner<unknown> = ConcurrentRunner.map(items, (item) => item.letter, {
-      group: ({letter}) => {
-        if (letter === 'c') end(runner)
-        return letter
-      },
+for (const [ending, end] of endings)
+  for (const last of ['a', 'c'])
+    test(`${ending} inside of group() for ${last} starts nothing more, and disposes of all items first`, async (t) => {
+      const log: string[] = []
+      const items = ['a', 'b', 'c', 'd'].map((letter) => ({letter, [Symbol.dispose]: () => void log.push(letter)}))
+      const runner: ConcurrentRunner<unknown> = ConcurrentRunner.map(items, (item) => item.letter, {
+        group: ({letter}) => {
+          if (letter === last) end(runner)
+          return letter
+        },
+      })
+      runner.on('start', ({index}) => log.push(`start ${index}`)).on('drain', () => log.push('drain'))
+      await runner.run().catch(() => {})
+      t.is(log.at(-1), 'drain')
+      t.deepEqual(log.slice(0, -1).toSorted(), ['a', 'b', 'c', 'd'])
     })
-    runner.on('start', ({index}) => log.push(`start ${index}`)).on('drain', () => log.push('drain'))
-    await runner.run().catch(() => {})
-    t.is(log.at(-1), 'drain')
-    t.deepEqual(log.slice(0, -1).toSorted(), ['a', 'b', 'c', 'd'])
-  })
 
 test('a promise among mapped items that waits in the line and rejects is no unhandled rejection', async (t) => {
   const held = manual()

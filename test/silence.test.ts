@@ -13,7 +13,7 @@ import {PassThrough} from 'node:stream'
 import {setInterval, setTimeout as sleep} from 'node:timers/promises'
 import test from 'ava'
 import {ConcurrentRunner, type Items, mapped, type RunnerOptions, type Source, type TaskFunction} from '../src/index.js'
-import {record, turn, unhandledDuring} from './helpers/index.js'
+import {library, record, turn, typescript, unhandledDuring} from './helpers/index.js'
 
 const boom = new Error('boom')
 const one: TaskFunction<number> = () => 1
@@ -187,11 +187,10 @@ const inputEndings: Record<string, string> = {
   'stop()': 'runner.stop()',
   'a failing task': 'isFailing = true',
 }
-const src = new URL('../src/index.ts', import.meta.url).href
 for (const [name, end] of Object.entries(inputEndings))
   test(`${name} over standard input is silent, and the process ends though the input stays open`, async (t) => {
     const script = `
-      import {ConcurrentRunner} from '${src}'
+      import {ConcurrentRunner} from '${library}'
       let isFailing = false
       const controller = new AbortController()
       const work = async (chunk) => {
@@ -210,7 +209,7 @@ for (const [name, end] of Object.entries(inputEndings))
       await runner.drained
       console.log('left')
     `
-    const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', script])
+    const child = spawn(process.execPath, [typescript, '--input-type=module', '--eval', script])
     let output = ''
     child.stderr.on('data', (data) => (output += data))
     child.stdout.on('data', (data) => {

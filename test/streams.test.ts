@@ -159,6 +159,24 @@ test('the error of a stream is a failure of the source, also when it comes while
   }
 })
 
+test('the error of a Node stream that nothing has been read of yet is a failure of the source, and no uncaught exception', async (t) => {
+  class Gated extends ConcurrentRunner<unknown> {
+    readonly gate = pDefer<void>()
+    protected override ready(): Promise<void> {
+      return this.gate.promise
+    }
+  }
+  const stream = new PassThrough()
+  const gated = new Gated(stream as AsyncIterable<never>)
+  const log = record(gated)
+  const run = caught(gated.run())
+  stream.destroy(boom)
+  await turn()
+  gated.gate.resolve()
+  t.is(((await run) as Error).cause, boom)
+  t.deepEqual(log, ['error - boom', 'drain'])
+})
+
 function failingWebStream(): {readonly stream: ReadableStream<string>; readonly fail: () => void} {
   let fail = (): void => {}
   const stream = new ReadableStream<string>({

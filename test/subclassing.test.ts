@@ -389,6 +389,24 @@ test('a subclass emits events of its own among those of the runner', async (t) =
   t.deepEqual(log, ['start 0', 'progress 0', 'result 0 a', 'start 1', 'progress 10', 'result 1 b', 'done', 'drain'])
 })
 
+test('an emit that a subclass overrides hears every event, also where the first listener comes in the middle of the run', async (t) => {
+  const log: string[] = []
+  class Logged extends ConcurrentRunner<string> {
+    override emit(event: string, ...args: never[]): boolean {
+      log.push(event)
+      return super.emit(event as 'start', ...(args as unknown as [never]))
+    }
+  }
+  const runner = new Logged([a, b], {limit: 1})
+  const first = runner.next()
+  let heard = 0
+  runner.on('result', () => heard++)
+  await first
+  await runner.run()
+  t.deepEqual(log, ['start', 'result', 'start', 'result', 'drain'])
+  t.is(heard, 2)
+})
+
 test('map() on a subclass makes an instance of that', async (t) => {
   const runner = Downloads.map([1, 2], (item) => item * 2)
   t.true(runner instanceof Downloads)

@@ -82,6 +82,22 @@ test.serial('a pushed task tells its priority and when it was pushed', async (t)
   t.true((trace?.queuedAt ?? Infinity) <= (trace?.startedAt ?? 0))
 })
 
+test.serial('a mapped item tells its group, and a task that was read ahead without groups tells none', async (t) => {
+  const log = await published(async () => {
+    await ConcurrentRunner.map(['a1'], (item) => item, {group: (item) => item.charAt(0)}).run()
+    await concurrent([() => 'b'], {readAhead: 1}).run()
+  })
+  t.deepEqual(
+    log
+      .filter(({event}) => event === 'start')
+      .map(({trace: {group, queuedAt, priority}}) => [group, queuedAt, priority]),
+    [
+      ['a', undefined, undefined],
+      [undefined, undefined, undefined],
+    ],
+  )
+})
+
 test.serial(
   'what a subscriber sets on start reaches the task, also one that was pushed and one of execute',
   async (t) => {

@@ -392,8 +392,8 @@ test(
 /** A clock of the tests' own, which never goes back. */
 let now = 0
 
-/** The most events between two turns of the event loop while each takes a millisecond. */
-async function mostEventsInATurn(runner: ConcurrentRunner<unknown>, event: 'start' | 'result'): Promise<number> {
+/** The most calls of `took()` between two turns of the event loop while each call takes a millisecond. */
+async function mostInATurn(body: (took: () => void) => Promise<unknown>): Promise<number> {
   let events = 0
   let most = 0
   let isOver = false
@@ -405,18 +405,20 @@ async function mostEventsInATurn(runner: ConcurrentRunner<unknown>, event: 'star
     if (!isOver) setImmediate(probe)
   }
   setImmediate(probe)
-  runner.on(event, () => {
-    now++
-    events++
-  })
   try {
-    await runner.run()
+    await body(() => {
+      now++
+      events++
+    })
   } finally {
     performance.now = before
     isOver = true
   }
   return Math.max(most, events)
 }
+
+const mostEventsInATurn = (runner: ConcurrentRunner<unknown>, event: 'start' | 'result'): Promise<number> =>
+  mostInATurn((took) => runner.on(event, took).run())
 
 const many = function* (task: Task<unknown>): Generator<Task<unknown>> {
   for (let count = 0; count < 2000; count++) yield task
@@ -442,6 +444,20 @@ test.serial('a slow listener of result, after starts that went fast: the loop tu
   const most = await mostEventsInATurn(concurrent<unknown>(many(one), {limit: 512}), 'result')
   t.true(most <= 16, `${most} events in a turn`)
 })
+
+test.serial(
+  'a loop that takes 1 ms for each result that waits lets the event loop turn every 10 ms or so',
+  async (t) => {
+    const runner = concurrent<unknown>(many(one), {highWaterMark: Infinity})
+    await runner.next()
+    await turn()
+    t.true(runner.stats.waiting > 1000)
+    const most = await mostInATurn(async (took) => {
+      for await (const _ of runner) took()
+    })
+    t.true(most <= 80, `${most} results in a turn`)
+  },
+)
 
 // Edge cases
 

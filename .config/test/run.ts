@@ -8,6 +8,7 @@ import {readdirSync} from 'node:fs'
 import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 import {fileURLToPath} from 'node:url'
+import {prepare} from './typescript-hooks.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const given = process.argv.slice(2)
@@ -20,13 +21,25 @@ const files = isBuilt && isWhole ? ofEntries : []
 // Node 26 warns of what `preload.js` calls, on the stderr of programs whose stderr the tests look at.
 const preload = isBuilt ? ` --import=${new URL('preload.js', import.meta.url).href} --disable-warning=DEP0205` : ''
 
+/** The TypeScript in a folder and below it, but for packages, as paths from there. */
+const sourcesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), {withFileTypes: true}).flatMap((entry) => {
+    if (entry.isDirectory() && entry.name !== 'node_modules')
+      return sourcesIn(join(folder, entry.name)).map((name) => join(entry.name, name))
+    return /(?<!\.d)\.ts$/.test(entry.name) ? [entry.name] : []
+  })
+
 /** How AVA writes a file's name before the title of a test. */
-const prefixes = readdirSync(join(root, 'test'), {recursive: true, encoding: 'utf8'})
+const prefixes = sourcesIn('test')
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => name.replace('.test.ts', '').split(/[\\/]/).join(' › '))
 
+await prepare(
+  ['src', 'test', 'examples'].flatMap((folder) => sourcesIn(folder).map((name) => join(root, folder, name))),
+)
+
 if (isBuilt)
-  execFileSync(process.execPath, ['--import=tsx', '.config/build.ts'], {
+  execFileSync(process.execPath, [...process.execArgv, '.config/build.ts'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   })

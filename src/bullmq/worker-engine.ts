@@ -110,26 +110,41 @@ class SourceWorker<D, R> extends Worker<D, R> {
   }
 
   /** Tells the job whether Redis has accepted its outcome. No other job is taken in place of a lost job. */
-  async #handIn(job: Job<D, R>, call: () => Promise<Job<D, R>>): Promise<Job<D, R>> {
-    const taken = SourceJob.takenOf(job)
-    for (let attempt = 0; ; attempt++)
+  #handIn(job: Job<D, R>, call: () => Promise<Job<D, R>>): Promise<Job<D, R>> {
+    return call().then(
+      (next) => {
+        this.#accepted(job)
+        return next
+      },
+      (error: unknown) => this.#handInAgain(job, call, error),
+    )
+  }
+
+  async #handInAgain(job: Job<D, R>, call: () => Promise<Job<D, R>>, refusal: unknown): Promise<Job<D, R>> {
+    let error = refusal
+    for (let attempt = 0; this.#isRefusal(error); attempt++) {
+      await delay(retryDelay(attempt))
       try {
         const next = await call()
-        this.#hasTold = false
-        this.#forget(taken)
-        taken?.accept()
+        this.#accepted(job)
         return next
-      } catch (error) {
-        if (this.#isRefusal(error)) {
-          await delay(retryDelay(attempt))
-          continue
-        }
-        const isLost = lockErrors.test((error as Error).message)
-        this.#forget(taken)
-        taken?.refuse(isLost ? new LostJobError(job.id ?? '') : error)
-        if (!isLost) throw error
-        return none()
+      } catch (again) {
+        error = again
       }
+    }
+    const taken = SourceJob.takenOf(job)
+    const isLost = lockErrors.test((error as Error).message)
+    this.#forget(taken)
+    taken?.refuse(isLost ? new LostJobError(job.id ?? '') : error)
+    if (!isLost) throw error
+    return none()
+  }
+
+  #accepted(job: Job<D, R>): void {
+    const taken = SourceJob.takenOf(job)
+    this.#hasTold = false
+    this.#forget(taken)
+    taken?.accept()
   }
 
   /**

@@ -264,9 +264,9 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     }
     if (permit === undefined) return undefined
     const entry = this.#shift(group)
-    if (entry === undefined)
-      permit.release(unused) // the governor has cleared the queue
-    else entry.member?.enter(permit)
+    if (entry?.member === undefined)
+      permit.release(unused) // the governor has taken the entry out of the line
+    else entry.member.enter(permit)
     return entry
   }
 

@@ -258,7 +258,11 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (!this.#attached.host.called(this)) return this.#outcomeLater()
     const own = this.#contextOf(context)
     const timer = this.#timeOut(own)
-    const permit = this.takePermit()
+    let permit: Permit | undefined
+    const call = (): unknown => {
+      permit = this.takePermit() // the governor of the group may throw
+      return this.#call(own)
+    }
     const given = new Promise((resolve) => {
       const settled = (tell: () => void, outcome: PermitOutcome): void => {
         clearTimeout(timer)
@@ -268,7 +272,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
         resolve(this.outcome)
       }
       tasks.whenSettled(
-        callSafely(() => this.#call(own)),
+        callSafely(call),
         (value) => settled(() => this.fulfilled(value), {status: 'ok', value}),
         (error) => settled(() => this.rejected(error), {status: 'failed', error}),
       )

@@ -440,12 +440,17 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   /** An iterator for one reader. A runner calls this method itself. Several readers share the tasks. */
   [Symbol.asyncIterator](): AsyncIterator<TaskFunction<T>, undefined> {
     this.#readers++
+    /** Puts a task back if the governor of its group has closed the iterator while it was asked. */
+    const putBackIfEnded = (task: QueuedTask): boolean => {
+      if (iterator.isOver) this.#putBack(task)
+      return iterator.isOver
+    }
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
         const task = this.#take()
         if (task === undefined) return undefined
         this.#uncalled.take(task)
-        return task
+        return putBackIfEnded(task) ? undefined : task
       },
       tryHandOut: () => {
         const task = this.#take()
@@ -455,7 +460,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
         const putBack = (): void => {
           if (this.#uncalled.isHandedOut(task, handOut)) this.#putBack(task)
         }
-        return task.handOut(putBack) as TaskFunction<T>
+        const call = task.handOut(putBack) as TaskFunction<T>
+        return putBackIfEnded(task) ? undefined : call
       },
       isOver: () => this.#state === 'closed' && this.#uncalled.isOverFor(iterator),
       whenAvailable: (callback) => this.#takers.set(iterator, callback),

@@ -2,7 +2,7 @@
 export default {
   files: ['test/bullmq/**/*.test.ts'],
   extensions: {ts: 'module'},
-  nodeArguments: ['--import=tsx'],
+  nodeArguments: [`--import=${new URL('../../.config/test/typescript.js', import.meta.url).href}`],
   workerThreads: false,
   timeout: '2m',
 }

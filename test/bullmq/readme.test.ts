@@ -4,6 +4,7 @@ import {once} from 'node:events'
 import {text} from 'node:stream/consumers'
 import test from 'ava'
 import {documentSnippets, fileOf, needsRedis, removeFolder, type Snippet, snippetFolder} from '../helpers/snippets.js'
+import {typescript} from '../helpers/typescript.js'
 import {useRedis} from './helpers/redis.js'
 
 const redis = useRedis()
@@ -23,7 +24,7 @@ test('the producer prints each thumbnail that the worker makes, and SIGTERM ends
   t.teardown(() => removeFolder(folder))
   const [producer, worker] = snippets.map((snippet) => {
     const stdio = ['ignore', 'pipe', 'inherit'] as const
-    const child = spawn(process.execPath, ['--import=tsx', fileOf(snippet)], {cwd: folder, stdio: [...stdio]})
+    const child = spawn(process.execPath, [typescript, fileOf(snippet)], {cwd: folder, stdio: [...stdio]})
     t.teardown(() => child.kill('SIGKILL'))
     return {child, output: text(child.stdout), closed: once(child, 'close')}
   })

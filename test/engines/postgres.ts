@@ -2,11 +2,11 @@
 import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
 import {once} from 'node:events'
 import {chownSync, existsSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
-import {type AddressInfo, createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {PgBoss} from 'pg-boss'
+import {freePort} from './port.js'
 
 const debian = '/usr/lib/postgresql'
 
@@ -100,12 +100,4 @@ function program(name: string): string {
 function userOf(name: string): {uid: number; gid: number} {
   const id = (flag: string): number => Number(execFileSync('id', [flag, name], {encoding: 'utf8'}))
   return {uid: id('-u'), gid: id('-g')}
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const {port} = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }

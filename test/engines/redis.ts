@@ -2,11 +2,11 @@
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync} from 'node:fs'
-import {type AddressInfo, createServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {Redis} from 'ioredis'
+import {freePort} from './port.js'
 
 export class RedisServer {
   readonly host = '127.0.0.1'
@@ -113,12 +113,4 @@ export class RedisServer {
     await this.kill()
     rmSync(this.#folder, {recursive: true, force: true})
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const {port} = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }

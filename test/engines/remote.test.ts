@@ -118,6 +118,79 @@ test('a worker asks for as many jobs as its pulls show that the runner can start
   await running
 })
 
+/** A worker's engine that always has jobs, gives as many as it is asked for, and needs two turns for an outcome. */
+class Plenty extends HandMade {
+  given = 0
+  held = 0
+  mostHeld = 0
+
+  override async take(max: number): Promise<TakenJob[]> {
+    this.wanted.push(max)
+    await turn()
+    this.held += max
+    this.mostHeld = Math.max(this.mostHeld, this.held)
+    const end = async (): Promise<void> => {
+      await turn()
+      await turn()
+      this.held--
+    }
+    return Array.from({length: max}, () => ({...this.job(`${this.given++}`), done: end, back: end}))
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+test('while jobs end as soon as they are taken, a worker soon asks for as many as the limit, and never holds twice as many', async (t) => {
+  const engine = new Plenty()
+  const runner = new ConcurrentRunner(
+    workerTasks(engine, () => 1),
+    {limit: 200},
+  )
+  let most = 0
+  runner.on('start', () => void (most = Math.max(most, runner.stats.running)))
+  const running = runner.run()
+  await until(() => most === 200)
+  t.true(engine.wanted.length < 50, `in ${engine.wanted.length} calls`) // by ones it would be 200 calls
+  runner.limit = 10
+  await until(() => runner.stats.running <= 10)
+  await runner.stop()
+  await running
+  t.true(engine.mostHeld <= 400, `${engine.mostHeld} jobs`)
+  t.is(engine.held, 0)
+})
+
+test('a worker whose runner rests for a turn of the event loop goes on to hold as many jobs', async (t) => {
+  const engine = new HandMade()
+  const busyFor = (ms: number): void => {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+  }
+  let count = 0
+  const deliver = (): void => engine.host?.deliver([engine.job(`job-${count++}`)])
+  const job = engine.job.bind(engine)
+  engine.job = (id) => ({...job(id), done: async () => deliver()}) // it takes its next job with the outcome of a job
+  const source = workerTasks(engine, async () => {
+    await turn()
+    busyFor(2) // four of these, and the runner lets the event loop turn
+  })
+  const runner = new ConcurrentRunner(source, {limit: 4})
+  const running = runner.run()
+  await until(() => engine.host !== undefined)
+  for (let number = 0; number < 4; number++) deliver()
+  await until(() => engine.holds.at(-1) === 4)
+  engine.holds.length = 0
+  const from = count
+  await until(() => count > from + 40)
+  t.true(
+    engine.holds.every((holds) => holds >= 4),
+    engine.holds.join(),
+  )
+  await runner.stop()
+  await running
+})
+
 test('a job that the runner does not start within a second goes back, and its task runs another job when called', async (t) => {
   const engine = new HandMade()
   const source = workerTasks(engine, ({id}) => id)

@@ -1,9 +1,13 @@
 /** Runs an example in a process of its own, from the package's root, as `npm start` does. */
 import {type ChildProcessByStdio, spawn} from 'node:child_process'
 import {on, once} from 'node:events'
+import {mkdtempSync, rmSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
 import type {Readable} from 'node:stream'
 import {buffer} from 'node:stream/consumers'
 import {fileURLToPath} from 'node:url'
+import {typescript} from '../helpers/typescript.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -14,12 +18,18 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** A folder that goes with its test. */
+export function temporaryFolder(t: {teardown(fn: () => void): void}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  t.teardown(() => rmSync(folder, {recursive: true}))
+  return folder
+}
+
 export type Child = ChildProcessByStdio<null, Readable, Readable>
 
 /** The command line of an example, with modules loaded ahead of it. */
 export function command(example: string, preloads: readonly string[] = []): string[] {
-  const imports = ['tsx', ...preloads].map((module) => `--import=${module}`)
-  return [process.execPath, ...imports, `examples/${example}.ts`]
+  return [process.execPath, typescript, ...preloads.map((module) => `--import=${module}`), `examples/${example}.ts`]
 }
 
 /** Starts a command as npm would for a user who stands in `folder`. */

@@ -1,14 +1,13 @@
 import {once} from 'node:events'
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, writeFileSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
-import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {crawl as crawlSite} from '../../examples/crawler.js'
-import {command, type Ended, ended, start} from './child.js'
+import {command, type Ended, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -30,8 +29,7 @@ async function siteOf(
   files: Readonly<Record<string, string>>,
   special: Readonly<Record<string, Special>> = {},
 ): Promise<Site> {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), {recursive: true})
     writeFileSync(join(folder, name), content)
@@ -176,12 +174,6 @@ test('what is no URL is refused', refuses, ['example.com'], /^Expected one URL; 
 test('two URLs are refused', refuses, ['http://a/', 'http://b/'], /^Expected one URL; got 'http:\/\/a\/', /)
 test('a limit of 0 is refused', refuses, ['http://a/', '--limit', '0'], /^--limit must be an integer ≥ 1; got '0' \(/)
 test('an unknown option is named', refuses, ['http://a/', '--depth', '1'], /^Unknown option '--depth'/)
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('crawler'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/crawler\.ts URL /)
-})
 
 // Ending early
 

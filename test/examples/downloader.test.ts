@@ -1,10 +1,9 @@
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, serveFiles} from '../../examples/servers.js'
-import {type Child, command, type Ended, ended, start} from './child.js'
+import {type Child, command, type Ended, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts processes. */
 const test = ava.serial
@@ -20,12 +19,11 @@ interface Downloads {
 
 /** A folder for the files of these URLs; the servers and the folder go with the test. */
 function downloads(t: ExecutionContext, hosts: readonly Served[], urls: readonly string[]): Downloads {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const [list, target] = [join(folder, 'urls.txt'), join(folder, 'files')]
   writeFileSync(list, urls.join('\n'))
   t.teardown(() => {
     for (const {close} of hosts) close()
-    rmSync(folder, {recursive: true})
   })
   const run = async (options: readonly string[] = [], interrupt?: (child: Child) => Promise<void>): Promise<Ended> => {
     const child = start([...command('downloader'), list, target, ...options])
@@ -122,19 +120,4 @@ test('what fails is told and left for the next run: at once when it is missing, 
   ])
   t.deepEqual(left(), urls.slice(0, 2))
   t.deepEqual(host.asked.map(({path}) => path).sort(), ['/broken', '/broken', '/broken', '/fine', '/gone'])
-})
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('downloader'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/downloader\.ts URLS FOLDER /)
-})
-
-test('a wrong argument is told in one line, and ends it with 2', async (t) => {
-  const wrong = await ended(start(command('downloader')))
-  t.is(wrong.status, 2)
-  t.is(wrong.stderr, 'Expected 2 arguments; got 0 (--help tells more)\n')
-  const option = await ended(start([...command('downloader'), 'urls', 'folder', '--limit', '0']))
-  t.is(option.status, 2)
-  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
 })

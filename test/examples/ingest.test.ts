@@ -1,10 +1,9 @@
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, servePages} from '../../examples/servers.js'
-import {type Child, command, ended, start} from './child.js'
+import {type Child, command, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -32,14 +31,13 @@ function run(
   server: Served,
   ...options: readonly string[]
 ): {child: Child; stored: () => number[]} {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const output = join(folder, 'entries')
   const env = ['env', 'NODE_NO_WARNINGS=1'] // of node:sqlite, where it is new
   const child = start([...env, ...command('ingest'), `${server.url}/pages/0`, output, ...options])
   t.teardown(() => {
     child.kill('SIGKILL')
     server.close()
-    rmSync(folder, {recursive: true})
   })
   return {child, stored: () => read(output)}
 }
@@ -89,19 +87,4 @@ test('an entry that fails is asked for three times, then ends the run, and what 
   t.regex(stdout, /^2 entries in [12] batches\n$/)
   t.deepEqual(sorted(stored()), [0, 2])
   t.is(server.asked.filter(({path}) => path === '/entries/1').length, 3)
-})
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('ingest'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: npx tsx examples\/ingest\.ts URL OUTPUT /)
-})
-
-test('a wrong argument is told in one line, and ends it with 2', async (t) => {
-  const wrong = await ended(start(command('ingest')))
-  t.is(wrong.status, 2)
-  t.is(wrong.stderr, 'Expected 2 arguments; got 0 (--help tells more)\n')
-  const option = await ended(start([...command('ingest'), 'http://localhost', 'output', '--limit', '0']))
-  t.is(option.status, 2)
-  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
 })

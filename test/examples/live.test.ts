@@ -1,7 +1,6 @@
 import {spawnSync} from 'node:child_process'
 import {EventEmitter, once} from 'node:events'
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {PassThrough} from 'node:stream'
 import type {WriteStream} from 'node:tty'
@@ -9,7 +8,7 @@ import ava, {type ExecutionContext} from 'ava'
 import {LiveView, type Observed} from '../../examples/live/view.js'
 import {Progress, spoken} from '../../examples/progress.js'
 import type {RunnerStats, TaskContext} from '../../src/index.js'
-import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid} from './child.js'
+import {type Child, command, type Ended, ended, interruptedWhen, start, tellingPid, temporaryFolder} from './child.js'
 
 const test = ava.serial
 const hasScript = spawnSync('script', ['--version']).error === undefined
@@ -124,8 +123,7 @@ onTerminal('Ctrl-C on a terminal takes the view away, and shows the cursor again
 })
 
 onTerminal('the picture has what the terminal has shown, in plain colours', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-live-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   const file = join(folder, 'live.svg')
   const {status, stdout} = await shown(lineOf('--tasks', '40', '--picture', file))
   t.is(status, 0)
@@ -158,20 +156,4 @@ test('a reader that has seen enough ends the view quietly', async (t) => {
   await once(child.stderr, 'data')
   child.stderr.destroy()
   t.deepEqual(await once(child, 'exit'), [0, null])
-})
-
-test('--help says how the view is used, and wrong arguments are told in one line', async (t) => {
-  const help = await ended(start([...command('live'), '-h']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: npx tsx examples\/live\.ts /)
-  for (const [args, message] of [
-    [['--tasks', 'x'], /^--tasks must be .*\n$/],
-    [['--picture', 'view.svg'], /^--picture needs a terminal \(--help tells more\)\n$/],
-    [['folder'], /^Expected options alone; got 'folder' \(--help tells more\)\n$/],
-  ] as const) {
-    const {status, stdout, stderr} = await ended(start([...command('live'), ...args]))
-    t.is(status, 2)
-    t.is(stdout, '')
-    t.regex(stderr, message)
-  }
 })

@@ -1,11 +1,10 @@
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve, serveModel} from '../../examples/servers.js'
-import {type Child, command, ended, start} from './child.js'
+import {type Child, command, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -19,7 +18,7 @@ interface Run {
 
 /** The example over so many prompts; its server and its files go with the test. */
 function run(t: ExecutionContext, {url, close}: Served, count: number, ...options: readonly string[]): Run {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-'))
+  const folder = temporaryFolder(t)
   const prompts = Array.from({length: count}, (_, index) => `prompt ${index}`)
   const [input, output] = [join(folder, 'prompts.txt'), join(folder, 'replies.jsonl')]
   writeFileSync(input, prompts.join('\n'))
@@ -28,7 +27,6 @@ function run(t: ExecutionContext, {url, close}: Served, count: number, ...option
   t.teardown(() => {
     child.kill('SIGKILL')
     close()
-    rmSync(folder, {recursive: true})
   })
   const written = (): unknown[] =>
     readFileSync(output, 'utf8')
@@ -93,14 +91,4 @@ test('a prompt that the server refuses for good has its error in its place', asy
   t.is((await ended(child)).status, 0)
   t.deepEqual(written(), ['fine', {error: 'Task 1 failed: Error: 400 Bad Request'}, 'fine'])
   t.is(server.asked.length, 3)
-})
-
-test('--help says how it is used, and what is missing ends it with 2', async (t) => {
-  const help = await ended(start([...command('llm'), '--help']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: npx tsx examples\/llm\.ts URL PROMPTS OUTPUT /)
-  const wrong = await ended(start([...command('llm'), 'http://localhost']))
-  t.is(wrong.status, 2)
-  t.regex(wrong.stderr, /^Expected 3 arguments; got 1 \(--help tells more\)\n$/)
-  t.is((await ended(start([...command('llm'), 'a', 'b', 'c', '--tokens', '0']))).status, 2)
 })

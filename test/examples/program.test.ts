@@ -1,6 +1,7 @@
 import {once} from 'node:events'
 import {text} from 'node:stream/consumers'
 import ava from 'ava'
+import {typescript} from '../helpers/typescript.js'
 import {type Child, ended, start} from './child.js'
 
 /** One after the other: each starts a process. */
@@ -18,7 +19,7 @@ function program(ending: string): Child {
         ${ending}
       })
     }))`
-  return start([process.execPath, '--import=tsx', '--input-type=module', '--eval', script])
+  return start([process.execPath, typescript, '--input-type=module', '--eval', script])
 }
 
 for (const [signal, status] of [

@@ -41,14 +41,3 @@ test('a reader that has seen enough ends the quickstart quietly', async (t) => {
   t.is(told, '')
   t.deepEqual(await closed, [0, null])
 })
-
-test('--help of the quickstart says what it does, and an argument is refused in one line', async (t) => {
-  const help = await ended(start([...command('quickstart'), '--help']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: .*\n\nRuns ten tasks, at most three at once\.\n$/)
-  t.deepEqual(await ended(start([...command('quickstart'), '5'])), {
-    status: 2,
-    stdout: '',
-    stderr: "Expected no arguments; got '5' (--help tells more)\n",
-  })
-})

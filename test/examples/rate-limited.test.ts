@@ -46,14 +46,3 @@ test('runners with the same limiter share its rate', async (t) => {
   await turn()
   t.is(runners[0].stats.started + runners[1].stats.started, 3)
 })
-
-test('--help of the rate-limited example says how it is used, and a wrong argument is refused in one line', async (t) => {
-  const helped = await ended(start([...command('rate-limited'), '--help']))
-  t.is(helped.status, 0)
-  t.regex(helped.stdout, /^Usage: npx tsx examples\/rate-limited\.ts/)
-  for (const wrong of ['--nope', '0']) {
-    const {status, stdout, stderr} = await ended(start([...command('rate-limited'), wrong]))
-    t.deepEqual({status, stdout}, {status: 2, stdout: ''})
-    t.regex(stderr, /^[^\n]+ \(--help tells more\)\n$/)
-  }
-})

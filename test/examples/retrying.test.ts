@@ -75,14 +75,3 @@ test("a task's timeout ends its retrying", async (t) => {
   const runner = new RetryingRunner([failing(1)], {timeout: 1, retrying: {minTimeout: pause}})
   t.like(await caught(runner.run()), {cause: {name: 'TimeoutError'}})
 })
-
-test('--help of the retrying example says how it is used, and a wrong argument is refused in one line', async (t) => {
-  const helped = await ended(start([...command('retrying'), '--help']))
-  t.is(helped.status, 0)
-  t.regex(helped.stdout, /^Usage: npx tsx examples\/retrying\.ts/)
-  for (const wrong of ['--nope', 'more']) {
-    const {status, stdout, stderr} = await ended(start([...command('retrying'), wrong]))
-    t.deepEqual({status, stdout}, {status: 2, stdout: ''})
-    t.regex(stderr, /^[^\n]+ \(--help tells more\)\n$/)
-  }
-})

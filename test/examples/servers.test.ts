@@ -3,7 +3,7 @@ import {existsSync} from 'node:fs'
 import {dirname} from 'node:path'
 import {createInterface} from 'node:readline'
 import test from 'ava'
-import {command, ended, start} from './child.js'
+import {command, start} from './child.js'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   test(`the servers answer until ${signal}, which leaves neither them nor their folder behind`, async (t) => {
@@ -25,14 +25,3 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     t.false(existsSync(folder))
     await t.throwsAsync(fetch(url))
   })
-
-test('--help of the servers says what they are for, and an argument is refused in one line', async (t) => {
-  const help = await ended(start([...command('servers'), '--help']))
-  t.is(help.status, 0)
-  t.regex(help.stdout, /^Usage: npx tsx examples\/servers\.ts\n/)
-  t.deepEqual(await ended(start([...command('servers'), '8080'])), {
-    status: 2,
-    stdout: '',
-    stderr: "Expected no arguments; got '8080' (--help tells more)\n",
-  })
-})

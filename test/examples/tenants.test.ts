@@ -4,7 +4,7 @@ import {createInterface} from 'node:readline'
 import {setTimeout as sleep} from 'node:timers/promises'
 import ava, {type ExecutionContext} from 'ava'
 import {type Served, serve} from '../../examples/servers.js'
-import {type Child, command, ended, start} from './child.js'
+import {type Child, command, start} from './child.js'
 
 /** One after the other: each starts a process. */
 const test = ava.serial
@@ -142,19 +142,4 @@ test('at SIGTERM what was accepted is answered, and the gateway ends', async (t)
     [200, 200, 429],
   )
   t.deepEqual(await exited, [0, null])
-})
-
-test('--help says how it is used', async (t) => {
-  const {status, stdout} = await ended(start([...command('tenants'), '--help']))
-  t.is(status, 0)
-  t.regex(stdout, /^Usage: PORT=8080 npx tsx examples\/tenants\.ts URL /)
-})
-
-test('a wrong argument is told in one line, and ends it with 2', async (t) => {
-  const wrong = await ended(start(command('tenants')))
-  t.is(wrong.status, 2)
-  t.is(wrong.stderr, 'Expected 1 arguments; got 0 (--help tells more)\n')
-  const option = await ended(start([...command('tenants'), 'http://localhost', '--limit', '0']))
-  t.is(option.status, 2)
-  t.regex(option.stderr, /^--limit must be an integer .*; got '0' [^\n]*\n$/)
 })

@@ -73,10 +73,3 @@ test('a reader that has gone is no error of the example', async (t) => {
   t.is(await text(child.stderr), '')
   t.deepEqual(await exited, [0, null])
 })
-
-test('--help says how to use the example, and a wrong number of threads is refused in one line', async (t) => {
-  t.regex((await ended(start([...command('threads'), '-h']))).stdout, /^Usage: .* \[--threads N\]\n/)
-  const {status, stderr} = await ended(start([...command('threads'), '--threads', '0']))
-  t.is(status, 2)
-  t.is(Buffer.from(stderr, 'latin1').toString(), "--threads must be an integer ≥ 1; got '0' (--help tells more)\n")
-})

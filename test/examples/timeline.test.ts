@@ -1,7 +1,6 @@
 import {channel} from 'node:diagnostics_channel'
 import {EventEmitter, once} from 'node:events'
-import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readdirSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {text} from 'node:stream/consumers'
 import {fileURLToPath} from 'node:url'
@@ -12,7 +11,7 @@ import {toSvg} from '../../examples/timeline/svg.js'
 import {toTrace} from '../../examples/timeline/trace.js'
 import {type ConcurrentError, ConcurrentRunner, type Permit, type TaskContext, TaskQueue} from '../../src/index.js'
 import {manuals, thunks, turn} from '../helpers/index.js'
-import {command, ended, start} from './child.js'
+import {command, ended, start, temporaryFolder} from './child.js'
 
 /** One after the other: some start a process. */
 const test = ava.serial
@@ -41,8 +40,7 @@ const upTo = (count: number): number[] => Array.from({length: count}, (_, index)
 const ascending = (numbers: Array<number | undefined>): number[] => numbers.map(Number).sort((a, b) => a - b)
 
 async function draw(t: ExecutionContext, args: string[]): Promise<{stdout: string; svg: string; trace: string}> {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   const out = join(folder, 'drawn')
   const {status, stdout, stderr} = await ended(start([...command('timeline'), ...args, '--out', out]))
   t.is(stderr, '')
@@ -182,6 +180,21 @@ const contextOf = (index: number, attempt = 1): TaskContext => ({
   signal: new AbortController().signal,
 })
 
+/** A runner by hand that is recorded, and its clock, which `at` sets. */
+function recordedByHand(): {runner: ByHand; recorder: Recorder; at: (ms: number) => void} {
+  let now = 0
+  const runner = new ByHand()
+  const recorder = new Recorder(() => now)
+  recorder.record(runner)
+  return {
+    runner,
+    recorder,
+    at: (ms) => {
+      now = ms
+    },
+  }
+}
+
 /** What is told of each bar, as one line. */
 const linesOf = ({bars}: Timeline): string[] =>
   bars.map(
@@ -190,19 +203,16 @@ const linesOf = ({bars}: Timeline): string[] =>
   )
 
 test('a task that is tried again has a bar for each attempt, and none while it waits', (t) => {
-  let now = 0
-  const runner = new ByHand()
-  const recorder = new Recorder(() => now)
-  recorder.record(runner)
+  const {runner, recorder, at} = recordedByHand()
   runner.start(0)
-  now = 10
+  at(10)
   runner.emit('retry', contextOf(0), {error: new Error('busy'), attempt: 1, delay: 20})
   runner.start(1)
-  now = 30
+  at(30)
   runner.start(0, 2)
-  now = 35
+  at(35)
   runner.start(2)
-  now = 50
+  at(50)
   runner.emit('result', 'a', contextOf(0, 2))
   t.deepEqual(linesOf(recorder.timeline), [
     '0.1 in 0 from 0 to 10, again',
@@ -217,16 +227,13 @@ test('a task that is tried again has a bar for each attempt, and none while it w
 })
 
 test('a task that is given up while it waits has failed in its last attempt, and one never begun at once', (t) => {
-  let now = 0
-  const runner = new ByHand()
-  const recorder = new Recorder(() => now)
-  recorder.record(runner)
+  const {runner, recorder, at} = recordedByHand()
   runner.start(0)
-  now = 10
+  at(10)
   runner.emit('retry', contextOf(0), {error: new Error('busy'), attempt: 1, delay: 1000})
-  now = 20
+  at(20)
   runner.emit('error', new Error('given up'), contextOf(0))
-  now = 30
+  at(30)
   runner.emit('error', new Error('refused by the governor'), contextOf(1))
   t.deepEqual(linesOf(recorder.timeline), ['0.1 in 0 from 0 to 10, again, failed', '1.1 in 0 from 30 to 30, failed'])
   runner.emit('drain', {})
@@ -350,8 +357,7 @@ test('labels of limits that changed at almost the same time stand one above the 
 })
 
 test('Ctrl-C in the middle writes no picture', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   const preloads = ['./test/examples/listening.ts']
   const child = start([...command('timeline', preloads), '--tasks', '100000', '--out', join(folder, 'drawn')])
   const closed = ended(child)
@@ -362,18 +368,10 @@ test('Ctrl-C in the middle writes no picture', async (t) => {
 })
 
 test('the timeline is written though nobody reads the line that says so', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-timeline-'))
-  t.teardown(() => rmSync(folder, {recursive: true}))
+  const folder = temporaryFolder(t)
   const child = start([...command('timeline'), '--tasks', '3', '--out', join(folder, 'drawn')])
   child.stdout.destroy()
   const [[status], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)])
   t.deepEqual([status, stderr], [0, ''])
   t.deepEqual(readdirSync(folder).toSorted(), ['drawn.json', 'drawn.svg'])
-})
-
-test('a wrong argument of the timeline is told in one line, and --help says how it is used', async (t) => {
-  const {status, stderr} = await ended(start([...command('timeline'), 'no-such-folder']))
-  t.is(status, 2)
-  t.is(stderr, "FOLDER must be an existing folder; got 'no-such-folder' (--help tells more)\n")
-  t.regex((await ended(start([...command('timeline'), '--help']))).stdout, /^Usage: /)
 })

@@ -1,6 +1,7 @@
 /** What became of promises, loops and the process. */
 import {execFile} from 'node:child_process'
 import {once} from 'node:events'
+import {typescript} from './typescript.js'
 
 /** What a promise rejects with. Throws if it does not reject. */
 export async function caught(promise: PromiseLike<unknown>): Promise<unknown> {
@@ -67,10 +68,12 @@ export interface Ended {
   readonly errors: string
 }
 
+/** Where a script in a process of its own imports the library from. */
+export const library: string = new URL('../../src/index.ts', import.meta.url).href
+
 /** Runs a script in a process of its own; `src` is where it imports the library from. */
 export async function runScript(script: (src: string) => string): Promise<Ended> {
-  const src = new URL('../../src/index.ts', import.meta.url).href
-  const child = execFile(process.execPath, ['--import=tsx', '--input-type=module', '--eval', script(src)])
+  const child = execFile(process.execPath, [typescript, '--input-type=module', '--eval', script(library)])
   let output = ''
   let errors = ''
   child.stdout?.on('data', (chunk) => (output += chunk))

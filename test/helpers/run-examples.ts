@@ -16,7 +16,9 @@ import {workerTasks} from 'aio-tasks/remote'
 import {MemoryQueue} from '../../examples/engine.js'
 
 const [ending = '', ...files] = process.argv.slice(2)
-const patience = 20_000
+const patience = 40_000
+/** When a worker is told to stop, which would go on for ever. */
+const workFor = 3000
 const stop = new Error('the example is aborted')
 const failure = new Error('the task fails')
 
@@ -35,7 +37,7 @@ function endLater(runner: ConcurrentRunner<unknown>): void {
   ended.add(runner)
   if (ending === 'break') runner.once('result', () => void runner.return())
   if (ending === 'abort') runner.once('start', () => void setImmediate(() => runner.abort(stop)))
-  setTimeout(() => void runner.stop(), patience / 2).unref() // a worker goes on for ever
+  setTimeout(() => void runner.stop(), workFor).unref()
 }
 const {prototype} = ConcurrentRunner
 for (const method of ['next', 'run', 'toArray'] as const) {

@@ -4,6 +4,8 @@ import {copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writ
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
+import {prepare} from '../../.config/test/typescript-hooks.js'
+import {typescript} from './typescript.js'
 
 export interface Snippet {
   /** The file and the line where it begins. */
@@ -158,11 +160,13 @@ export async function snippetFolder(snippets: readonly Snippet[], ambient = ''):
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
   await writeFile(join(folder, 'package.json'), '{"type": "module"}')
   await writeFile(join(folder, 'assumed.d.ts'), ambient)
-  for (const {place, code} of snippets) {
-    const file = join(folder, fileOf({place}))
+  const files = snippets.map((snippet) => join(folder, fileOf(snippet)))
+  for (const [index, {code}] of snippets.entries()) {
+    const file = files[index] ?? ''
     await mkdir(join(file, '..'), {recursive: true})
     await writeFile(file, `${code}\nexport {}\n`)
   }
+  await prepare(files)
   return folder
 }
 
@@ -184,7 +188,7 @@ export async function compile(folder: string): Promise<string> {
 /** Runs a program of the folder to its end, where what it fetches is answered locally. */
 export function runSnippet(folder: string, snippet: Snippet): Promise<Ended> {
   const standIn = new URL('fetch.js', import.meta.url).href
-  return run('--import=tsx', [`--import=${standIn}`, fileOf(snippet)], folder)
+  return run(typescript, [`--import=${standIn}`, fileOf(snippet)], folder)
 }
 
 /**
@@ -204,7 +208,7 @@ export async function runExamples(
   await copyFile(new URL('run-examples.ts', import.meta.url), program)
   await copyFile(join(root, 'examples/engine.ts'), join(folder, 'examples/engine.ts'))
   const env = {...process.env, AIO_TASKS_CONNECTION: JSON.stringify(connection ?? null)}
-  return run('--import=tsx', [program, ending, ...examples.map(fileOf)], folder, env)
+  return run(typescript, [program, ending, ...examples.map(fileOf)], folder, env)
 }
 
 /** An example that gives what it makes to whoever imports it. */

@@ -15,8 +15,9 @@ export interface Baseline {
 
 const mostLeftOut = 10
 
-export async function baseline(shop: Workshop): Promise<Baseline> {
-  const {loading, ...trial} = await attempt(shop, {})
+/** @param files The files of tests to run; all if there are none. */
+export async function baseline(shop: Workshop, files: readonly string[] = []): Promise<Baseline> {
+  const {loading, ...trial} = await attempt(shop, {files})
   const leftOut = trial.ended.filter(({failure}) => failure !== null)
   if (leftOut.length === 0) assertPassed(trial)
   let ended = trial.ended.filter(({failure}) => failure === null)

@@ -1,23 +1,9 @@
-/** A few random runs of both models, the same each time, for what no test of its own has noticed. */
+/** A few random runs of the models, the same each time, for what no test of its own has noticed. */
 import test from 'ava'
-import * as fc from 'fast-check'
-import {check} from '../model/check.js'
-import {checkPolicies, policies} from '../model/policies.js'
-import {scenario} from '../model/scenario.js'
-import {sourceKinds} from '../model/sources.js'
+import {judge, shares} from '../model/kinds.js'
 
-const seed = 1
-const numRuns = Math.ceil(300 / sourceKinds.length)
-
-for (const kind of sourceKinds)
-  test.serial(`the model agrees, the source being: ${kind}`, async (t) => {
-    const property = fc.asyncProperty(scenario(kind), fc.scheduler(), check)
-    const {failed} = await fc.check(property, {numRuns, seed, endOnFailure: true})
-    t.false(failed)
+for (const [kind, share] of shares)
+  test.serial(`the model agrees: ${kind}`, async (t) => {
+    const {report} = await judge(kind, {numRuns: Math.ceil(900 * share), seed: 1, endOnFailure: true})
+    t.is(report, undefined)
   })
-
-test.serial('the model of retries and governors agrees', async (t) => {
-  const property = fc.asyncProperty(policies, fc.scheduler(), checkPolicies)
-  const {failed} = await fc.check(property, {numRuns: 100, seed, endOnFailure: true})
-  t.false(failed)
-})

@@ -17,6 +17,8 @@ export interface Chosen extends TestId {
 export interface Order {
   /** In this order, until one fails; otherwise all there are. */
   readonly tests?: readonly Chosen[]
+  /** The files of tests that are looked at where `tests` does not say which; all if there are none. */
+  readonly files?: readonly string[]
   /** More hits of the mutant than this are taken for an endless loop. */
   readonly hitLimit?: number
 }

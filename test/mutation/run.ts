@@ -1,7 +1,7 @@
 /**
  * Breaks the library one operator at a time, and lists the breaks that no test notices. Run by `npm run mutation`;
  * after `--`: `--file src/run.ts` (as often as wanted), `--sample N [--seed S]`, `--processes N`, `--json FILE`,
- * `--least SCORE` to fail below it.
+ * `--least SCORE` to fail below it, `--tests test/ending.test.ts` (as often as wanted) to run no other tests.
  */
 import {writeFileSync} from 'node:fs'
 import {availableParallelism} from 'node:os'
@@ -17,6 +17,7 @@ import {workshop} from './workshop.js'
 const {values} = parseArgs({
   options: {
     file: {type: 'string', multiple: true, default: []},
+    tests: {type: 'string', multiple: true, default: []},
     sample: {type: 'string'},
     seed: {type: 'string', default: '1'},
     processes: {type: 'string', default: String(availableParallelism())},
@@ -31,7 +32,7 @@ const ofFiles = instrumented.mutants.filter(({file}) => values.file.length === 0
 const mutants = values.sample === undefined ? ofFiles : sample(ofFiles, Number(values.sample), Number(values.seed))
 const shop = await workshop(instrumented)
 try {
-  const tests = await baseline(shop)
+  const tests = await baseline(shop, values.tests)
   console.log(`${tests.tests} tests pass without a mutant, in ${tests.seconds.toFixed(1)} s; ${mutants.length} mutants`)
   for (const test of tests.leftOut) console.log(`left out, since it fails without a mutant: ${test}`)
   const startedAt = performance.now()

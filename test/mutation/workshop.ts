@@ -17,9 +17,6 @@ const others = new Set([
   'test/types.test.ts',
   'test/model/leaks.test.ts',
   'test/model/model.test.ts',
-  'test/model/policies.test.ts',
-  'test/unit/event-loop.test.ts',
-  'test/unit/platform/runtime.test.ts',
 ])
 
 /** The files of tests in the order in which they run where nothing else decides. */
@@ -38,7 +35,7 @@ export interface Workshop {
 
 export async function workshop({sources}: Instrumented): Promise<Workshop> {
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-mutation-'))
-  for (const name of ['src', 'test', 'package.json', 'tsconfig.json'])
+  for (const name of ['.config', 'src', 'test', 'package.json', 'tsconfig.json'])
     cpSync(join(root, name), join(folder, name), {recursive: true, filter: (path) => !path.includes('node_modules')})
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   for (const [name, content] of sources) writeFileSync(join(folder, name), content)

@@ -1,14 +1,12 @@
 /** The examples of the doc comments of `aio-tasks/pg-boss` run, on a PostgreSQL of this file's own, however they are left. */
-import {ConcurrentRunner} from 'aio-tasks'
 import {remoteTasks, workerTasks} from 'aio-tasks/pg-boss'
 import test from 'ava'
+import {endings, tryExamples} from '../engines/examples.js'
 import {
-  assumed,
   docExamples,
   documentSnippets,
   exporting,
   removeFolder,
-  runExamples,
   runSnippet,
   type Snippet,
   snippetFolder,
@@ -22,37 +20,15 @@ function here({place, code}: Snippet): Snippet {
   return {place, code: code.replace(/new PgBoss\(.*?\)/, `new PgBoss('${server.url}')`)}
 }
 
-for (const ending of ['none', 'break', 'abort', 'a failing task'])
+for (const ending of endings)
   test.serial(`every example in the doc comments of pg-boss runs, and its runners end by: ${ending}`, async (t) => {
     const all = (await docExamples()).filter(({place}) => place.startsWith('src/pg-boss/'))
-    t.log(`${all.length}`)
-    const examples = all.map(here).map(exporting)
     const boss = await bossOf(t)
-    const folder = await snippetFolder(examples, assumed)
-    t.teardown(() => removeFolder(folder))
-    const told = async (isWorker: boolean): Promise<void> => {
-      const own = examples.filter(({code}) => code.includes('workerTasks(') === isWorker)
-      t.true(own.some(({code}) => code.includes('new ConcurrentRunner')))
-      const {status, stdout, stderr} = await runExamples(folder, own, ending)
-      t.deepEqual({status, output: `${stdout}${stderr}`}, {status: 0, output: `ran ${own.length}\n`})
-    }
-
-    // A worker for the examples that hand jobs in, and jobs for the examples that are workers.
-    const handler = (): number => {
-      if (ending === 'a failing task') throw new Error('the job fails')
-      return 1
-    }
-    const worker = new ConcurrentRunner(workerTasks('images', handler, {boss}), {yieldExceptions: true})
-    const working = worker.run()
-    await told(false)
-    await worker.stop()
-    await working
-    const jobs = Array.from({length: 5}, (_, index) => ({path: `${index}`}))
-    const producer = new ConcurrentRunner(remoteTasks(jobs, {queue: 'images', boss}), {yieldExceptions: true})
-    const handingIn = producer.run().catch(() => {})
-    await told(true)
-    producer.abort()
-    await handingIn
+    await tryExamples(t, all.map(here).map(exporting), ending, {
+      isWorker: ({code}) => code.includes('workerTasks('),
+      work: (handler) => workerTasks('images', handler, {boss}),
+      handIn: (jobs) => [remoteTasks(jobs, {queue: 'images', boss})],
+    })
   })
 
 test.serial('the snippet of src/remote/README.md does what the text says', async (t) => {

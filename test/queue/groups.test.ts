@@ -5,6 +5,8 @@ import {ConcurrentRunner, type Governor, type GroupOptions, type Permit, TaskQue
 import {caught, instance, turn} from '../helpers/index.js'
 import {finish, serve, standing, standings, tracked} from './serving.js'
 
+const boom = new Error('boom')
+
 test('at most limit of a group run at once, and a full group blocks no other', async (t) => {
   const queue = new TaskQueue({groups: {limit: 2}})
   const {log, push, end} = tracked(queue)
@@ -397,3 +399,59 @@ test('several runners share the limits of groups', async (t) => {
   t.is(most, 2)
   for (const runner of runners) runner.abort()
 })
+
+const governorCalls: Record<string, (queue: TaskQueue, controller: AbortController) => unknown> = {
+  'clears the queue': (queue) => queue.clear(boom),
+  'removes the task': (queue) => queue.remove(() => true, boom),
+  'aborts the signal of the push': (_queue, controller) => controller.abort(boom),
+}
+for (const [what, call] of Object.entries(governorCalls))
+  test(`a governor that ${what} while it is asked gets its permit back`, async (t) => {
+    const controller = new AbortController()
+    const shared = new Semaphore(1)
+    let isArmed = true
+    const governor = {
+      acquire: () => shared.acquire(),
+      tryAcquire: () => {
+        if (isArmed) call(queue, controller)
+        isArmed = false
+        return shared.tryAcquire()
+      },
+    }
+    const queue = new TaskQueue({groups: {governor: () => governor}})
+    queue.run()
+    t.is(await caught(queue.push(() => 1, {group: 'a', signal: controller.signal})), boom)
+    t.true(shared.isIdle)
+    t.is(await queue.push(() => 2, {group: 'a'}), 2)
+    await queue.shutdown()
+  })
+
+const readers: Record<string, (queue: TaskQueue) => ConcurrentRunner<unknown>> = {
+  'a runner of the queue': (queue) => new ConcurrentRunner(queue),
+  'map() over the queue': (queue) => ConcurrentRunner.map(queue, (task, context) => task(context)),
+}
+for (const [reader, read] of Object.entries(readers))
+  for (const end of ['abort', 'stop', 'return'] as const)
+    test(`a governor of a group that calls ${end}() of ${reader} while it is asked loses no task`, async (t) => {
+      const shared = new Semaphore(1)
+      let isArmed = true
+      const governor = {
+        acquire: () => shared.acquire(),
+        tryAcquire: () => {
+          if (isArmed) void first[end]()
+          isArmed = false
+          return shared.tryAcquire()
+        },
+      }
+      const queue = new TaskQueue({groups: {governor: () => governor}})
+      const first = read(queue)
+      first.run().catch(() => {})
+      await turn()
+      const push = queue.push(() => 1, {group: 'a'})
+      await first.drained
+      t.deepEqual([queue.size, queue.running, first.stats.started], [1, 0, 0])
+      t.true(shared.isIdle)
+      queue.run()
+      t.is(await push, 1)
+      await queue.shutdown()
+    })

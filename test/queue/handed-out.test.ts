@@ -1,6 +1,13 @@
 /** Tasks that wrappers hold: given back when they are not called, run once, and counted once. */
 import test from 'ava'
-import {ConcurrentRunner, type Task, type TaskContext, type TaskFunction, TaskQueue} from '../../src/index.js'
+import {
+  ConcurrentRunner,
+  type Permit,
+  type Task,
+  type TaskContext,
+  type TaskFunction,
+  TaskQueue,
+} from '../../src/index.js'
 import {caught, instance, manual, turn, unhandledDuring} from '../helpers/index.js'
 import {clock, serial} from '../helpers/virtual-time.js'
 import {finish, serve, standing, standings} from './serving.js'
@@ -411,3 +418,21 @@ for (const [how, make] of [
     t.is(calls, 1)
   })
 }
+
+test('where the governor of its group throws as a task is called that has been put back, its push rejects with that', async (t) => {
+  const boom = new Error('boom')
+  let isBroken = false
+  const tryAcquire = (): Permit => {
+    if (isBroken) throw boom
+    return {release() {}}
+  }
+  const queue = new TaskQueue<number>({groups: {governor: () => ({acquire: tryAcquire, tryAcquire})}})
+  const push = caught(queue.push(() => 1, {group: 'a'}))
+  const tasks = queue[Symbol.asyncIterator]()
+  const task = await take(tasks)
+  await tasks.return?.()
+  isBroken = true
+  t.is(await caught(Promise.resolve(task(context))), boom)
+  t.is(await push, boom)
+  t.deepEqual([queue.size, queue.running], [0, 0])
+})

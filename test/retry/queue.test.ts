@@ -170,3 +170,28 @@ serial(
     t.deepEqual([queue.size, queue.running], [0, 0])
   },
 )
+
+serial(
+  'of several retries that are due, an abort of a push ends its own alone, and the others keep their order',
+  async (t) => {
+    const queue = new TaskQueue<number>()
+    const runner = queue.run({limit: 4, retry: second})
+    const controller = new AbortController()
+    const order: number[] = []
+    const pushes = [0, 1, 2, 3].map((index) =>
+      queue.push(flaky(1), index === 1 ? {signal: controller.signal, item: index} : {item: index}),
+    )
+    runner.on('result', (_, {index}) => order.push(index))
+    await pass(500)
+    runner.pause()
+    await pass(1000)
+    t.is(runner.stats.retrying, 4)
+    controller.abort()
+    t.is(runner.stats.retrying, 3)
+    t.is(String(await caught(pushes[1] ?? Promise.resolve())), 'Error: 1.1')
+    runner.resume()
+    await pass(10)
+    t.deepEqual(order, [0, 2, 3])
+    await queue.shutdown()
+  },
+)

@@ -600,3 +600,48 @@ serial('what a budget throws fails the task, or is reported, and no slot is lost
   })
   t.is(reported.length, 4)
 })
+
+serial(
+  'without a delay of its own a retry waits up to 100 ms, then up to twice as long each time, up to 30 s',
+  async (t) => {
+    const {random} = Math
+    Math.random = () => 0.5
+    try {
+      const waits: number[] = []
+      const runner = concurrent([flaky(99)], {yieldExceptions: true, retry: {attempts: 12}})
+      runner.on('retry', (_, {delay}) => waits.push(delay))
+      void runner.run()
+      for (let attempt = 1; attempt < 12; attempt++) await pass(15_000)
+      t.deepEqual(waits, [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000])
+    } finally {
+      Math.random = random
+    }
+  },
+)
+
+serial('each retry begins when it is due, whatever the order in which the tasks have failed', async (t) => {
+  const runner = concurrent(flakies(1, 1, 1, 1, 1), {limit: 5, retry: delays(50, 10, 30, 20, 40)})
+  const order: number[] = []
+  runner.on('result', (_, {index}) => order.push(index))
+  const over = runner.run()
+  await pass(10)
+  t.deepEqual(order, [1])
+  await pass(25)
+  t.deepEqual(order, [1, 3, 2])
+  await pass(15)
+  t.deepEqual(order, [1, 3, 2, 4, 0])
+  await over
+})
+
+serial('with ordered, a failure comes after a retry before it that is due and waits for a slot', async (t) => {
+  const last = manual()
+  const runner = concurrent([flaky(1), last.thunk], {limit: 1, ordered: true, retry: {attempts: 2, delay: 0}})
+  const loop = consume(runner)
+  await pass(1)
+  t.true(last.isStarted)
+  last.reject(new Error('first'))
+  await pass(1)
+  const {values, raised} = await loop
+  t.deepEqual(values, [0])
+  t.is(instance(raised, ConcurrentExecutionError).index, 1)
+})

@@ -11,6 +11,21 @@ for (const [name, known, hint] of [
   ['limt', ['timeout', 'limit'], 'did you mean limit?'],
   ['abortSignal', ['limit', 'signal'], 'did you mean signal?'],
   ['colour', ['limit', 'signal'], 'there are limit, signal'],
+  ['concurrencyLimit', ['limit'], 'did you mean limit?'],
+  ['maxConcurrency', ['limit'], 'did you mean limit?'],
+  ['maxConcurrent', ['limit'], 'did you mean limit?'],
+  ['parallelism', ['limit'], 'did you mean limit?'],
+  ['backpressure', ['highWaterMark'], 'did you mean highWaterMark?'],
+  ['bufferSize', ['highWaterMark'], 'did you mean highWaterMark?'],
+  ['preserveOrder', ['ordered'], 'did you mean ordered?'],
+  ['maxSize', ['capacity'], 'did you mean capacity?'],
+  ['lim', ['limit'], 'did you mean limit?'],
+  ['l', ['limit'], 'there are limit'],
+  ['limitxyz', ['limit'], 'there are limit'],
+  ['grou', ['groups', 'group'], 'did you mean group?'],
+  ['li', ['limit'], 'there are limit'],
+  ['waterMark', ['highWaterMark'], 'did you mean highWaterMark?'],
+  ['terMark', ['highWaterMark'], 'there are highWaterMark'],
 ] as const)
   test(`the option ${name} is refused where there are ${known.join(' and ')}: ${hint}`, (t) => {
     t.throws(() => checkOptions({[name]: 1}, known), {
@@ -119,3 +134,10 @@ for (const [title, value, description] of descriptions) {
     t.is(describe(value), description)
   })
 }
+
+test('an error with a tag of its own is described as an error', (t) => {
+  class Tagged extends Error {
+    readonly [Symbol.toStringTag] = 'Tagged'
+  }
+  t.is(describe(new Tagged('boom')), 'Error: boom')
+})

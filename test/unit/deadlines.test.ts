@@ -2,6 +2,7 @@ import anyTest, {type TestFn} from 'ava'
 import {Deadlines} from '../../src/deadlines.js'
 import {Slot} from '../../src/slots.js'
 import {turn} from '../helpers/turn.js'
+import {turnsAskedBy} from '../helpers/turns-asked.js'
 
 interface Timer {
   readonly callback: () => void
@@ -22,7 +23,8 @@ let replacedNow = nowOf(performance)
 /** The tests share the clock, so they run one by one. */
 const test: TestFn = anyTest.serial as TestFn
 
-test.beforeEach(() => {
+test.beforeEach(async () => {
+  await turn(1) // the time of a turn is read once
   now += 1000
   replacedNow = nowOf(performance)
   performance.now = () => now
@@ -177,10 +179,72 @@ test('a task that starts when another has timed out has its full time', async (t
     if (name === 'a') add('b', 10)
   })
   add('a', 10)
-  await pass(19)
+  await pass(10)
+  t.deepEqual(log, ['a 10'])
+  t.is(timers.length, 1)
+  await pass(9)
   t.deepEqual(log, ['a 10'])
   await pass(1)
   t.deepEqual(log, ['a 10', 'b 10'])
+})
+
+for (const [late, more] of [
+  [51, 10],
+  [5000, 100],
+] as const)
+  test(`a timer that is ${late} ms late gives its tasks ${more} ms more, once: the event loop was blocked`, async (t) => {
+    const {add, log} = setting()
+    const timeout = late === 51 ? 10 : 100
+    add('a', timeout)
+    now += timeout + late
+    for (const timer of timers) fire(timer)
+    t.deepEqual(log, [])
+    await pass(more - 1)
+    t.deepEqual(log, [])
+    now += 1000 // late again
+    for (const timer of timers) fire(timer)
+    t.deepEqual(log, [`a ${timeout}`])
+    add('b', timeout)
+    now += timeout + late
+    for (const timer of timers) fire(timer)
+    t.is(log.length, 1) // b has more time again
+    await pass(more)
+    t.is(log.length, 2)
+  })
+
+test('a task that starts while others time out is not timed out with them, though the time of the turn is old', (t) => {
+  const {add, log} = setting((name) => {
+    if (name === 'a') add('b', 10)
+  })
+  add('a', 10)
+  now += 20
+  for (const timer of timers) fire(timer)
+  t.deepEqual(log, ['a 10'])
+})
+
+test('a timer that is 50 ms late counts', (t) => {
+  const {deadlines, add, log} = setting()
+  add('a', 10)
+  now += 60
+  for (const timer of timers) fire(timer)
+  t.deepEqual(log, ['a 10'])
+  t.notThrows(() => deadlines.hold(false)) // no timer is left
+})
+
+test('no task times out after stop(), and lines that have been empty have no timer', async (t) => {
+  const {deadlines, add, log} = setting()
+  for (const timeout of [10, 20, 10, 30]) {
+    const slot = add('a', timeout)
+    slot.line?.remove(slot)
+    await turn(1)
+  }
+  t.is(timers.length, 0)
+  for (const timeout of [30, 20, 10]) add('b', timeout)
+  t.is(timers.length, 3)
+  deadlines.stop()
+  t.is(timers.length, 0)
+  await pass(100)
+  t.deepEqual(log, [])
 })
 
 test('a task that is removed when another times out at the same moment is not reported', async (t) => {
@@ -202,16 +266,37 @@ test('a line that is empty after a turn of the event loop has no timer', async (
 
 test('tasks that come and go within a turn share the timer of the first', async (t) => {
   const {add, log} = setting()
-  for (let count = 0; count < 100; count++) {
-    const slot = add('a', 10)
-    slot.line?.remove(slot)
-  }
-  add('b', 10)
+  add('a', 10)
+  const asked = turnsAskedBy(() => {
+    for (let count = 0; count < 100; count++) {
+      const slot = add('b', 10)
+      slot.line?.remove(slot)
+    }
+  })
+  t.is(asked, 0) // the line was never empty
+  await pass(10)
+  t.deepEqual(log, ['a 10'])
+  t.is(armed, 1)
+})
+
+test('a line that is empty again and again within a turn is looked at once, and later once more', async (t) => {
+  const {add} = setting()
+  const first = add('a', 10)
+  const asked = turnsAskedBy(() => {
+    first.line?.remove(first)
+    for (let count = 0; count < 100; count++) {
+      const slot = add('b', 10)
+      slot.line?.remove(slot)
+    }
+  })
+  t.is(asked, 1)
+  const last = add('c', 10)
   await turn(1)
   t.is(armed, 1)
   t.is(timers.length, 1)
-  await pass(10)
-  t.deepEqual(log, ['b 10'])
+  last.line?.remove(last)
+  await turn(1)
+  t.is(timers.length, 0)
 })
 
 test('a timeout can be used again after its line was empty', async (t) => {

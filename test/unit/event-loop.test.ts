@@ -1,32 +1,27 @@
-import timers from 'node:timers'
 import anyTest, {type TestFn} from 'ava'
+import * as loop from '../../src/event-loop.js'
+import {turn as turns} from '../helpers/turn.js'
+import {turnsAskedBy} from '../helpers/turns-asked.js'
 
-/** The turns of the event loop that the guard asks for; they come when the test says so. */
-let turns: Array<() => void> = []
-let now = 1000
-
-const {setImmediate} = timers
-timers.setImmediate = ((callback: () => void) => turns.push(callback)) as never
-const loop = await import('../../src/event-loop.js') // takes setImmediate when it is loaded
-timers.setImmediate = setImmediate
-performance.now = () => now
+const nowOf = (clock: Performance): (() => number) => Reflect.get(clock, 'now')
+let replacedNow = nowOf(performance)
+let now = 1e6
 
 /** All runs share the state of the guard, and so do these tests: they run one by one, and each leaves none behind. */
 const test: TestFn = anyTest.serial as TestFn
 
-function turn(): void {
-  const due = turns
-  turns = []
-  for (const callback of due) callback()
-}
+const turn = (): Promise<void> => turns(1)
 
-test.beforeEach(() => {
+test.beforeEach(async () => {
+  await turn()
   now += 1000
+  replacedNow = nowOf(performance)
+  performance.now = () => now
 })
 
-test.afterEach((t) => {
-  turn()
-  t.deepEqual(turns, [])
+test.afterEach(async () => {
+  await turn()
+  performance.now = replacedNow
 })
 
 test('work is not overdue when it begins, and is once 4 ms have passed without a turn of the event loop', (t) => {
@@ -39,30 +34,32 @@ test('work is not overdue when it begins, and is once 4 ms have passed without a
   t.true(loop.isOverdue())
 })
 
-test('after a turn the time counts anew', (t) => {
+test('after a turn the time counts anew', async (t) => {
   loop.isOverdue()
   now += 10
   t.true(loop.isOverdue())
-  turn()
+  await turn()
   t.false(loop.isOverdue())
   now += 3
   t.false(loop.isOverdue())
 })
 
-test('time that passes between two turns in which nobody asks does not count', (t) => {
+test('time that passes between two turns in which nobody asks does not count', async (t) => {
   loop.isOverdue()
-  turn()
+  await turn()
   now += 10_000
   t.false(loop.isOverdue())
 })
 
 test('one turn of the event loop is asked for at a time, whatever the number of callers', (t) => {
-  loop.isOverdue()
-  loop.isOverdue()
-  loop.turnTime()
-  loop.yieldToEventLoop(() => {})
-  loop.yieldToEventLoop(() => {})
-  t.is(turns.length, 1)
+  const asked = turnsAskedBy(() => {
+    loop.isOverdue()
+    loop.isOverdue()
+    loop.turnTime()
+    loop.yieldToEventLoop(() => {})
+    loop.yieldToEventLoop(() => {})
+  })
+  t.is(asked, 1)
 })
 
 test('while units of work are short the stride doubles up to 64, and after one of 1 ms it is 1', (t) => {
@@ -80,7 +77,7 @@ test('while units of work are short the stride doubles up to 64, and after one o
   t.is(loop.stride, 1)
 })
 
-test('the time of a turn is read once, unless the clock is read for the guard meanwhile', (t) => {
+test('the time of a turn is read once, unless the clock is read for the guard meanwhile', async (t) => {
   const first = now
   t.is(loop.turnTime(), first)
   now += 5
@@ -88,40 +85,40 @@ test('the time of a turn is read once, unless the clock is read for the guard me
   loop.isOverdue()
   t.is(loop.turnTime(), first + 5)
   now += 5
-  turn()
+  await turn()
   t.is(loop.turnTime(), first + 10)
 })
 
-test('a caller that yields to the event loop is called back once, when it has turned, in order', (t) => {
+test('a caller that yields to the event loop is called back once, when it has turned, in order', async (t) => {
   const calls: string[] = []
   loop.yieldToEventLoop(() => calls.push('a'))
   loop.yieldToEventLoop(() => calls.push('b'))
   t.deepEqual(calls, [])
-  turn()
+  await turn()
   t.deepEqual(calls, ['a', 'b'])
-  turn()
+  await turn()
   t.deepEqual(calls, ['a', 'b'])
 })
 
-test('a caller that yields again while it is called back waits for another turn', (t) => {
+test('a caller that yields again while it is called back waits for another turn', async (t) => {
   const calls: string[] = []
   loop.yieldToEventLoop(() => {
     calls.push('first')
     loop.yieldToEventLoop(() => calls.push('second'))
   })
   loop.yieldToEventLoop(() => calls.push('other'))
-  turn()
+  await turn()
   t.deepEqual(calls, ['first', 'other'])
-  turn()
+  await turn()
   t.deepEqual(calls, ['first', 'other', 'second'])
 })
 
-test('a caller that is called back has a turn of its own to work in', (t) => {
+test('a caller that is called back has a turn of its own to work in', async (t) => {
   const overdue: boolean[] = []
   loop.isOverdue()
   now += 5
   overdue.push(loop.isOverdue())
   loop.yieldToEventLoop(() => overdue.push(loop.isOverdue()))
-  turn()
+  await turn()
   t.deepEqual(overdue, [true, false])
 })

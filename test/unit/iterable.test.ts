@@ -138,6 +138,48 @@ test('a stream is known by its shape, so that those of other packages are closed
   t.deepEqual(calls, ['destroy']) // the iterator's own return() would wait for the chunk
 })
 
+test('a stream whose iterator cleans up does so between two chunks, and is destroyed then', async (t) => {
+  const calls: string[] = []
+  const stream = {
+    read: () => null,
+    destroy: () => calls.push('destroy'),
+    [Symbol.asyncIterator]: async function* () {
+      try {
+        yield 'a'
+        yield 'b'
+      } finally {
+        calls.push('cleanup')
+      }
+    },
+  }
+  const iterator = openIterator(stream)
+  await iterator.next()
+  await iterator.return?.()
+  t.deepEqual(calls, ['cleanup', 'destroy'])
+})
+
+test('a stream that was not read yet tells its iterator, if that has return()', async (t) => {
+  const calls: string[] = []
+  const returning = {
+    next: async () => end,
+    return: async () => {
+      calls.push('return')
+      return end
+    },
+  }
+  for (const iterator of [returning, {next: async () => end}]) {
+    const stream = {read: () => null, destroy: () => calls.push('destroy'), [Symbol.asyncIterator]: () => iterator}
+    await openIterator(stream as AsyncIterable<never>).return?.()
+  }
+  t.deepEqual(calls, ['return', 'destroy', 'destroy'])
+})
+
+test('what can only be read or only be destroyed is no stream: its own iterator is taken', (t) => {
+  const iterator = (async function* () {})()
+  const iterable = {[Symbol.asyncIterator]: () => iterator}
+  for (const half of [{read: () => null}, {destroy: () => {}}]) t.is(openIterator({...iterable, ...half}), iterator)
+})
+
 // What was never opened
 
 test('of what was never opened, an iterator, a collection or a stream must be closed, and nothing else', async (t) => {
@@ -148,7 +190,8 @@ test('of what was never opened, an iterator, a collection or a stream must be cl
   const stream = new Readable({read: () => {}})
   await unopenedIterator(stream)?.return?.()
   t.true(stream.destroyed)
-  for (const source of [undefined, new Map(), Object.assign(new Map(), {next: 5})])
+  const untouched = {[Symbol.asyncIterator]: (): AsyncIterator<never> => t.fail('opened') as never}
+  for (const source of [undefined, new Map(), Object.assign(new Map(), {next: 5}), untouched])
     t.is(unopenedIterator(source), undefined)
   t.is(
     unopenedIterator(() => []),

@@ -1,7 +1,11 @@
 import test from 'ava'
-import {ConcurrentRunner, concurrent, defaultLimit, inflate, TaskQueue} from '../../src/index.js'
+import {ConcurrentRunner, concurrent, defaultLimit, inflate, mapped, TaskQueue} from '../../src/index.js'
 import {
   checkLimit,
+  highWaterMarkFor,
+  readAheadFor,
+  resolveBatches,
+  resolveMapping,
   resolveOptions,
   resolvePush,
   resolveQueue,
@@ -76,6 +80,79 @@ test('no limit is -1 or Infinity', (t) => {
 
 test('a timeout of Infinity is none', (t) => {
   t.is(resolveOptions({timeout: Infinity}).timeout, undefined)
+})
+
+test('a retry has three attempts unless it is told how many; the least and the greatest values are good', (t) => {
+  const none = {delay: undefined, when: undefined, budget: undefined, waiting: undefined}
+  t.deepEqual(resolveOptions({retry: {}}).retry, {attempts: 3, ...none})
+  t.deepEqual(resolveOptions({retry: {...none, attempts: 1, waiting: 1}}).retry, {...none, attempts: 1, waiting: 1})
+  const budget = {take: () => true, give: () => {}}
+  for (const delay of [0, 2 ** 31 - 1, () => 1]) {
+    const retry = {attempts: Infinity, delay, when: () => true, budget, waiting: Infinity}
+    t.deepEqual(resolveOptions({retry}).retry, retry)
+  }
+})
+
+test('with a governor there is no limit unless it is given one, and as many results wait as without', (t) => {
+  const governor = {acquire: () => ({release() {}})}
+  t.is(resolveOptions({governor}).limit, Infinity)
+  t.is(resolveOptions({governor, limit: 3}).limit, 3)
+  t.is(resolveOptions({governor}).governor, governor)
+  t.is(highWaterMarkFor(Infinity), defaultLimit())
+  t.is(highWaterMarkFor(3), 3)
+})
+
+test('batches wait for nothing unless they are told how long; the least and the greatest values are good', (t) => {
+  t.deepEqual(resolveBatches(1), {most: 1, maxWait: 0})
+  for (const maxWait of [0, 2 ** 31 - 1]) t.deepEqual(resolveBatches(2, {maxWait}), {most: 2, maxWait})
+})
+
+test('a then on every object is refused, since no promise of an object would settle', (t) => {
+  const make = (): unknown => withProperty(Object.prototype, 'then', undefined, resolveOptions)
+  t.throws(make, {
+    instanceOf: TypeError,
+    message: 'Object.prototype has a property then: a promise of an object may never settle',
+  })
+})
+
+test('what is mapped is read ahead as far as it says, or the runner, or 100 items where there are groups', (t) => {
+  const most = (mapping: object | undefined, readAhead?: number): number | undefined =>
+    readAheadFor(mapping && resolveMapping(mapping), resolveOptions({readAhead}))?.most
+  const group = String
+  t.deepEqual(
+    [most(undefined), most({}), most(undefined, 0), most(undefined, 1), most({}, 7), most({readAhead: 3}, 7)],
+    [undefined, undefined, undefined, 1, 7, 3],
+  )
+  t.deepEqual(
+    [most({group}), most({group}, 7), most({group, readAhead: 3}, 7), most({group, readAhead: 0})],
+    [100, 7, 3, 1],
+  )
+  t.is(most({readAhead: Infinity}), Infinity)
+})
+
+test('without groups of its own a mapped source has no limit and no governor for a group', (t) => {
+  const {rules, groupOf} = resolveMapping({group: String})
+  t.is(groupOf?.(1), '1')
+  t.is(rules.limitOf('a'), Infinity)
+  t.is(rules.governorOf, undefined)
+  t.deepEqual(resolveMapping().rules.capacity, Infinity)
+})
+
+test('what the functions of groups give is checked, and the group is what they get', (t) => {
+  const governor = {acquire: () => ({release() {}}), tryAcquire: () => ({release() {}})}
+  const {groups} = resolveQueue({groups: {limit: (key: number) => key, governor: () => governor, capacity: 2}})
+  t.is(groups?.limitOf(3), 3)
+  t.is(groups?.limitOf(-1), Infinity)
+  t.is(groups?.governorOf?.('a'), governor)
+  t.is(groups?.capacity, 2)
+  t.throws(() => groups?.limitOf(0), {instanceOf: RangeError, message: /^groups\.limit must be an integer ≥ 1/})
+  for (const wrong of [undefined, {}, {acquire: governor.acquire}, {tryAcquire: governor.tryAcquire}]) {
+    const rules = resolveQueue({groups: {governor: () => bad(wrong)}}).groups
+    t.throws(() => rules?.governorOf?.('a'), {
+      instanceOf: TypeError,
+      message: /^groups\.governor must give an object with methods acquire and tryAcquire; got /,
+    })
+  }
 })
 
 test('options without a prototype are good', (t) => {
@@ -184,6 +261,11 @@ const runner = (): ConcurrentRunner<number> => new ConcurrentRunner([() => 1])
 
 const push = (options: unknown): unknown => new TaskQueue().push(() => 1, bad(options))
 
+const retry = (options: object): unknown => make({retry: options})
+
+const aDelay = 'a number of milliseconds from 0 to 2147483647'
+const aGovernor = 'an object with a method acquire'
+const aBudget = 'an object with methods take and give'
 const aLimit = 'an integer ≥ 1, or -1 or Infinity for no limit'
 const aMark = 'an integer ≥ 0, or Infinity for no bound'
 const aTimeout = 'a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none'
@@ -547,6 +629,61 @@ rows.push(
       got,
     ],
   ),
+  ...noObjects.flatMap(([options, got]): Row[] => [
+    [`retry: ${got}`, () => make({retry: options}), TypeError, 'retry', anObject, got],
+    [`groups: ${got}`, () => new TaskQueue({groups: bad(options)}), TypeError, 'groups', anObject, got],
+    [`batches(1, ${got})`, () => runner().batches(1, bad(options)), TypeError, 'options', anObject, got],
+    [`mapped(${got})`, () => mapped([], String, bad(options)), TypeError, 'options', anObject, got],
+  ]),
+  ...[0, -1, 1.5, Number.NaN, -Infinity].flatMap((count): Row[] => [
+    [`attempts: ${count}`, () => retry({attempts: count}), RangeError, 'retry.attempts', aCapacity, String(count)],
+    [`waiting: ${count}`, () => retry({waiting: count}), RangeError, 'retry.waiting', aCapacity, String(count)],
+    [
+      `groups.capacity: ${count}`,
+      () => new TaskQueue({groups: {capacity: count}}),
+      RangeError,
+      'groups.capacity',
+      aCapacity,
+      String(count),
+    ],
+  ]),
+  ...[-1, Number.NaN, 2 ** 31].map(
+    (delay): Row => [`delay: ${delay}`, () => retry({delay}), RangeError, 'retry.delay', aDelay, String(delay)],
+  ),
+  ...noNumbers.map(
+    ([delay, got]): Row => [`delay: ${got}`, () => retry({delay}), TypeError, 'retry.delay', aDelay, got],
+  ),
+  ...[null, 5, 'when'].flatMap((value): Row[] => [
+    [`when: ${value}`, () => retry({when: value}), TypeError, 'retry.when', aFunction, JSON.stringify(value)],
+    [
+      `groups.governor: ${value}`,
+      () => new TaskQueue({groups: {governor: bad(value)}}),
+      TypeError,
+      'groups.governor',
+      aFunction,
+      JSON.stringify(value),
+    ],
+    [`governor: ${value}`, () => make({governor: value}), TypeError, 'governor', aGovernor, JSON.stringify(value)],
+    [`budget: ${value}`, () => retry({budget: value}), TypeError, 'retry.budget', aBudget, JSON.stringify(value)],
+  ]),
+  ...[{take: () => true}, {give: () => {}}, {}].map(
+    (budget): Row => [
+      `a budget with ${Object.keys(budget)}`,
+      () => retry({budget}),
+      TypeError,
+      'retry.budget',
+      aBudget,
+      'an object',
+    ],
+  ),
+  [
+    'a governor without acquire',
+    () => make({governor: {tryAcquire: () => {}}}),
+    TypeError,
+    'governor',
+    aGovernor,
+    'an object',
+  ],
   ['queue.run({limit: 0})', () => new TaskQueue().run({limit: 0}), RangeError, 'limit', aLimit, '0'],
 )
 

@@ -385,6 +385,71 @@ test('in order: with thousands of places dropped behind a failed one, those befo
   t.deepEqual((await settled(log)).toSorted(byCall), expected)
 })
 
+test('in order: what stands where the ring is full stays when those behind it are cleared', async (t) => {
+  const results = inOrder()
+  for (let index = 0; index < 16; index++) results.put(String(index), index)
+  results.clearFrom(10)
+  t.is(results.size, 10)
+  t.deepEqual(
+    await settled(take(results, 11)),
+    Array.from({length: 10}, (_, index) => `${index + 1}: ${index}`),
+  )
+})
+
+test('in order: a place that is missing behind a full ring is waited for', async (t) => {
+  const results = inOrder()
+  for (let index = 0; index < 16; index++) results.put(String(index), index)
+  results.put('17', 17)
+  const log = await settled(take(results, 18))
+  t.deepEqual([log.length, log.at(-1)], [16, '16: 15'])
+  results.put('16', 16)
+  t.deepEqual((await settled(log)).slice(16), ['17: 16', '18: 17'])
+})
+
+test('a failure that comes after the end was told is not told any more', async (t) => {
+  const results = asCompleted()
+  results.end()
+  t.deepEqual(await settled(take(results)), ['1: done'])
+  results.end({error: 'late'})
+  t.deepEqual(await settled(take(results)), ['1: done'])
+})
+
+for (const [order, make] of [
+  ['as they complete', asCompleted],
+  ['in order', inOrder],
+] as const)
+  test(`${order}: up to as many as wanted are taken at once, none while they are held or somebody waits`, async (t) => {
+    const results = make()
+    for (let index = 0; index < 5; index++) results.put(String(index), index)
+    t.deepEqual(results.takeReady(0), [])
+    t.deepEqual(results.takeReady(2), ['0', '1'])
+    results.hold(true)
+    t.deepEqual(results.takeReady(2), [])
+    results.hold(false)
+    t.deepEqual(results.takeReady(9), ['2', '3', '4'])
+    t.deepEqual(results.takeReady(9), [])
+    const log = take(results)
+    t.deepEqual(results.takeReady(9), [])
+    results.put('5', 5)
+    t.deepEqual(await settled(log), ['1: 5'])
+  })
+
+test('the awaited place is that of the missing result for which others are kept back', (t) => {
+  const results = inOrder()
+  t.is(results.awaitedPlace, undefined)
+  results.put('b', 1)
+  t.is(results.awaitedPlace, 0)
+  results.put('a', 0)
+  t.is(results.awaitedPlace, undefined)
+  t.deepEqual(results.takeReady(2), ['a', 'b'])
+  t.is(results.awaitedPlace, undefined)
+  const unordered = asCompleted()
+  unordered.put('b', 1)
+  t.is(unordered.awaitedPlace, undefined)
+  unordered.takeReady(1)
+  t.is(unordered.awaitedPlace, undefined)
+})
+
 // The high-water mark
 
 test('results are full when as many wait as the mark says', (t) => {

@@ -3,6 +3,7 @@ import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
 import {createInterface} from 'node:readline'
 import {fileURLToPath} from 'node:url'
+import {typescript} from '../../helpers/typescript.js'
 import type {Settings} from '../programs/settings.js'
 import {until} from './queue.js'
 
@@ -16,7 +17,7 @@ export class Program {
 
   /** Ends with its test, if it has not ended before. */
   constructor(t: {teardown(fn: () => unknown): void}, name: 'worker' | 'producer', settings: Settings) {
-    const args = ['--import=tsx', `test/bullmq/programs/${name}.ts`, JSON.stringify(settings)]
+    const args = [typescript, `test/bullmq/programs/${name}.ts`, JSON.stringify(settings)]
     const child = spawn(process.execPath, args, {cwd: root, stdio: ['ignore', 'pipe', 'pipe']})
     createInterface(child.stdout).on('line', (line) => this.lines.push(line))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text))

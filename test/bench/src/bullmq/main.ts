@@ -1,6 +1,6 @@
 /**
  * Measures both sources beside bare BullMQ, in interleaved rounds of one run. After `npm run bench`, which builds it:
- * `node --expose-gc test/bench/dist/bullmq/main.js [--rounds N] [--jobs N]`.
+ * `node --expose-gc test/bench/dist/bullmq/main.js [--rounds N] [--jobs N] [--only worker,signal,producer,pg-boss]`.
  * A ratio is of rates: 1 is as fast as bare BullMQ, 0.5 takes twice as long.
  */
 import {parseArgs} from 'node:util'
@@ -14,8 +14,13 @@ import {RedisServer} from './redis.js'
 import {measureWorkers} from './workers.js'
 
 const {values: options} = parseArgs({
-  options: {rounds: {type: 'string', default: '9'}, jobs: {type: 'string', default: '5000'}},
+  options: {
+    rounds: {type: 'string', default: '9'},
+    jobs: {type: 'string', default: '5000'},
+    only: {type: 'string', default: 'worker,signal,producer,pg-boss'},
+  },
 })
+const only = new Set(options.only.split(','))
 const [rounds, jobs] = [Number(options.rounds), Number(options.jobs)]
 if (!(rounds >= 1 && jobs >= 500)) throw new RangeError('--rounds must be ≥ 1 and --jobs ≥ 500')
 
@@ -26,15 +31,21 @@ console.log(`${jobs} jobs a round, ${rounds} rounds; ms a round are medians\n`)
 
 const redis = await RedisServer.start()
 try {
-  await compare('worker, limit 50, no-op', measureWorkers(redis, jobs, 0))
-  await compare('worker, limit 50, 5 ms', measureWorkers(redis, jobs, 5))
-  await compare('worker, limit 50, signal', measureWorkers(redis, jobs, 0, true))
-  await compare('producer, limit 500', await measureProducers(redis, jobs))
+  if (only.has('worker')) {
+    await compare('worker, limit 50, no-op', measureWorkers(redis, jobs, 0))
+    await compare('worker, limit 50, 5 ms', measureWorkers(redis, jobs, 5))
+  }
+  if (only.has('signal')) await compare('worker, limit 50, signal', measureWorkers(redis, jobs, 0, true))
+  if (only.has('producer')) await compare('producer, limit 500', await measureProducers(redis, jobs))
+  if (only.has('pg-boss')) await compareEngines()
+} finally {
+  await redis.end()
+}
+
+async function compareEngines(): Promise<void> {
   const ends = await measureEnds(redis, Math.ceil(jobs / 2))
   if (ends === undefined) console.log('pg-boss beside BullMQ: SKIPPED, for want of PostgreSQL')
   else await compare(`pg-boss ${versionOf('pg-boss')}, end to end`, ends, 'BullMQ, end to end')
-} finally {
-  await redis.end()
 }
 
 async function compare(
