@@ -113,7 +113,7 @@ test('while a task of one runner is about to start, that of another may be taken
 
 test.serial('a runner that ends another one, which waits too, in a listener breaks nothing', async (t) => {
   const queue = new TaskQueue()
-  const [first, second] = [serve(queue), serve(queue)]
+  const [first, second] = [serve(queue, {limit: 1}), serve(queue, {limit: 1})]
   await turn()
   first.once('start', () => second.abort('over'))
   const pushes = ['a', 'b'].map((name) => queue.push(() => name))
