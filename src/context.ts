@@ -62,6 +62,7 @@ export class LinkedContext extends Context {
 
   /** Nobody waits for the signal any more. */
   unlink(): void {
+    this.#isLinked = true // also for a signal that is read for the first time later
     this.#ignore?.()
   }
 }

@@ -174,8 +174,12 @@ export class Lifecycle {
     this.leave()
   }
 
-  /** From idle to running. Returns `false` if the run has begun already, or its signal has aborted. */
-  begin(signal: AbortSignal | undefined): boolean {
+  /**
+   * From idle to running. Returns `false` if the run has begun already, or its signal has aborted.
+   *
+   * @param abort Called when the signal aborts later.
+   */
+  begin(signal: AbortSignal | undefined, abort: (reason: unknown) => void): boolean {
     if (this.#state !== State.Idle) return false
     if (signal?.aborted) {
       this.abort(signal.reason)
@@ -185,7 +189,7 @@ export class Lifecycle {
     this.enter() // the source
     if (signal === undefined) return true
     try {
-      this.#ignoreSignal = onAbort(signal, () => this.abort(signal.reason))
+      this.#ignoreSignal = onAbort(signal, () => abort(signal.reason))
     } catch (cause) {
       this.abort(cause) // no AbortSignal after all
       return false

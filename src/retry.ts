@@ -204,6 +204,7 @@ export class Retries {
     const dueAt = this.#waiting.at(-1)?.dueAt ?? Infinity
     if (dueAt === this.#timerDue) return
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#timerDue = dueAt
     if (dueAt === Infinity) return
     // Looked up at each call, and not once: tests may replace it.
@@ -211,6 +212,7 @@ export class Retries {
   }
 
   readonly #fired = (): void => {
+    this.#timer = undefined // a timer holds the AsyncLocalStorage stores of whoever set it
     const now = Math.max(performance.now(), this.#timerDue)
     this.#timerDue = Infinity
     for (let next = this.#waiting.at(-1); next !== undefined && next.dueAt <= now; next = this.#waiting.at(-1)) {

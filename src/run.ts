@@ -78,6 +78,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** The index of the next item in the source. */
   #index = 0
   #hasSourceEnded = false
+  /** Whether the failure of the source was told. Tasks that were pulled before it may still start. */
+  #hasSourceFailed = false
   #started = 0
   #succeeded = 0
   #failed = 0
@@ -208,22 +210,24 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   stop(timeout: number | undefined): void {
-    this.#isStopped = true
-    this.#lifecycle.enter()
-    this.#lifecycle.stop(timeout)
-    this.#dropPulled(0)
-    if (this.#failure !== undefined) this.#failInOrder()
-    this.#endRetries(() => true, new DOMException('The run was stopped', 'AbortError'))
-    this.#lifecycle.leave()
+    this.#inScope(() => {
+      this.#isStopped = true
+      this.#lifecycle.enter()
+      this.#lifecycle.stop(timeout)
+      this.#dropPulled(0)
+      if (this.#failure !== undefined) this.#failInOrder()
+      this.#endRetries(() => true, new DOMException('The run was stopped', 'AbortError'))
+      this.#lifecycle.leave()
+    })
   }
 
   abort(reason: unknown): void {
-    this.#lifecycle.abort(reason)
+    this.#inScope(() => this.#lifecycle.abort(reason))
   }
 
   /** The consumer leaves. Resolves when the source has cleaned up. */
   depart(reason: unknown): Promise<void> {
-    const departed = this.#lifecycle.depart(reason)
+    const departed = this.#inScope(() => this.#lifecycle.depart(reason))
     this.#results.clear()
     return departed
   }
@@ -270,7 +274,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   // Starting tasks
 
   begin(): void {
-    if (!this.#lifecycle.begin(this.#options.signal)) return
+    if (!this.#lifecycle.begin(this.#options.signal, (reason) => this.abort(reason))) return
     const {ready, execute, hearsEmit, isTraced} = this.#host.hooks()
     if (hearsEmit) this.audience = this.#emitted()
     this.#ready = ready
@@ -311,6 +315,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else this.#scope.runInAsyncScope(fillRun, undefined, this)
   }
 
+  /** Calls what calls user code, in the async context in which the run began. */
+  #inScope<R>(call: () => R): R {
+    return this.#scope === undefined ? call() : this.#scope.runInAsyncScope(call, undefined)
+  }
+
   /** Starts tasks while a slot is free, the buffer has room for results, and nothing forbids it. */
   #fill(): void {
     if (this.#isFilling) return
@@ -335,7 +344,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
         if (this.#reader.isOver) this.#sourceEnded()
         return
       }
-      if (this.#hasChanged && !this.#mayStillStart()) return this.#reader.putBack(item)
+      if (this.#hasChanged && !this.#mayStillStart())
+        return this.#isQueued ? this.#failures.dispose(item, this.#index) : this.#reader.putBack(item)
       this.#start(item)
     }
   }
@@ -469,11 +479,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #launch(item: unknown, context: Context, permit: Permit | undefined): void {
     const slot = this.#slots.take(context)
     if (permit !== undefined) slot.permit = permit
+    if (context.attempt === 1) this.#enterTask(context)
     if (this.#retries !== undefined) {
       slot.item = item
       this.#retries.enter()
     }
-    if (context.attempt === 1) this.#enterTask(context)
     let outcome: unknown
     try {
       if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers)
@@ -504,13 +514,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Calls a task that is more than a function that only needs its context. */
   #call(item: unknown, context: Context, slot: Slot): unknown {
     const {outcome} = this.#lifecycle
+    // A listener of `start`, or the budget, may have ended the run.
+    if (this.#isQueued && (outcome === undefined || context.attempt > 1)) this.#callQueued(item as QueuedTask, slot)
     if (outcome !== undefined) {
-      // A listener of `start` has ended the run.
       this.#releasePermit(slot, unused)
-      this.#failures.dispose(item, this.#index)
+      if (context.attempt === 1) this.#failures.dispose(item, this.#index)
       throw outcome.reason
     }
-    if (this.#isQueued) this.#callQueued(item as QueuedTask, slot)
     const timeout = slot.queued?.timeout ?? this.#options.timeout
     if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
     return this.#caller?.call(item, context, slot.queued, slot.trace)
@@ -642,14 +652,21 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** Takes a place in the task's group, if it has one. If the group has no place now, only this task waits for it. */
   #enterGroup(retry: WaitingRetry): boolean {
     if (!this.#isQueued) return true
+    const queued = retry.item as QueuedTask
     try {
-      const hasPlace = (retry.item as QueuedTask).tryEnter(() => {
+      const hasPlace = queued.tryEnter(() => {
         this.#retries?.unblock(retry)
         this.#look()
       })
-      if (!hasPlace) this.#retries?.block(retry)
+      const hasEnded = this.#isStopped || this.#lifecycle.isEnded // by the governor of the group
+      if (hasPlace && !hasEnded && !this.#isPaused) return true
+      const permit = hasPlace ? queued.takePermit() : undefined
+      if (permit !== undefined) releasePermit(permit, unused)
+      if (hasEnded) this.#endRetry(retry)
+      else if (hasPlace) this.#retries?.putBack(retry)
+      else this.#retries?.block(retry)
       this.#update()
-      return hasPlace
+      return false
     } catch (cause) {
       retry.stopListening?.()
       this.#retries?.giveBack()
@@ -681,14 +698,15 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       retries.giveBack() // a function of the policy has ended the run
       return false
     }
-    const {queued, context, error, hasTimedOut} = failed
+    const {queued, context, error} = failed
     const retry = retries.add(failed, delay, running !== undefined)
     if (running !== undefined) running.retry = retry
     this.#update()
-    // If the push's signal aborts, the task waits no longer. After a timeout the signal of the context has aborted
-    // already.
-    if (queued?.hasSignal && !hasTimedOut)
-      retry.stopListening = onAbort(context.signal, () => this.#endRetries((given) => given === context, error))
+    // If the push's signal aborts, the task waits no longer.
+    if (queued?.signal !== undefined)
+      retry.stopListening = onAbort(queued.signal, () =>
+        this.#inScope(() => this.#endRetries((given) => given === context, error)),
+      )
     this.#host.emit('retry', context, {error, attempt: context.attempt, delay})
     return true
   }
@@ -696,7 +714,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   /** A promise cannot be run again, and an aborted task is not run again. */
   #isRepeatable({item, queued, context, hasTimedOut}: FailedAttempt): boolean {
     const isFunction = queued?.isRepeatable ?? (typeof item === 'function' || this.#hasItems)
-    const isAborted = context.aborted !== undefined && !hasTimedOut
+    const isAborted = (context.aborted !== undefined && !hasTimedOut) || queued?.signal?.aborted === true
     return isFunction && !isAborted && !this.#isStopped && this.#delivers(context.index)
   }
 
@@ -763,7 +781,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   // A method of its own: in its callers the closure would cost an allocation at each call.
   #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
     slot.line?.remove(slot) // it has settled in time
-    this.#guard.defer(() => settle(outcome))
+    this.#guard.defer(() => this.#inScope(() => settle(outcome)))
   }
 
   // Called by slots
@@ -791,8 +809,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   rejected(slot: Slot, reason: unknown): void {
     const {context, queued, item, permit} = slot
     if (this.#guard.isYielding) return this.#defer(slot, slot.onRejected, reason)
+    if (slot.trace !== undefined) traceError(slot.trace, reason) // may end the run
     if (slot.isLate || context === undefined) return this.#settledLate(slot)
-    if (slot.trace !== undefined) traceError(slot.trace, reason)
     const wasAborted = context.aborted !== undefined
     this.#release(slot)
     const failed: FailedAttempt = {item, queued, context, error: reason, hasTimedOut: false}
@@ -813,13 +831,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
-    if (slot.trace !== undefined) endTrace(slot)
-    slot.queued = slot.permit = undefined
-    if (this.#retries === undefined) return this.#slots.release(slot)
+    const {trace} = slot
     const attempt = slot.context?.attempt ?? 1
-    slot.item = undefined
+    slot.queued = slot.permit = slot.trace = undefined
+    if (this.#retries !== undefined) slot.item = undefined
     this.#slots.release(slot)
-    this.#withoutStarts(() => this.#retries?.leave(attempt))
+    if (this.#retries !== undefined) this.#withoutStarts(() => this.#retries?.leave(attempt))
+    if (trace !== undefined) this.#withoutStarts(() => traceEnd(trace)) // may end the run: the slot is free by now
   }
 
   #settled(): void {
@@ -888,8 +906,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const {context} = slot
     if (context === undefined) return
     slot.line?.remove(slot)
-    if (slot.trace !== undefined) endTrace(slot, reason)
     slot.isLate = true // a later outcome of the task is ignored
+    if (slot.trace !== undefined) endTrace(slot, reason)
     context.abort(reason)
     this.#toldEarly(slot, context, reason)
   }
@@ -931,15 +949,17 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #sourceEnded(): void {
     if (this.#hasSourceEnded || !this.#lifecycle.isOpen) return
     const {failure} = this.#reader
-    if (failure === undefined && this.#hasPulled) return
-    this.#hasSourceEnded = true
     this.#lifecycle.enter() // the handling of the failure is part of the run
-    if (failure !== undefined) {
+    if (failure !== undefined && !this.#hasSourceFailed) {
+      this.#hasSourceFailed = true
       const {cause} = failure
       const index = this.#index
       this.#judge(new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}))
     }
-    this.#lifecycle.finish()
+    if (!this.#hasPulled) {
+      this.#hasSourceEnded = true
+      this.#lifecycle.finish()
+    }
     this.#lifecycle.leave()
     this.#update()
   }
@@ -1011,7 +1031,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   drained(): RunnerStats {
     const {stats} = this
     this.#deadlines?.stop()
-    this.#scope = this.#line = undefined // frees the objects that the AsyncLocalStorage of the run holds
+    this.#scope = this.#caller = this.#line = undefined // frees the objects that the AsyncLocalStorage of the run holds
     this.#host.emit('drain', stats)
     return stats
   }

@@ -32,8 +32,8 @@ export interface QueuedTask {
   rejected(reason: unknown): void
   /** Whether a failed attempt can be made again: the task is a function, and its push has not settled. */
   readonly isRepeatable: boolean
-  /** Whether the push has a signal. */
-  readonly hasSignal?: boolean
+  /** The signal of its push, if it has one. */
+  readonly signal?: AbortSignal | undefined
   /** It will not be called, as no permit could be had: its push rejects. */
   refuse(reason: unknown): void
   /** It takes no slot any more. After a timeout that may be long after it was rejected. */

@@ -9,8 +9,9 @@ import {
   type Task,
   type TaskContext,
   type TaskFunction,
+  TaskQueue,
 } from '../src/index.js'
-import {runScript, turn} from './helpers/index.js'
+import {freezeClock, runScript, turn} from './helpers/index.js'
 
 const als = new AsyncLocalStorage<string>()
 /** From Node 24 on; Bun and Deno tell of such a version too. */
@@ -210,6 +211,128 @@ for (const [what, drive] of Object.entries(lastDrivers))
       })()
       void runner.stop()
       for (const resolve of finish) resolve()
+      for (let count = 0; count < 5; count++) {
+        await turn()
+        gc()
+      }
+      console.log(weak.deref() === undefined, runner.state)
+    `,
+    )
+    t.deepEqual([lines, errors], [['true drained'], ''])
+  })
+
+test('shouldRaise and cleanup see the context of the start, whoever ends the run', async (t) => {
+  const seen = new Set<string | undefined>()
+  class Seeing extends ConcurrentRunner<number, true> {
+    protected override shouldRaise(): boolean {
+      seen.add(`shouldRaise ${als.getStore()}`)
+      return false
+    }
+    protected override cleanup(): void {
+      seen.add(`cleanup ${als.getStore()}`)
+    }
+  }
+  const fails = (): never => {
+    throw new Error('again')
+  }
+  for (const end of ['stop', 'abort', 'return'] as const) {
+    const runner = new Seeing([fails], {yieldExceptions: true, retry: {delay: 60_000}})
+    void als.run('start', () => runner.next()).catch(() => {})
+    await turn()
+    als.run(end, () => void runner[end]())
+    await runner.drained
+  }
+  t.deepEqual([...seen], ['shouldRaise start', 'cleanup start'])
+})
+
+test('hooks and governors see the context of the start after a push has been withdrawn that waited for its next attempt', async (t) => {
+  const seen = new Set<string | undefined>()
+  class Seeing extends ConcurrentRunner<unknown, true> {
+    protected override ready(): void {
+      seen.add(als.getStore())
+    }
+    protected override execute(task: Task<unknown>, context: TaskContext): unknown {
+      seen.add(als.getStore())
+      return super.execute(task, context)
+    }
+  }
+  const governor = {
+    acquire: () => {
+      seen.add(als.getStore())
+      return {release: () => void seen.add(als.getStore())}
+    },
+  }
+  const queue = new TaskQueue()
+  als.run('start', () => queue.run({retry: {delay: 60_000, waiting: 1}, governor}, Seeing))
+  const controller = new AbortController()
+  void queue.push(() => Promise.reject(new Error('again')), {signal: controller.signal})
+  await turn()
+  const push = queue.push(() => turn(1))
+  await turn()
+  als.run('withdrawal', () => controller.abort())
+  await push
+  t.deepEqual([...seen], ['start'])
+  await queue.shutdown()
+})
+
+test.serial('the functions of retry see the context of the start, also after a rest of the run', async (t) => {
+  const seen = new Set<string | undefined>()
+  const when = (): boolean => {
+    seen.add(als.getStore())
+    return false
+  }
+  const items = Array.from({length: 200}, (_, index) => index)
+  const runner = ConcurrentRunner.map(items, () => turn(1).then(() => Promise.reject(new Error('boom'))), {
+    limit: 8,
+    yieldExceptions: true,
+    retry: {when},
+  })
+  let now = 0
+  performance.now = () => (now += 5) // the run must rest at each look at the clock
+  try {
+    als.run('start', () => void runner.next())
+    await als.run('loop', async () => {
+      for await (const result of runner) void result
+    })
+  } finally {
+    freezeClock()
+  }
+  t.deepEqual([...seen], ['start'])
+})
+
+const keptRuns: Record<string, string> = {
+  tasks: 'concurrent([task, task])',
+  'mapped items': 'ConcurrentRunner.map([1, 2], task)',
+  'tasks that were tried again':
+    'concurrent([({attempt}) => attempt === 1 ? Promise.reject(new Error()) : task()], {retry: {delay: 1}})',
+  'tasks of a queue': 'new ConcurrentRunner(queue)',
+}
+for (const [what, make] of Object.entries(keptRuns))
+  test(`a run of ${what} that is over keeps nothing of the context in which it was started`, async (t) => {
+    const {lines, errors} = await runScript(
+      (src) => `
+      import {AsyncLocalStorage} from 'node:async_hooks'
+      import {setFlagsFromString} from 'node:v8'
+      import {runInNewContext} from 'node:vm'
+      import {ConcurrentRunner, concurrent, TaskQueue} from '${src}'
+      setFlagsFromString('--expose-gc')
+      const gc = runInNewContext('gc')
+      const als = new AsyncLocalStorage()
+      als.run({}, () => {})
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const task = () => turn()
+      const queue = new TaskQueue()
+      void queue.push(task)
+      queue.close()
+      const runner = ${make}
+      const weak = await (async () => {
+        const store = {big: new Array(1000).fill(0)}
+        await als.run(store, async () => {
+          for await (const result of runner) void result
+        })
+        return new WeakRef(store)
+      })()
+      await runner.drained
       for (let count = 0; count < 5; count++) {
         await turn()
         gc()

@@ -10,6 +10,7 @@ import {
   type Governor,
   mapped,
   type Permit,
+  type RunnerOptions,
   type Task,
   type TaskContext,
   type TaskFunction,
@@ -720,3 +721,30 @@ test('an item whose group is undefined has none, as a push without one: no limit
   held.resolve('')
   t.is((await over).succeeded, 4)
 })
+
+const pulledAhead: Record<string, RunnerOptions<true>> = {
+  'are read ahead': {limit: 1, readAhead: 5},
+  'are read ahead in order': {limit: 1, readAhead: 5, ordered: true},
+  'wait for a permit': {limit: 1, readAhead: 5, governor: {acquire: async () => turn().then(() => ({release() {}}))}},
+}
+for (const [how, options] of Object.entries(pulledAhead))
+  test(`where a subclass goes on after its source has failed, tasks that ${how} still run`, async (t) => {
+    class Patient extends ConcurrentRunner<string, true> {
+      protected override shouldRaise(): boolean {
+        return false
+      }
+    }
+    const source = function* (): Generator<TaskFunction<string>> {
+      for (const name of ['a', 'b', 'c']) yield () => turn().then(() => name)
+      throw new Error('boom')
+    }
+    const runner = new Patient(source, {...options, yieldExceptions: true})
+    const log = record(runner)
+    await runner.run()
+    t.is(log.at(-1), 'drain')
+    t.deepEqual(
+      log.filter((line) => line.startsWith('result')),
+      ['result 0 a', 'result 1 b', 'result 2 c'],
+    )
+    t.is(log.filter((line) => line === 'error - boom').length, 1)
+  })

@@ -2,7 +2,7 @@ import {AsyncLocalStorage} from 'node:async_hooks'
 import {channel} from 'node:diagnostics_channel'
 import test from 'ava'
 import {ConcurrentRunner, concurrent, TaskQueue, type TaskTrace} from '../src/index.js'
-import {caught, freezeClock, manual, manuals, never, runScript, thunks, turn} from './helpers/index.js'
+import {caught, freezeClock, manual, manuals, never, record, runScript, thunks, turn} from './helpers/index.js'
 
 const events = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
 
@@ -204,6 +204,33 @@ test.serial('what a second abort gives up is published at once', async (t) => {
     ['start', 'end', 'error', 'asyncStart', 'asyncEnd'],
   )
 })
+
+for (const event of ['asyncStart', 'asyncEnd', 'error'] as const)
+  for (const isFailing of [true, false])
+    test.serial(
+      `a subscriber to ${event} that aborts the run twice leaves one outcome of each task, where the first task ${isFailing ? 'fails' : 'succeeds'}`,
+      async (t) => {
+        const boom = new Error('boom')
+        const runner = concurrent([async () => (isFailing ? Promise.reject(boom) : 0), never], {limit: 2})
+        const log = record(runner)
+        const abortTwice = (): void => {
+          runner.abort(new Error('first'))
+          runner.abort(new Error('second'))
+        }
+        const own = channel(`tracing:aio-tasks:task:${event}`)
+        await published(async () => {
+          own.subscribe(abortTwice)
+          const run = caught(runner.run())
+          await turn()
+          own.unsubscribe(abortTwice)
+          runner.abort()
+          runner.abort()
+          await run
+        })
+        for (const index of [0, 1])
+          t.is(log.filter((line) => /^(?:result|error)/.test(line) && line.split(' ')[1] === String(index)).length, 1)
+      },
+    )
 
 test.serial(
   'a task that never runs is never published: refused by its governor, or stopped while it waits',

@@ -207,8 +207,8 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return this.state === 'called' && typeof this.#task === 'function'
   }
 
-  get hasSignal(): boolean {
-    return this.#attached.signal !== undefined
+  get signal(): AbortSignal | undefined {
+    return this.#attached.signal
   }
 
   toFunction(): (context: TaskContext) => unknown {

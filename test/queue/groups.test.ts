@@ -455,3 +455,53 @@ for (const [reader, read] of Object.entries(readers))
       t.is(await push, 1)
       await queue.shutdown()
     })
+
+test('a task whose group has a governor that pauses the runner while it is asked waits in the queue', async (t) => {
+  const shared = new Semaphore(1)
+  let isArmed = true
+  const governor = {
+    acquire: () => shared.acquire(),
+    tryAcquire: () => {
+      if (isArmed) paused.pause()
+      isArmed = false
+      return shared.tryAcquire()
+    },
+  }
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  const paused = queue.run()
+  await turn()
+  const push = queue.push(() => 1, {group: 'a'})
+  await turn()
+  t.true(shared.isIdle)
+  queue.run()
+  t.is(await push, 1)
+  await paused.stop()
+  await queue.shutdown()
+})
+
+for (const end of ['abort', 'stop', 'return'] as const)
+  for (const isRefused of [false, true])
+    test(`a governor of a group that calls ${end}() while it is asked for a retry, and ${isRefused ? 'refuses' : 'gives'} a permit, leaves no task behind`, async (t) => {
+      const shared = new Semaphore(1)
+      let isArmed = false
+      const governor = {
+        acquire: () => new Promise<Permit>(() => {}),
+        tryAcquire: () => {
+          if (!isArmed) return shared.tryAcquire()
+          void runner[end]()
+          return isRefused ? undefined : shared.tryAcquire()
+        },
+      }
+      const queue = new TaskQueue({groups: {governor: () => governor}})
+      const runner = queue.run({retry: {delay: 0}})
+      let calls = 0
+      const task = (): never => {
+        isArmed = true
+        calls++
+        throw boom
+      }
+      t.is(await caught(queue.push(task, {group: 'a'})), boom)
+      await runner.drained
+      t.deepEqual([queue.size, queue.running, calls], [0, 0, 1])
+      t.true(shared.isIdle)
+    })

@@ -1,6 +1,7 @@
 /** Tasks of a queue that are tried again: a push settles with the last attempt. */
 import {AsyncLocalStorage} from 'node:async_hooks'
-import {ConcurrentRunner, TaskQueue} from '../../src/index.js'
+import test from 'ava'
+import {ConcurrentRunner, type TaskContext, TaskQueue} from '../../src/index.js'
 import {caught, isSettled, manual, record, turn} from '../helpers/index.js'
 import {clock, pass, serial} from '../helpers/virtual-time.js'
 import {flaky, second} from './flaky.js'
@@ -195,3 +196,25 @@ serial(
     await queue.shutdown()
   },
 )
+
+test('a push whose signal aborts after an attempt has timed out waits no longer, and is not called again', async (t) => {
+  const queue = new TaskQueue()
+  const runner = queue.run({timeout: 1, retry: {delay: 60_000}})
+  const controller = new AbortController()
+  let calls = 0
+  const task = ({signal}: TaskContext): Promise<never> => {
+    calls++
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  }
+  const push = caught(queue.push(task, {signal: controller.signal}))
+  await new Promise((resolve) => runner.on('retry', resolve))
+  await turn()
+  controller.abort()
+  await turn()
+  t.true(await isSettled(push))
+  await queue.shutdown({timeout: 0})
+  t.is(((await push) as Error).name, 'TimeoutError')
+  t.is(calls, 1)
+})

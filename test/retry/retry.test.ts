@@ -1,4 +1,5 @@
 /** A failed task is tried again, waits without a slot, and has one outcome. */
+import test from 'ava'
 import {RetryBudget} from '../../src/governors/index.js'
 import {
   ConcurrentExecutionError,
@@ -6,6 +7,7 @@ import {
   concurrent,
   type TaskContext,
   type TaskFunction,
+  TaskQueue,
 } from '../../src/index.js'
 import {caught, consume, instance, isSettled, manual, record, reportedDuring, turn} from '../helpers/index.js'
 import {clock, pass, serial} from '../helpers/virtual-time.js'
@@ -644,4 +646,24 @@ serial('with ordered, a failure comes after a retry before it that is due and wa
   const {values, raised} = await loop
   t.deepEqual(values, [0])
   t.is(instance(raised, ConcurrentExecutionError).index, 1)
+})
+
+test('a budget that aborts the run as the first attempt begins is called between start and error', async (t) => {
+  const budget = {take: () => true, give: () => {}, enter: () => runner.abort(new Error('enough')), leave: () => {}}
+  const runner: ConcurrentRunner<number> = concurrent([() => 1], {retry: {budget}})
+  const log = record(runner)
+  await caught(runner.run())
+  await turn()
+  t.deepEqual(log, ['start 0', 'error 0 enough', 'drain'])
+})
+
+test('a budget that aborts the run as the second attempt begins leaves no push unsettled', async (t) => {
+  let attempts = 0
+  const enter = (): void => {
+    if (++attempts === 2) runner.abort(new Error('enough'))
+  }
+  const queue = new TaskQueue()
+  const runner = queue.run({retry: {delay: 0, budget: {take: () => true, give: () => {}, enter, leave: () => {}}}})
+  t.like(await caught(queue.push(() => Promise.reject(new Error('again')))), {message: 'enough'})
+  t.deepEqual([queue.size, queue.running], [0, 0])
 })

@@ -150,3 +150,11 @@ test('unlink() before the signal is read does nothing', (t) => {
   const {inner} = linked()
   t.notThrows(() => inner.unlink())
 })
+
+test('a linked context that is first read after it was unlinked leaves no listener', (t) => {
+  const {signal} = new AbortController()
+  const linked = new LinkedContext({index: 0, item: undefined, attempt: 1, signal}, undefined)
+  linked.unlink()
+  t.false(linked.signal.aborted)
+  t.is(getEventListeners(signal, 'abort').length, 0)
+})
