@@ -194,10 +194,6 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     return this.#attached.member?.tryEnter(onAvailable) ?? true
   }
 
-  leave(): void {
-    this.#attached.member?.leave()
-  }
-
   call(context: Context, call: Call): unknown {
     this.#attached.host.called(this) // does nothing from the second attempt on
     return this.state === 'called' ? this.#call(context, call) : this.#outcomeLater()

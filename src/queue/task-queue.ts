@@ -486,7 +486,6 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       const task = this.#uncalled.shift()
       const signal = task?.abortedSignal
       if (task === undefined || signal === undefined) return task
-      task.leave()
       this.#withdraw(task, signal.reason)
     }
     nextTurn(() => this.#wake())

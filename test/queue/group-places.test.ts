@@ -10,7 +10,7 @@ class Manual {
   tries = 0
   readonly outcomes: Array<PermitOutcome | undefined> = []
   readonly waiting: Array<() => void> = []
-  readonly isIdle = true
+  readonly isIdle = false
 
   tryAcquire(): Permit | undefined {
     this.tries++
@@ -187,6 +187,8 @@ test('a group that waits for its governor does not ask it again', async (t) => {
   const queue = new TaskQueue({groups: {governor: (group) => (group === 'a' ? governor : new Semaphore(1))}})
   for (let count = 0; count < 3; count++) void queue.push(() => count, {group: 'a'})
   serve(queue, {limit: 3})
+  await turn()
+  void queue.push(() => 3, {group: 'a'})
   for (let count = 0; count < 5; count++) await queue.push(() => count, {group: 'b'})
   t.is(governor.tries, 1)
   t.is(governor.waiting.length, 1)

@@ -312,11 +312,11 @@ test('a push’s own timeout holds for a task that a wrapper calls', async (t) =
 test('a task that a wrapper calls sees the item of its push, and the index and attempt of that call', async (t) => {
   const queue = new TaskQueue()
   const push = queue.push(({item, index, attempt}) => [item, index, attempt], {item: 'a'})
-  const plain = queue.push(({item, index, attempt}) => [item, index, attempt])
+  const plain = queue.push(({item, index, attempt, signal}) => [item, index, attempt, signal.aborted])
   const tasks = queue[Symbol.asyncIterator]()
   for (let count = 0; count < 2; count++) void (await take(tasks))({...context, index: 7, item: 'b', attempt: 2})
   t.deepEqual(await push, ['a', 7, 2])
-  t.deepEqual(await plain, [undefined, 7, 2])
+  t.deepEqual(await plain, [undefined, 7, 2, false])
 })
 
 test('a task that throws when a wrapper calls it rejects its push with what it throws', async (t) => {

@@ -73,10 +73,10 @@ test('an abort while a task runs aborts its context’s signal, and the push giv
 
 test('a push that is aborted in a listener of its start settles once, and shutdown() still waits for the others', async (t) => {
   const queue = new TaskQueue({groups: {limit: 1}})
-  const other = manual()
+  const [other, last] = manuals(2)
   const controller = new AbortController()
   const aborted = queue.push(() => t.fail(), {signal: controller.signal, group: 'a'})
-  const pushes = [queue.push(other.thunk, {group: 'a'}), queue.push(() => 'last', {group: 'a'})]
+  const pushes = [queue.push(other.thunk, {group: 'a'}), queue.push(last.thunk, {group: 'a'})]
   const runner = new ConcurrentRunner<unknown, boolean>(queue, {yieldExceptions: true})
   runner.once('start', () => controller.abort('changed my mind'))
   void runner.run()
@@ -85,6 +85,9 @@ test('a push that is aborted in a listener of its start settles once, and shutdo
   await turn()
   t.deepEqual(await standings([...pushes, shutdown]), ['pending', 'pending', 'pending'])
   other.resolve('other')
+  await turn()
+  t.deepEqual(await standings([...pushes, shutdown]), ['other', 'pending', 'pending'])
+  last.resolve('last')
   await shutdown
   t.deepEqual(await standings(pushes), ['other', 'last'])
 })
@@ -110,7 +113,7 @@ test('while a task of one runner is about to start, that of another may be taken
 
 test.serial('a runner that ends another one, which waits too, in a listener breaks nothing', async (t) => {
   const queue = new TaskQueue()
-  const [first, second] = [serve(queue), serve(queue)]
+  const [first, second] = [serve(queue, {limit: 1}), serve(queue, {limit: 1})]
   await turn()
   first.once('start', () => second.abort('over'))
   const pushes = ['a', 'b'].map((name) => queue.push(() => name))
