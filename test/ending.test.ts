@@ -1300,3 +1300,47 @@ for (const [what, make, isSilent] of [
       await runner.drained
       t.is(log.filter((line) => line.startsWith('error -')).length, isSilent ? 0 : 1)
     })
+
+test('a return() that settles after it was given up does not let the run drain before its tasks', async (t) => {
+  const gate = pDefer<void>()
+  const stuck = manual()
+  const source = tracked([stuck.thunk, stuck.thunk], {onReturn: () => gate.promise})
+  const runner = concurrent(source, {limit: 1})
+  void caught(runner.next())
+  for (let count = 0; count < 3; count++) runner.abort(boom)
+  gate.resolve()
+  t.false(await isSettled(runner.drained))
+  stuck.resolve('')
+  await runner.drained
+})
+
+test('stop() delivers what runs although the source is in the middle of its next item', async (t) => {
+  for (const consumeAll of [(runner: ConcurrentRunner<string>) => runner.toArray(), consume]) {
+    const slow = manual()
+    const runner = concurrent<string>(async function* () {
+      yield slow.thunk
+      await never()
+    })
+    const ended = consumeAll(runner)
+    await turn()
+    void runner.stop()
+    await turn()
+    slow.resolve('a')
+    const got = await ended
+    t.deepEqual(Array.isArray(got) ? got : got.values, ['a'])
+  }
+})
+
+test('abort() is told before the event loop turns although the source is in the middle of its next item', async (t) => {
+  const runner = concurrent<number>(async function* () {
+    await never()
+    yield one
+  })
+  const next = caught(runner.next())
+  await turn()
+  runner.abort(boom)
+  let hasTurned = false
+  setImmediate(() => (hasTurned = true))
+  t.is(await next, boom)
+  t.false(hasTurned)
+})
