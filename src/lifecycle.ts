@@ -93,12 +93,9 @@ export class Lifecycle {
     return this.#outcome
   }
 
-  /** The signal of the source: aborts when no more items are wanted. Made when first read. */
+  /** The signal of the source: aborts when no more items are wanted. Made when first read, while they are. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#stopReason !== undefined) this.#controller.abort(this.#stopReason.reason)
-    }
+    this.#controller ??= new AbortController()
     return this.#controller.signal
   }
 

@@ -1344,3 +1344,41 @@ test('abort() is told before the event loop turns although the source is in the 
   t.is(await next, boom)
   t.false(hasTurned)
 })
+
+test('stop() after a second abort() resolves, though a task is stuck', async (t) => {
+  const runner = concurrent([never])
+  void caught(runner.next())
+  runner.abort(boom)
+  runner.abort(boom)
+  await runner.stop()
+  t.is(runner.state, 'closing')
+})
+
+test('the source and ready() get the same signal, which aborts after stop(); an error it has caused is none', async (t) => {
+  const signals = new Set<AbortSignal>()
+  class Gated extends ConcurrentRunner<number> {
+    protected override ready(signal: AbortSignal): void {
+      signals.add(signal)
+    }
+  }
+  const runner = new Gated(
+    (signal) => {
+      signals.add(signal)
+      const onReturn = async (): Promise<never> => {
+        await turn()
+        throw new Error('mine', {cause: signal.reason})
+      }
+      return tracked<Task<number>>([], {forever: () => one, onReturn})
+    },
+    {limit: 1, highWaterMark: 1},
+  )
+  const log = record(runner)
+  await runner.next()
+  await runner.next()
+  await runner.stop()
+  t.deepEqual(
+    [...signals].map(({aborted}) => aborted),
+    [true],
+  )
+  t.is(log.filter((line) => line.startsWith('error')).length, 0)
+})
