@@ -1382,3 +1382,22 @@ test('the source and ready() get the same signal, which aborts after stop(); an 
   )
   t.is(log.filter((line) => line.startsWith('error')).length, 0)
 })
+
+for (const [name, end, message] of [
+  ['return()', (runner: ConcurrentRunner<string>) => void runner.return(), 'The consumer has left the run'],
+  ['abort()', (runner: ConcurrentRunner<string>) => runner.abort(), 'The run was aborted'],
+] as const)
+  test(`the reason that a task sees after ${name} is an AbortError that says so`, async (t) => {
+    const stuck = manual()
+    const runner = concurrent([stuck.thunk])
+    void runner.next().catch(() => {})
+    end(runner)
+    t.like(stuck.context?.signal.reason, {name: 'AbortError', message})
+    stuck.resolve('')
+    await runner.drained
+  })
+
+test('return() gives back what it was given, as that of a generator does', async (t) => {
+  t.deepEqual(await concurrent([one]).return('value'), {done: true, value: 'value'})
+  t.deepEqual(await concurrent([one]).return(Promise.resolve(2)), {done: true, value: 2})
+})
