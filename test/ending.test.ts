@@ -1187,19 +1187,19 @@ test('stop() without a timeout waits for running tasks as long as they take', as
 })
 
 test('a run that closes stays so when stop() is called, and when its source has failed', async (t) => {
-  const stuck = manual()
-  const aborted = concurrent([stuck.thunk])
+  const held = manual()
+  const aborted = concurrent([held.thunk])
   void caught(aborted.next())
   aborted.abort(boom)
   void aborted.stop()
   t.is(aborted.state, 'closing')
   const failed = concurrent<unknown>(function* () {
-    yield stuck.thunk
+    yield held.thunk
     throw boom
   })
   await caught(failed.next())
   t.is(failed.state, 'closing')
-  stuck.resolve('')
+  held.resolve('')
   await Promise.all([aborted.drained, failed.drained])
 })
 
@@ -1232,13 +1232,13 @@ test('after a second abort() with slots that are free, stop() still waits for cl
       return gate.promise
     }
   }
-  const [done, stuck] = manuals(2)
-  const runner = new Cleaning(thunks([done, stuck]), {limit: 2})
+  const [done, held] = manuals(2)
+  const runner = new Cleaning(thunks([done, held]), {limit: 2})
   done.resolve('done')
   await runner.next()
   runner.abort(boom)
   runner.abort(boom)
-  stuck.resolve('late')
+  held.resolve('late')
   await turn()
   const stopped = runner.stop()
   t.false(await isSettled(stopped))
@@ -1288,29 +1288,29 @@ for (const [what, make, isSilent] of [
         await gate.promise
         throw make(boom)
       }
-      const stuck = manual()
-      const runner = concurrent(trackedAsync([stuck.thunk, stuck.thunk], {onReturn}), {limit: 1})
+      const held = manual()
+      const runner = concurrent(trackedAsync([held.thunk, held.thunk], {onReturn}), {limit: 1})
       const log = record(runner)
       void caught(runner.next())
       await turn()
       if (isStopped) void runner.stop()
       runner.abort(boom)
       gate.resolve()
-      stuck.resolve('')
+      held.resolve('')
       await runner.drained
       t.is(log.filter((line) => line.startsWith('error -')).length, isSilent ? 0 : 1)
     })
 
 test('a return() that settles after it was given up does not let the run drain before its tasks', async (t) => {
   const gate = pDefer<void>()
-  const stuck = manual()
-  const source = tracked([stuck.thunk, stuck.thunk], {onReturn: () => gate.promise})
+  const held = manual()
+  const source = tracked([held.thunk, held.thunk], {onReturn: () => gate.promise})
   const runner = concurrent(source, {limit: 1})
   void caught(runner.next())
   for (let count = 0; count < 3; count++) runner.abort(boom)
   gate.resolve()
   t.false(await isSettled(runner.drained))
-  stuck.resolve('')
+  held.resolve('')
   await runner.drained
 })
 
@@ -1388,12 +1388,12 @@ for (const [name, end, message] of [
   ['abort()', (runner: ConcurrentRunner<string>) => runner.abort(), 'The run was aborted'],
 ] as const)
   test(`the reason that a task sees after ${name} is an AbortError that says so`, async (t) => {
-    const stuck = manual()
-    const runner = concurrent([stuck.thunk])
+    const held = manual()
+    const runner = concurrent([held.thunk])
     void runner.next().catch(() => {})
     end(runner)
-    t.like(stuck.context?.signal.reason, {name: 'AbortError', message})
-    stuck.resolve('')
+    t.like(held.context?.signal.reason, {name: 'AbortError', message})
+    held.resolve('')
     await runner.drained
   })
 
