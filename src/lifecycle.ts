@@ -107,12 +107,9 @@ export class Lifecycle {
     return this.#outcome
   }
 
-  /** The signal of the source: aborts when no more items are wanted. Made when first read. */
+  /** The signal of the source: aborts when no more items are wanted. Made when first read, while they are. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#stopReason !== undefined) this.#controller.abort(this.#stopReason.reason)
-    }
+    this.#controller ??= new AbortController()
     return this.#controller.signal
   }
 
@@ -133,16 +130,17 @@ export class Lifecycle {
 
   /** Whether an error only says that something has stopped because the run told it to. */
   isReason(error: unknown): boolean {
-    if (this.#stopReason === undefined) return false
+    const stopped = this.#stopReason
+    if (stopped === undefined) return false
     try {
-      if ((error as Partial<Error> | undefined)?.name === 'AbortError') return true
+      if ((error as Partial<Error>).name === 'AbortError') return true
       let cause = error
-      for (let depth = 0; depth < longestChain && cause !== undefined && cause !== null; depth++) {
-        if (cause === this.#stopReason?.reason || cause === this.#outcome?.reason) return true
+      for (let depth = 0; depth < longestChain && cause != null; depth++) {
+        if (cause === stopped.reason || cause === this.#outcome?.reason) return true
         cause = (cause as Partial<Error>).cause
       }
     } catch {
-      // A hostile getter.
+      // Nothing that has a name, or a hostile getter.
     }
     return false
   }

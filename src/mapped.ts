@@ -69,8 +69,8 @@ export function mapped<Item, T>(items: Items<Item>, mapper: Mapper<Item, T>, opt
 }
 
 /** The parts of a mapped source; `undefined` for any other. */
-export function mappingOf(source: object | undefined): Mapping | undefined {
-  return (source as {readonly [mapping]?: Mapping} | undefined)?.[mapping]
+export function mappingOf(source: object): Mapping | undefined {
+  return (source as {readonly [mapping]?: Mapping})[mapping]
 }
 
 function mapIterable<I, T>(

@@ -328,7 +328,7 @@ function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
 
 /** What a source that was never opened reads: the items, where it is a mapped one. */
 function itemsOf(source: Items<unknown> | undefined): Items<unknown> | undefined {
-  return mappingOf(source)?.items ?? source
+  return source && (mappingOf(source)?.items ?? source)
 }
 
 /** As {@link isThenable}, for an item whose own code may throw. Whether that item is a task is decided when it starts. */

@@ -91,7 +91,10 @@ test('a loop over a run that a loop has consumed is empty', async (t) => {
 test('a second toArray() during the first one rejects in the same way', async (t) => {
   const runner = concurrent(numbers(3))
   const first = runner.toArray()
-  t.like(await caught(runner.toArray()), tooLate)
+  t.like(await caught(runner.toArray()), {
+    ...tooLate,
+    message: 'toArray() comes too late: the results of this run have gone to toArray()',
+  })
   t.deepEqual(await first, [0, 1, 2])
 })
 

@@ -7,6 +7,7 @@ import {
   ConcurrentRunner,
   concurrent,
   type Task,
+  TaskQueue,
 } from '../src/index.js'
 import {
   caught,
@@ -1133,4 +1134,270 @@ test('the reasons that the library makes say what happened', async (t) => {
   t.is(await reasonOf((runner) => runner.return()), 'AbortError: The consumer has left the run')
   t.is(await reasonOf((runner) => runner.abort()), 'AbortError: The run was aborted')
   t.is(await reasonOf((runner) => runner.stop({timeout: 1})), 'TimeoutError: stop() took longer than 1 ms')
+})
+
+// What else holds while a run ends
+
+for (const [name, end] of [
+  ['stop()', (runner: Runner) => runner.stop()],
+  ['abort()', (runner: Runner) => runner.abort()],
+  ['return()', (runner: Runner) => runner.return()],
+] as const)
+  test(`${name} before the start waits for cleanup() all the same`, async (t) => {
+    const gate = pDefer<void>()
+    class Cleaning extends ConcurrentRunner<number> {
+      protected override cleanup(): Promise<void> {
+        return gate.promise
+      }
+    }
+    const runner = new Cleaning([one])
+    const log = record(runner)
+    void end(runner)
+    await turn()
+    t.deepEqual(log, [])
+    t.not(runner.state, 'drained')
+    gate.resolve()
+    await runner.drained
+    t.deepEqual(log, ['drain'])
+  })
+
+test('the reason of the source’s signal after stop() is an AbortError that says so', async (t) => {
+  let reason: unknown
+  const runner = concurrent<number>(async function* (signal) {
+    yield one
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    ;({reason} = signal)
+  })
+  await runner.next()
+  await runner.stop()
+  await turn()
+  t.like(reason, {name: 'AbortError', message: 'The run was stopped'})
+})
+
+test('stop() without a timeout waits for running tasks as long as they take', async (t) => {
+  const slow = manual()
+  const runner = concurrent([slow.thunk])
+  const ended = runner.toArray()
+  const stopped = runner.stop()
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  t.false(slow.context?.signal.aborted)
+  slow.resolve('done')
+  t.deepEqual(await ended, ['done'])
+  await stopped
+})
+
+test('a run that closes stays so when stop() is called, and when its source has failed', async (t) => {
+  const held = manual()
+  const aborted = concurrent([held.thunk])
+  void caught(aborted.next())
+  aborted.abort(boom)
+  void aborted.stop()
+  t.is(aborted.state, 'closing')
+  const failed = concurrent<unknown>(function* () {
+    yield held.thunk
+    throw boom
+  })
+  await caught(failed.next())
+  t.is(failed.state, 'closing')
+  held.resolve('')
+  await Promise.all([aborted.drained, failed.drained])
+})
+
+test('stop() waits for every task but those whose outcome was told early, also when some of these have settled', async (t) => {
+  const queue = new TaskQueue<string>()
+  const runner = queue.run()
+  const [late, never1, slow] = [manual(), manual(), manual()]
+  await caught(queue.push(late.thunk, {timeout: 1}))
+  late.resolve('late')
+  await turn()
+  const early = caught(queue.push(never1.thunk, {timeout: 1}))
+  const last = queue.push(slow.thunk)
+  await turn()
+  const stopped = runner.stop()
+  await early
+  t.false(await isSettled(stopped))
+  slow.resolve('slow')
+  await stopped
+  t.is(await last, 'slow')
+  t.false(await isSettled(runner.drained))
+  await runner.stop() // again: nothing else is waited for
+  never1.resolve('at last')
+  await runner.drained
+})
+
+test('after a second abort() with slots that are free, stop() still waits for cleanup()', async (t) => {
+  const gate = pDefer<void>()
+  class Cleaning extends ConcurrentRunner<string> {
+    protected override cleanup(): Promise<void> {
+      return gate.promise
+    }
+  }
+  const [done, held] = manuals(2)
+  const runner = new Cleaning(thunks([done, held]), {limit: 2})
+  done.resolve('done')
+  await runner.next()
+  runner.abort(boom)
+  runner.abort(boom)
+  held.resolve('late')
+  await turn()
+  const stopped = runner.stop()
+  t.false(await isSettled(stopped))
+  gate.resolve()
+  await stopped
+})
+
+test('a disposal that throws an AbortError while the run goes on is reported', async (t) => {
+  const item = {
+    [Symbol.dispose]: () => {
+      throw new DOMException('mine', 'AbortError')
+    },
+  }
+  const runner = concurrent([item as never, one], {limit: 1, yieldExceptions: true})
+  const log = record(runner)
+  await runner.run()
+  t.true(log.includes('error - mine'))
+})
+
+for (const [what, make, isSilent] of [
+  ['the reason', (reason: unknown) => reason, true],
+  ['an AbortError', () => new DOMException('mine', 'AbortError'), true],
+  ['an error that the reason has caused', (cause: unknown) => new Error('mine', {cause}), true],
+  [
+    'an error that the reason has caused in the end',
+    (cause: unknown) => new Error('mine', {cause: new Error('between', {cause})}),
+    true,
+  ],
+  ['an error of its own', () => new Error('mine'), false],
+  [
+    'an error that is its own cause',
+    () =>
+      Object.assign(new Error('mine'), {
+        get cause(): unknown {
+          return this
+        },
+      }),
+    false,
+  ],
+  ['null', () => null, false],
+  ['undefined', () => undefined, false],
+] as const)
+  for (const isStopped of [false, true])
+    test(`${what} of a return() that throws it is ${isSilent ? 'no error' : 'an error'}, ${isStopped ? 'after stop() too' : 'after abort()'}`, async (t) => {
+      const gate = pDefer<void>()
+      const onReturn = async (): Promise<never> => {
+        await gate.promise
+        throw make(boom)
+      }
+      const held = manual()
+      const runner = concurrent(trackedAsync([held.thunk, held.thunk], {onReturn}), {limit: 1})
+      const log = record(runner)
+      void caught(runner.next())
+      await turn()
+      if (isStopped) void runner.stop()
+      runner.abort(boom)
+      gate.resolve()
+      held.resolve('')
+      await runner.drained
+      t.is(log.filter((line) => line.startsWith('error -')).length, isSilent ? 0 : 1)
+    })
+
+test('a return() that settles after it was given up does not let the run drain before its tasks', async (t) => {
+  const gate = pDefer<void>()
+  const held = manual()
+  const source = tracked([held.thunk, held.thunk], {onReturn: () => gate.promise})
+  const runner = concurrent(source, {limit: 1})
+  void caught(runner.next())
+  for (let count = 0; count < 3; count++) runner.abort(boom)
+  gate.resolve()
+  t.false(await isSettled(runner.drained))
+  held.resolve('')
+  await runner.drained
+})
+
+test('stop() delivers what runs although the source is in the middle of its next item', async (t) => {
+  for (const consumeAll of [(runner: ConcurrentRunner<string>) => runner.toArray(), consume]) {
+    const slow = manual()
+    const runner = concurrent<string>(async function* () {
+      yield slow.thunk
+      await never()
+    })
+    const ended = consumeAll(runner)
+    await turn()
+    void runner.stop()
+    await turn()
+    slow.resolve('a')
+    const got = await ended
+    t.deepEqual(Array.isArray(got) ? got : got.values, ['a'])
+  }
+})
+
+test('abort() is told before the event loop turns although the source is in the middle of its next item', async (t) => {
+  const runner = concurrent<number>(async function* () {
+    await never()
+    yield one
+  })
+  const next = caught(runner.next())
+  await turn()
+  runner.abort(boom)
+  let hasTurned = false
+  setImmediate(() => (hasTurned = true))
+  t.is(await next, boom)
+  t.false(hasTurned)
+})
+
+test('stop() after a second abort() resolves, though a task is stuck', async (t) => {
+  const runner = concurrent([never])
+  void caught(runner.next())
+  runner.abort(boom)
+  runner.abort(boom)
+  await runner.stop()
+  t.is(runner.state, 'closing')
+})
+
+test('the source and ready() get the same signal, which aborts after stop(); an error it has caused is none', async (t) => {
+  const signals = new Set<AbortSignal>()
+  class Gated extends ConcurrentRunner<number> {
+    protected override ready(signal: AbortSignal): void {
+      signals.add(signal)
+    }
+  }
+  const runner = new Gated(
+    (signal) => {
+      signals.add(signal)
+      const onReturn = async (): Promise<never> => {
+        await turn()
+        throw new Error('mine', {cause: signal.reason})
+      }
+      return tracked<Task<number>>([], {forever: () => one, onReturn})
+    },
+    {limit: 1, highWaterMark: 1},
+  )
+  const log = record(runner)
+  await runner.next()
+  await runner.next()
+  await runner.stop()
+  t.deepEqual(
+    [...signals].map(({aborted}) => aborted),
+    [true],
+  )
+  t.is(log.filter((line) => line.startsWith('error')).length, 0)
+})
+
+for (const [name, end, message] of [
+  ['return()', (runner: ConcurrentRunner<string>) => void runner.return(), 'The consumer has left the run'],
+  ['abort()', (runner: ConcurrentRunner<string>) => runner.abort(), 'The run was aborted'],
+] as const)
+  test(`the reason that a task sees after ${name} is an AbortError that says so`, async (t) => {
+    const held = manual()
+    const runner = concurrent([held.thunk])
+    void runner.next().catch(() => {})
+    end(runner)
+    t.like(held.context?.signal.reason, {name: 'AbortError', message})
+    held.resolve('')
+    await runner.drained
+  })
+
+test('return() gives back what it was given, as that of a generator does', async (t) => {
+  t.deepEqual(await concurrent([one]).return('value'), {done: true, value: 'value'})
+  t.deepEqual(await concurrent([one]).return(Promise.resolve(2)), {done: true, value: 2})
 })

@@ -663,3 +663,23 @@ test('drain is emitted once, whatever is called on top', async (t) => {
   t.is(log.filter((line) => line === 'drain').length, 1)
   t.is(log.at(-1), 'drain')
 })
+
+test('every method that adds a listener takes its context, and those that remove one look at it', async (t) => {
+  for (const add of ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const)
+    for (const remove of ['off', 'removeListener'] as const) {
+      const runner = concurrent([a])
+      const [mine, other] = [{}, {}]
+      const seen: unknown[] = []
+      function note(this: unknown): void {
+        seen.push(this)
+      }
+      runner[add]('result', note, mine)
+      runner[add]('result', note, other)
+      runner[remove]('result', note, other)
+      runner.on('start', note)
+      runner[remove]('start', note, undefined, true) // was not added by once()
+      await runner.run()
+      t.deepEqual([seen.length, seen[0], seen[1]], [2, runner, mine], `${add} and ${remove}`)
+      t.is(seen[1], mine)
+    }
+})

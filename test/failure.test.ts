@@ -715,7 +715,7 @@ test('with releaseOnTimeout the tasks beside one that has timed out are still li
   const runner = queue.run({limit: 4, releaseOnTimeout: true})
   const pushes = [Infinity, 1, Infinity, 2].map((timeout) => caught(queue.push(stuck, {timeout})))
   await Promise.all([pushes[1], pushes[3]])
-  const indexes = (): number[] => [...runner.running].map(({index}) => index).sort()
+  const indexes = (): number[] => [...runner.running].map(({index}) => index).sort((one, other) => one - other)
   t.deepEqual(indexes(), [0, 2])
   pushes.push(caught(queue.push(stuck)))
   await turn()

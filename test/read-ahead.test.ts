@@ -450,7 +450,7 @@ test('a subclass that overrides execute gets the very tasks that were read ahead
 test('a function that was read ahead is tried again, without an item, and a promise is not', async (t) => {
   const again = ({attempt, item}: TaskContext): string => {
     if (attempt === 1) throw new Error('again')
-    return `attempt ${attempt} of ${item}`
+    return `attempt ${attempt} of ${String(item)}`
   }
   const runner = concurrent([again, Promise.reject(new Error('gone')), again], {
     limit: 1,

@@ -553,3 +553,29 @@ serial('a run that has ended waits for no permit: it drains at once', async (t) 
   await runner.drained
   t.pass()
 })
+
+serial('a permit that is given at once starts the task at once', async (t) => {
+  const runner = concurrent([flaky(0)], {governor: new ByHand(true)})
+  void runner.next()
+  t.is(runner.stats.started, 1)
+  await runner.drained
+})
+
+serial(
+  'the signal of a request is one, and has aborted with the reason also if it is first read afterwards',
+  async (t) => {
+    const [early, late] = [new ByHand(), new ByHand()]
+    const reason = new Error('enough')
+    for (const governor of [early, late]) {
+      const runner = concurrent([flaky(0)], {governor})
+      const log = record(runner)
+      void caught(runner.next())
+      const [request] = governor.requests
+      if (governor === early) t.is(request?.signal, request?.signal)
+      runner.abort(reason)
+      t.is(request?.signal?.reason, reason)
+      await runner.drained
+      t.deepEqual(log, ['drain'])
+    }
+  },
+)

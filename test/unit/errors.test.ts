@@ -65,6 +65,7 @@ test('the frames begin where they do, whatever the message looks like, and are t
   const cause = new Error('look    at this')
   const {stack} = new ConcurrentError('message', {cause, index: 0})
   t.regex(stack ?? '', /^ConcurrentError: message\n {4}at /)
+  t.notRegex(stack ?? '', /at this/)
   const elsewhere = Object.assign(new Error('mine'), {stack: 'run@file.js:1:2'})
   t.is(new ConcurrentError('message', {cause: elsewhere, index: 0}).stack, 'ConcurrentError: message\nrun@file.js:1:2')
 })

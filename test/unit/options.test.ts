@@ -668,7 +668,7 @@ rows.push(
   ]),
   ...[{take: () => true}, {give: () => {}}, {}].map(
     (budget): Row => [
-      `a budget with ${Object.keys(budget)}`,
+      `a budget with ${Object.keys(budget).join()}`,
       () => retry({budget}),
       TypeError,
       'retry.budget',

@@ -235,3 +235,60 @@ test('enterWith counts as contained exactly where a scope contains it', (t) => {
   const isContained = scope?.runInAsyncScope(() => storage.getStore(), undefined) === 'then'
   t.is(isEnterWithContained, isContained)
 })
+
+// Other versions and runtimes, by an AsyncResource of the test's own
+
+const ownScopes = `
+  let current
+  const resourceWith = (...keys) => class {
+    constructor() {
+      this.held = current
+      for (const key of keys) this[key] = current
+    }
+    runInAsyncScope(call, self, ...args) {
+      const before = current
+      current = this.held
+      try {
+        return call.apply(self, args)
+      } finally {
+        current = before
+      }
+    }
+  }
+  const {process} = globalThis
+  const load = async (node, AsyncResource) => {
+    current = undefined
+    const value = {versions: {node}, getBuiltinModule: () => ({AsyncResource})}
+    Object.defineProperty(globalThis, 'process', {value, configurable: true})
+    const runtime = await import('./src/platform/runtime.js?' + node)
+    const empty = runtime.captureScope(Promise.resolve())
+    Object.defineProperty(globalThis, 'process', {value: process, configurable: true})
+    return {...runtime, empty}
+  }
+  const look = ({captureScope, isEmptyScope, isEnterWithContained, runInEmptyScope, empty}) => {
+    const again = captureScope(Promise.resolve())
+    current = 'store'
+    const full = captureScope(Promise.resolve())
+    console.log('contained', isEnterWithContained)
+    console.log('empty', isEmptyScope(empty), again === empty)
+    console.log('full', isEmptyScope(full), captureScope(Promise.resolve()) === full)
+    current = 'other'
+    console.log('in', full.runInAsyncScope((a) => String(current) + a, undefined, 1), runInEmptyScope((a, b) => String(current) + a + b, 1, 2))
+  }
+`
+
+test('from Node 24 on a scope shows whether its context is empty, and the empty ones are one', (t) => {
+  const {stdout, stderr} = runInChild(`${ownScopes}
+    look(await load('24.0.0', resourceWith(Symbol('async_id_symbol'), Symbol('context_frame'))))
+  `)
+  t.is(stderr, '')
+  t.is(stdout, 'contained true\nempty true true\nfull false false\nin store1 undefined12\n')
+})
+
+test('where a scope does not show what it holds each one is taken for full', (t) => {
+  const {stdout, stderr} = runInChild(`${ownScopes}
+    look(await load('23.9.0', resourceWith()))
+  `)
+  t.is(stderr, '')
+  t.is(stdout, 'contained false\nempty false false\nfull false false\nin store1 other12\n')
+})
