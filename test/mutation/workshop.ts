@@ -37,7 +37,7 @@ export interface Workshop {
 
 export async function workshop({sources}: Instrumented): Promise<Workshop> {
   const folder = mkdtempSync(join(tmpdir(), 'aio-tasks-mutation-'))
-  for (const name of ['src', 'test', 'package.json', 'tsconfig.json'])
+  for (const name of ['src', 'test', '.config', 'package.json', 'tsconfig.json'])
     cpSync(join(root, name), join(folder, name), {recursive: true, filter: (path) => !path.includes('node_modules')})
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   for (const [name, content] of sources) writeFileSync(join(folder, name), content)
