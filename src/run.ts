@@ -344,7 +344,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
         if (this.#reader.isOver) this.#sourceEnded()
         return
       }
-      if (this.#hasChanged && !this.#mayStillStart()) return this.#reader.putBack(item)
+      if (this.#hasChanged && !this.#mayStillStart())
+        return this.#isQueued ? this.#failures.dispose(item, this.#index) : this.#reader.putBack(item)
       this.#start(item)
     }
   }

@@ -15,8 +15,9 @@ const given = process.argv.slice(2)
 const isBuilt = given.includes('--built')
 const args = given.filter((arg) => arg !== '--built')
 const isWhole = args.every((arg) => arg.startsWith('-'))
-/** All but the tests of parts that no entry exports, and of the sources' text. */
-const ofEntries = ['test/**/*.test.ts', '!test/unit/**', '!test/architecture.test.ts', '!test/docs.test.ts']
+/** All but the tests of parts that no entry exports, of the sources' text, of the examples' arguments, and of tools. */
+const others = ['unit/**', 'architecture.test.ts', 'docs.test.ts', 'examples/usage.test.ts', 'mutation/**']
+const ofEntries = ['test/**/*.test.ts', ...others.map((pattern) => `!test/${pattern}`)]
 const files = isBuilt && isWhole ? ofEntries : []
 // Node 26 warns of what `preload.js` calls, on the stderr of programs whose stderr the tests look at.
 const preload = isBuilt ? ` --import=${new URL('preload.js', import.meta.url).href} --disable-warning=DEP0205` : ''
