@@ -18,17 +18,25 @@ interface Change {
   readonly lose: (error: LostJobError) => void
 }
 
+/** The key of an attempt in the JSON of a batch. */
+const attemptOfRow = "(j.id::text || ':' || j.retry_count::text)"
+
 /**
  * Changes the rows of a batch that still belong to this worker and are in one of these states, and notifies in the same
- * statement.
+ * statement. A join with the rows of the batch would be shorter, but PostgreSQL then reads all jobs of the queue, unless
+ * it knows that they are many.
  */
 function changing(table: string, set: string, states: string, tell: string): string {
   return `WITH changed AS (
       UPDATE ${table} j ${set}
-      FROM json_to_recordset($2::text::json) AS i (id uuid, retry_count int, output jsonb)
-      WHERE j.name = $1 AND j.id = i.id AND j.retry_count = i.retry_count AND j.state IN (${states}) RETURNING j.id
+      WHERE j.name = $1 AND j.id = ANY($2::uuid[]) AND $3::jsonb ? ${attemptOfRow} AND j.state IN (${states})
+      RETURNING j.id, ${attemptOfRow} AS attempt
     ), told AS MATERIALIZED (${tell})
-    SELECT id FROM changed WHERE (SELECT count(*) FROM told) >= 0`
+    SELECT attempt FROM changed WHERE (SELECT count(*) FROM told) >= 0`
+}
+
+function attemptOf({id, retry_count}: Pick<Change, 'id' | 'retry_count'>): string {
+  return `${id}:${retry_count}`
 }
 
 /** Whom a batch notifies. Producers are told which jobs are done, workers that there are jobs. */
@@ -40,7 +48,7 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
   readonly pollEvery: number
   readonly #database: Database
   readonly #completions = this.#batch(
-    () => "SET state = 'completed', completed_on = now(), output = i.output",
+    () => `SET state = 'completed', completed_on = now(), output = $3::jsonb -> ${attemptOfRow}`,
     'producers',
   )
   readonly #returns = this.#batch(
@@ -107,10 +115,11 @@ export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
       // attempt.
       const states = audience === 'producers' ? "'active', 'completed'" : "'active'"
       const text = changing(table, set(schema), states, this.#telling(audience))
-      const rows = changes.map(({id, retry_count, output}) => ({id, retry_count, output}))
-      const done = await this.#database.sql<{id: string}>(text, [queue, JSON.stringify(rows)])
-      const ids = new Set(done.map(({id}) => id))
-      for (const {id, lose} of changes) if (!ids.has(id)) lose(new LostJobError(id))
+      const outputs = Object.fromEntries(changes.map((row) => [attemptOf(row), row.output ?? null]))
+      const values = [queue, changes.map(({id}) => id), JSON.stringify(outputs)]
+      const done = await this.#database.sql<{attempt: string}>(text, values)
+      const attempts = new Set(done.map(({attempt}) => attempt))
+      for (const row of changes) if (!attempts.has(attemptOf(row))) row.lose(new LostJobError(row.id))
     })
   }
 

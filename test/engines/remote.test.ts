@@ -142,7 +142,7 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-test('while jobs end as soon as they are taken, a worker soon asks for as many as the limit, and never holds twice as many', async (t) => {
+test('while jobs end as soon as they are taken, a worker soon asks for as many as the limit, and never holds more than twice as many', async (t) => {
   const engine = new Plenty()
   const runner = new ConcurrentRunner(
     workerTasks(engine, () => 1),
