@@ -71,18 +71,11 @@ export class Results<R> {
 
   /** Takes in the result of the task at `index`. */
   put(result: R, index: number): void {
-    if (!this.#isOrdered && !this.#isHeld) {
-      // Nothing waits while a consumer does, so this result is the next.
-      if (this.isAwaited) return this.#answer(result)
-      if (this.#mode !== 'keep') return this.#consume(result)
-    }
-    const place = this.#isOrdered ? index : this.#tail
-    while (place - this.#head > this.#mask) this.#grow()
-    const isKept = this.#mode !== 'discard' || this.isAwaited
-    ;(this.#ring as Ring<R>)[place & this.#mask] = isKept ? result : dropped
-    if (place >= this.#tail) this.#tail = place + 1
-    if (isKept) this.#size++
-    this.#serve()
+    if (this.#isOrdered || this.#isHeld) return this.#store(result, index)
+    // Nothing waits while a consumer does, so this result is the next.
+    if (this.isAwaited) this.#answer(result)
+    else if (this.#mode === 'keep') this.#store(result, this.#tail)
+    else this.#consume(result)
   }
 
   /** The next result; at the end the failure, once, and then `done`. */
@@ -159,6 +152,16 @@ export class Results<R> {
       if (ring[at] !== dropped) this.#size--
       ring[at] = empty
     }
+  }
+
+  #store(result: R, index: number): void {
+    const place = this.#isOrdered ? index : this.#tail
+    while (place - this.#head > this.#mask) this.#grow()
+    const isKept = this.#mode !== 'discard' || this.isAwaited
+    ;(this.#ring as Ring<R>)[place & this.#mask] = isKept ? result : dropped
+    if (place >= this.#tail) this.#tail = place + 1
+    if (isKept) this.#size++
+    if (this.#mode !== 'keep' || this.isAwaited) this.#serve()
   }
 
   #answer(result: R): void {

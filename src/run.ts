@@ -831,13 +831,20 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #release(slot: Slot): void {
     if (slot.line !== undefined) slot.line.remove(slot)
-    const {trace} = slot
-    const attempt = slot.context?.attempt ?? 1
-    slot.queued = slot.permit = slot.trace = undefined
-    if (this.#retries !== undefined) slot.item = undefined
+    slot.queued = slot.permit = undefined
+    if (this.#retries === undefined && slot.trace === undefined) this.#slots.release(slot)
+    else this.#releaseAndTell(slot)
+  }
+
+  /** Frees a slot, and then tells the budget and subscribers, which may end the run. */
+  #releaseAndTell(slot: Slot): void {
+    const {context, trace} = slot
+    slot.item = slot.trace = undefined
     this.#slots.release(slot)
-    if (this.#retries !== undefined) this.#withoutStarts(() => this.#retries?.leave(attempt))
-    if (trace !== undefined) this.#withoutStarts(() => traceEnd(trace)) // may end the run: the slot is free by now
+    this.#withoutStarts(() => {
+      this.#retries?.leave(context?.attempt ?? 1)
+      if (trace !== undefined) traceEnd(trace)
+    })
   }
 
   #settled(): void {

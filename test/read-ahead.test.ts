@@ -561,6 +561,29 @@ const noPermit = (): never => {
   throw new Error('no permit')
 }
 
+test('the limit of a group holds after the governor of the run has failed for one of its tasks', async (t) => {
+  let asked = 0
+  const governor: Governor = {
+    acquire() {
+      if (++asked === 2) throw new Error('no permit')
+      return {release() {}}
+    },
+  }
+  let running = 0
+  const runner = ConcurrentRunner.map(
+    [1, 2, 3, 4, 5],
+    async (item) => {
+      t.is(++running, 1)
+      await turn()
+      running--
+      return item
+    },
+    {governor, yieldExceptions: true, group: () => 'a', groups: {limit: 1}, readAhead: 0},
+  )
+  const {succeeded, failed} = await runner.run()
+  t.deepEqual([succeeded, failed], [4, 1])
+})
+
 test('groups whose governors fail hold up no other: each task fails, and all others run', async (t) => {
   const items = Array.from({length: 250}, (_, index) => index)
   const permit: Permit = {release() {}}

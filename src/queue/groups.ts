@@ -482,7 +482,8 @@ export class Groups<E extends GroupEntry> implements MemberHost {
 
   #drop(group: Group): void {
     this.#lingering.delete(group)
-    this.#groups.delete(group.key)
+    // While the host was told that a place is free, the group may have been forgotten and have come again.
+    if (this.#groups.get(group.key) === group) this.#groups.delete(group.key)
   }
 
   /** Checks a few of the lingering groups again. */

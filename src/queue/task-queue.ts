@@ -230,7 +230,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    *
    * @param options `signal`: ends the wait; the promise rejects with its reason.
    * @returns A promise for a `push` that is never refused, whatever other code pushes, if it is called within that turn
-   * of the event loop. After that turn the place is free for others again. Rejects if the queue is closed.
+   * of the event loop; only the capacity of a group holds for it too. After that turn the place is free for others
+   * again. Rejects if the queue is closed.
    * @throws TypeError if `signal` is no AbortSignal.
    * @example
    * ```ts
