@@ -59,7 +59,7 @@ export class Results<R> {
 
   /** Whether so many results wait that no more tasks should start. */
   get isFull(): boolean {
-    if (this.#size < this.highWaterMark) return false
+    if (this.#size < this.highWaterMark || this.#mode === 'discard') return false
     // With a mark of 0 a task starts only for a consumer that has nothing to take.
     return this.#size > 0 || (this.#mode === 'keep' && !this.isAwaited)
   }

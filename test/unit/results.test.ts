@@ -519,6 +519,15 @@ test('what nobody needs is never full', (t) => {
   t.false(results.isFull)
 })
 
+test('in order: where nobody else needs results it is never full, also while some are kept for one who waits', (t) => {
+  const results = inOrder(1)
+  results.discard()
+  void results.next()
+  results.put('second', 1)
+  t.is(results.size, 1)
+  t.false(results.isFull)
+})
+
 test('in order: a result that fills a gap takes nothing from those behind it, also when room is made for more', async (t) => {
   const results = inOrder()
   results.put('c', 20)
