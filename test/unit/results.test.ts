@@ -406,6 +406,24 @@ test('in order: a place that is missing behind a full ring is waited for', async
   t.deepEqual((await settled(log)).slice(16), ['17: 16', '18: 17'])
 })
 
+test('in order: places that have no result yet are not counted when those behind a failure go', async (t) => {
+  const results = inOrder()
+  results.put('0', 0)
+  results.put('5', 5)
+  results.clearFrom(2)
+  t.is(results.size, 1)
+  t.deepEqual(await settled(take(results)), ['1: 0'])
+})
+
+test('a failure that comes after the end was told to somebody who waited is not told any more', async (t) => {
+  const results = asCompleted()
+  const log = take(results)
+  results.end()
+  t.deepEqual(await settled(log), ['1: done'])
+  results.end({error: 'late'})
+  t.deepEqual(await settled(take(results)), ['1: done'])
+})
+
 test('a failure that comes after the end was told is not told any more', async (t) => {
   const results = asCompleted()
   results.end()
@@ -498,6 +516,15 @@ test('in order: with a mark of 0 there is no room while results wait for the fir
 test('what nobody needs is never full', (t) => {
   const results = asCompleted(0)
   results.discard()
+  t.false(results.isFull)
+})
+
+test('in order: where nobody else needs results it is never full, also while some are kept for one who waits', (t) => {
+  const results = inOrder(1)
+  results.discard()
+  void results.next()
+  results.put('second', 1)
+  t.is(results.size, 1)
   t.false(results.isFull)
 })
 
