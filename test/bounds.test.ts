@@ -438,10 +438,12 @@ for (const [title, pollution] of Object.entries({
           note('refused')
         }
       }
-      setTimeout(() => {
+      const startedAt = performance.now()
+      setInterval(() => {
+        if (ends.length < 6 && performance.now() - startedAt < 30_000) return
         console.log(ends.length)
         process.exit()
-      }, 100)
+      }, 10)
     `,
     )
     t.deepEqual(lines, ['6'])
