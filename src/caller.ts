@@ -22,46 +22,63 @@ export interface CallerOptions {
 }
 
 export class Caller {
-  readonly #options: CallerOptions
+  readonly #isQueue: boolean
+  readonly #isQueued: boolean
+  readonly #mapper: CallerOptions['mapper']
+  readonly #execute: CallerOptions['execute']
   readonly #call: Call
   /** The scope in which tasks are called; `undefined` where a task cannot change the context of others. */
-  readonly #scope: AsyncScope | undefined
+  #scope: AsyncScope | undefined
 
-  constructor(options: CallerOptions) {
-    this.#options = options
-    this.#call = options.mapper ?? callTask
-    this.#scope = isEnterWithContained ? options.scope : undefined
+  constructor({isQueue, isQueued, mapper, execute, scope}: CallerOptions) {
+    this.#isQueue = isQueue
+    this.#isQueued = isQueued
+    this.#mapper = mapper
+    this.#execute = execute
+    this.#call = mapper ?? callTask
+    this.#scope = isEnterWithContained ? scope : undefined
   }
 
-  /** Calls the task, and returns what the task gives. */
+  /** Calls the task of an attempt, and returns what the task gives. */
   call(item: unknown, context: Context, queued: QueuedTask | undefined, trace: TaskTrace | undefined): unknown {
-    const {execute} = this.#options
-    if (execute !== undefined) {
-      handleRejection(item) // the hook may throw before it has handled a promise
-      const task = this.#toTask(item, queued)
-      return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
-    }
+    if (this.#execute !== undefined) return this.#callHook(this.#execute, item, context, queued, trace)
     const call = trace === undefined ? this.#call : traced(trace, this.#call)
     if (queued !== undefined) return queued.call(context, call)
     return this.#scope === undefined ? call(item, context) : this.#scope.runInAsyncScope(call, undefined, item, context)
   }
 
+  /** No task is called any more: frees what the AsyncLocalStorage of the run holds. The caller stays: see `specimen`. */
+  end(): void {
+    this.#scope = undefined
+  }
+
   /** The item that a task has: the item that is mapped, or the item of its push. */
   itemOf(item: unknown): unknown {
-    return this.#options.isQueue ? (item as QueuedTask).item : item
+    return this.#isQueue ? (item as QueuedTask).item : item
   }
 
   /** What subscribers to an attempt get. */
   traceOf(item: unknown, {index, attempt}: TaskContext): TaskTrace {
-    const {isQueue, isQueued} = this.#options
-    const {group, queuedAt} = isQueued ? (item as QueuedTask) : notQueued
-    const priority = isQueue ? (item as QueuedTask).priority : undefined
+    const {group, queuedAt} = this.#isQueued ? (item as QueuedTask) : notQueued
+    const priority = this.#isQueue ? (item as QueuedTask).priority : undefined
     return {index, attempt, group, priority, queuedAt, startedAt: performance.now()}
   }
 
-  /** An item as the hook `execute` sees it. */
+  #callHook(
+    execute: NonNullable<CallerOptions['execute']>,
+    item: unknown,
+    context: Context,
+    queued: QueuedTask | undefined,
+    trace: TaskTrace | undefined,
+  ): unknown {
+    handleRejection(item) // the hook may throw before it has handled a promise
+    const task = this.#toTask(item, queued)
+    return trace === undefined ? execute(task, context) : traceCall(trace, execute, task, context)
+  }
+
+  /** An item as the hook sees it. */
   #toTask(item: unknown, queued: QueuedTask | undefined): Task<never> {
-    const {mapper} = this.#options
+    const mapper = this.#mapper
     if (queued !== undefined) return queued.toFunction() as Task<never>
     return (mapper === undefined ? item : (context: TaskContext) => mapper(item, context)) as Task<never>
   }

@@ -1038,7 +1038,9 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   drained(): RunnerStats {
     const {stats} = this
     this.#deadlines?.stop()
-    this.#scope = this.#caller = this.#line = undefined // frees the objects that the AsyncLocalStorage of the run holds
+    // Frees the objects that the AsyncLocalStorage of the run holds.
+    this.#caller?.end()
+    this.#scope = this.#line = undefined
     this.#host.emit('drain', stats)
     return stats
   }
