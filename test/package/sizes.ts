@@ -10,10 +10,10 @@ import type {Check} from './project.js'
 /** In bytes. A budget that is exceeded is raised in the commit that exceeds it, which says what for. */
 const budgets: Readonly<Record<string, number>> = {
   'aio-tasks': 24_000,
-  'aio-tasks/bullmq': 5500,
-  'aio-tasks/governors': 5400,
-  'aio-tasks/pg-boss': 4200,
-  'aio-tasks/remote': 7000,
+  'aio-tasks/bullmq': 6000,
+  'aio-tasks/governors': 5900,
+  'aio-tasks/pg-boss': 4700,
+  'aio-tasks/remote': 7600,
 }
 
 export const sizes: Check = ({folder}) =>
