@@ -132,8 +132,8 @@ test('a source that is closed before its first pull has opened no connection', a
   const client = redis.client(t)
   await queue.waitUntilReady()
   const ours = await connectionsOf(client, 0)
-  const place = {connection: redis.connection, queue: queue.name}
-  const sources = [workerTasks(queue.name, () => 1, place), remoteTasks([1], place)]
+  const {connection} = redis
+  const sources = [workerTasks(queue.name, () => 1, {connection}), remoteTasks([1], {queue: queue.name, connection})]
   for (const source of sources) {
     t.deepEqual(await source.return?.(), {done: true, value: undefined})
     t.deepEqual(await source.next(), {done: true, value: undefined})
