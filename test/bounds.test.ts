@@ -439,8 +439,9 @@ for (const [title, pollution] of Object.entries({
         }
       }
       const startedAt = performance.now()
-      setInterval(() => {
+      const timer = setInterval(() => {
         if (ends.length < 6 && performance.now() - startedAt < 30_000) return
+        clearInterval(timer)
         console.log(ends.length)
         process.exit()
       }, 10)
