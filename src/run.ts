@@ -20,7 +20,17 @@ import {type Slot, type SlotHost, Slots} from './slots.js'
 import {nothing, type SourceHost, SourceReader} from './source.js'
 import {handleRejection, ignore, invalidItemError, type QueuedTask, releasePermit, unused, whenSettled} from './task.js'
 import {type Channels, traceEnd, traceError, tracing} from './tracing.js'
-import type {Permit, PermitOutcome, RunnerEvents, RunnerState, RunnerStats, Source, Task, TaskContext} from './types.js'
+import type {
+  Permit,
+  PermitOutcome,
+  RunnerEvents,
+  RunnerState,
+  RunnerStats,
+  Source,
+  Task,
+  TaskContext,
+  TaskTrace,
+} from './types.js'
 
 /** The hooks that a subclass has overridden; `undefined` for the others, which saves a call for each task. */
 export interface Hooks<T> {
@@ -890,7 +900,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const failed: FailedAttempt = {item, queued, context, error, hasTimedOut}
     slot.isLate = true // a later outcome of the attempt is ignored
     slot.hasTimedOut = hasTimedOut
-    if (slot.trace !== undefined) endTrace(slot, error)
+    if (slot.trace !== undefined) endTrace(slot, slot.trace, error)
     context.abort(error)
     if (isReleased) {
       this.#slots.abandon(slot)
@@ -914,7 +924,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     if (context === undefined) return
     slot.line?.remove(slot)
     slot.isLate = true // a later outcome of the task is ignored
-    if (slot.trace !== undefined) endTrace(slot, reason)
+    if (slot.trace !== undefined) endTrace(slot, slot.trace, reason)
     context.abort(reason)
     this.#toldEarly(slot, context, reason)
   }
@@ -1132,11 +1142,9 @@ function fillRun(run: Run<unknown>): void {
   run.fill()
 }
 
-/** Ends the trace of an attempt; `error` is its failure, unless the failure was traced already. */
-function endTrace(slot: Slot, error?: unknown): void {
-  const {trace} = slot
+/** Ends the trace of an attempt that has failed and still runs. */
+function endTrace(slot: Slot, trace: TaskTrace, error: unknown): void {
   slot.trace = undefined
-  if (trace === undefined) return
-  if (error !== undefined) traceError(trace, error)
+  traceError(trace, error)
   traceEnd(trace)
 }

@@ -375,6 +375,18 @@ serial(
   },
 )
 
+serial('with releaseOnTimeout, the permit of a task that was aborted before its timeout says so', async (t) => {
+  const governor = new ByHand(true)
+  const stuck = manual()
+  const runner = concurrent([stuck.thunk], {governor, timeout: 20, releaseOnTimeout: true})
+  const run = caught(runner.run())
+  await pass(10)
+  runner.abort('enough')
+  await pass(20)
+  t.deepEqual(governor.log, ['ask 0.1', 'release 0.1 aborted'])
+  t.is(await run, 'enough')
+})
+
 serial('a promise that rejects while its permit is awaited is no unhandled rejection', async (t) => {
   const governor = new ByHand()
   const {promise, reject} = pDefer<string>()

@@ -1,5 +1,6 @@
 /** A failed task is tried again, waits without a slot, and has one outcome. */
 import test from 'ava'
+import pDefer from 'p-defer'
 import {RetryBudget} from '../../src/governors/index.js'
 import {
   ConcurrentExecutionError,
@@ -667,3 +668,28 @@ test('a budget that aborts the run as the second attempt begins leaves no push u
   t.like(await caught(queue.push(() => Promise.reject(new Error('again')))), {message: 'enough'})
   t.deepEqual([queue.size, queue.running], [0, 0])
 })
+
+serial(
+  'a task whose timed-out attempt runs past its delay fails, and another timed-out task is tried again',
+  async (t) => {
+    const stuck = manual()
+    const other = pDefer<string>()
+    let attempts = 0
+    const tasks = [stuck.thunk, () => (++attempts === 1 ? other.promise : 'again')]
+    const runner = concurrent(tasks, {limit: 2, timeout: 10, yieldExceptions: true, retry: delays(5, 100)})
+    const log = record(runner)
+    const over = runner.run()
+    await pass(20)
+    other.resolve('too late')
+    await pass(200)
+    t.deepEqual(log.slice(2), [
+      'retry 0 The task took longer than 10 ms',
+      'retry 1 The task took longer than 10 ms',
+      'error 0 The task took longer than 10 ms',
+      'result 1 again',
+    ])
+    t.like(await over, {succeeded: 1, failed: 1, retrying: 0})
+    stuck.resolve('at last')
+    t.is((await runner.drained).running, 0)
+  },
+)
