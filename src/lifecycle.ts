@@ -321,7 +321,8 @@ export class Lifecycle {
     this.#stats = this.#host.drained()
     this.#over?.resolve(this.#stats)
     this.#drained?.resolve(this.#stats)
-    // A runner may be kept: up to Node 22, promises and timers hold the AsyncLocalStorage stores of whoever asked for them.
+    // The user may keep the runner. Up to Node 22, a promise or timer holds the AsyncLocalStorage stores of the code that
+    // made it.
     this.#over = this.#drained = this.#deadline = undefined
   }
 

@@ -112,6 +112,12 @@ export class Retries {
     this.#tellBudget('give')
   }
 
+  /** A wait ends without another attempt. */
+  end(retry: WaitingRetry): void {
+    retry.stopListening?.()
+    this.giveBack()
+  }
+
   #tellBudget(what: 'enter' | 'leave' | 'give'): void {
     try {
       this.#policy.budget?.[what]?.()
@@ -212,7 +218,7 @@ export class Retries {
   }
 
   readonly #fired = (): void => {
-    this.#timer = undefined // a timer holds the AsyncLocalStorage stores of whoever set it
+    this.#timer = undefined // up to Node 22, a timer holds the AsyncLocalStorage stores of the code that set it
     const now = Math.max(performance.now(), this.#timerDue)
     this.#timerDue = Infinity
     for (let next = this.#waiting.at(-1); next !== undefined && next.dueAt <= now; next = this.#waiting.at(-1)) {

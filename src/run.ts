@@ -589,8 +589,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #failCandidate({item, request, retry}: Candidate, cause: unknown): void {
     const {context} = request
     if (retry !== undefined) {
-      retry.stopListening?.()
-      this.#retries?.giveBack()
+      this.#retries?.end(retry)
       return this.#failForGood(item, context, cause)
     }
     this.#enterTask(context)
@@ -678,8 +677,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       this.#update()
       return false
     } catch (cause) {
-      retry.stopListening?.()
-      this.#retries?.giveBack()
+      this.#retries?.end(retry)
       this.#failForGood(retry.item, retry.context, cause)
       return false
     }
@@ -749,9 +747,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #endRetry(retry: WaitingRetry): void {
     const {item, context, error, isRunning} = retry
-    retry.stopListening?.()
     this.#update()
-    this.#retries?.giveBack()
+    this.#retries?.end(retry)
     if (!isRunning) return this.#failForGood(item, context, error)
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
     if (this.#isQueued) (item as QueuedTask).rejected(error)

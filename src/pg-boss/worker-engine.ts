@@ -39,7 +39,7 @@ function attemptOf({id, retry_count}: Pick<Change, 'id' | 'retry_count'>): strin
   return `${id}:${retry_count}`
 }
 
-/** Whom a batch notifies. Producers are told which jobs are done, workers that there are jobs. */
+/** Which side a batch notifies: the producers, of jobs that are done, or the workers, of jobs that wait. */
 type Audience = 'producers' | 'workers' | 'nobody'
 
 export class PgBossWorkerEngine<D> implements WorkerEngine<PgBossJob<D>> {
