@@ -131,7 +131,7 @@ export function describe(value: unknown): string {
   try {
     switch (typeof value) {
       case 'string':
-        return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+        return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)
       case 'bigint':
         return `${value}n`
       case 'function':

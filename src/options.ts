@@ -146,7 +146,7 @@ export function checkLimit(limit: number, name = 'limit'): number {
   checkNumber(
     name,
     limit,
-    'an integer ≥ 1, or -1 or Infinity for no limit',
+    'an integer >= 1, or -1 or Infinity for no limit',
     (value) => value === -1 || value === Infinity || isCount(value),
   )
   return limit === -1 ? Infinity : limit
@@ -162,7 +162,7 @@ export function resolveBatches(max: number, options: BatchOptions = {}): {most: 
   checkOptions(options, ['maxWait'])
   const {maxWait = 0} = options
   return {
-    most: checkNumber('max', max, 'an integer ≥ 1', (value) => isCount(value)),
+    most: checkNumber('max', max, 'an integer >= 1', (value) => isCount(value)),
     maxWait: checkDelay(maxWait, 'maxWait'),
   }
 }
@@ -289,7 +289,7 @@ export function checkTask(task: unknown): void {
 
 /** A number that bounds something; `Infinity` for no bound. */
 function checkBound(name: string, bound: number, least: 0 | 1): number {
-  const expected = `an integer ≥ ${least}, or Infinity for no bound`
+  const expected = `an integer >= ${least}, or Infinity for no bound`
   return checkNumber(name, bound, expected, (value) => value === Infinity || isCount(value, least))
 }
 
@@ -298,7 +298,7 @@ function checkTimeout(timeout: number | undefined): number | undefined {
   return checkNumber(
     'timeout',
     timeout,
-    `a number of milliseconds > 0 and ≤ ${longestDelay}, or Infinity for none`,
+    `a number of milliseconds > 0 and <= ${longestDelay}, or Infinity for none`,
     (ms) => ms > 0 && ms <= longestDelay,
   )
 }

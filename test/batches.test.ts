@@ -194,7 +194,7 @@ test.serial('a batch that is full at once waits for nothing', async (t) => {
 test('a bad argument is refused by its name', (t) => {
   const runner = concurrent(numbers(1))
   for (const max of [0, -1, 1.5, NaN, '2' as unknown as number])
-    t.throws(() => runner.batches(max), {message: /^max must be an integer ≥ 1; got /})
+    t.throws(() => runner.batches(max), {message: /^max must be an integer >= 1; got /})
   for (const maxWait of [-1, NaN, Infinity])
     t.throws(() => runner.batches(1, {maxWait}), {message: /^maxWait must be a number of milliseconds/})
   t.throws(() => runner.batches(1, {maxwait: 1} as object), {message: /did you mean maxWait\?/})

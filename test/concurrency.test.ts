@@ -448,7 +448,7 @@ const wrongLimit = test.macro(async (t, limit: unknown, name: 'RangeError' | 'Ty
     runner.limit = limit as number
   })
   t.is(error?.name, name)
-  t.regex(error?.message ?? '', /^limit must be an integer ≥ 1, or -1 or Infinity for no limit; got /)
+  t.regex(error?.message ?? '', /^limit must be an integer >= 1, or -1 or Infinity for no limit; got /)
   t.is(runner.limit, 2)
   t.deepEqual(await runner.toArray(), [1])
 })

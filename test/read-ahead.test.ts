@@ -533,7 +533,7 @@ for (const [ending, end] of endings)
 test('wrong options of groups and readAhead are refused by name', (t) => {
   const run = (options: object): unknown => ConcurrentRunner.map(letters, first, options)
   t.throws(() => concurrent([], {readAhead: -1}), {
-    message: 'readAhead must be an integer ≥ 0, or Infinity for no bound; got -1',
+    message: 'readAhead must be an integer >= 0, or Infinity for no bound; got -1',
   })
   t.throws(() => run({group: 'host'}), {instanceOf: TypeError, message: 'group must be a function; got "host"'})
   t.throws(() => run({groups: {limit: 1}}), {message: /needs the option group/})

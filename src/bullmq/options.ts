@@ -115,7 +115,7 @@ function resolvePlace(queue: string, options: QueueLocation): Place {
 
 function checkEventsLength(length: number): number {
   if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 1)
-    throw new RangeError(`eventsLength must be an integer ≥ 1; got ${describe(length)}`)
+    throw new RangeError(`eventsLength must be an integer >= 1; got ${describe(length)}`)
   return length
 }
 

@@ -64,10 +64,10 @@ export class AdaptiveLimit implements LocalGovernor {
   constructor(options: AdaptiveLimitOptions = {}) {
     checkOptions(options, ['min', 'max', 'start', 'isOverload'])
     const {min = 1, isOverload = isOverloadByDefault} = options
-    checkNumber('min', min, 'an integer ≥ 1', isCount)
+    checkNumber('min', min, 'an integer >= 1', isCount)
     const {max = Math.max(min, 1000)} = options
     const isMax = (value: number): boolean => value === Infinity || (isCount(value) && value >= min)
-    checkNumber('max', max, `an integer ≥ min (${min}), or Infinity for no bound`, isMax)
+    checkNumber('max', max, `an integer >= min (${min}), or Infinity for no bound`, isMax)
     const {start = Math.max(min, Math.min(max, 4))} = options
     const isStart = (value: number): boolean => isCount(value) && value >= min && value <= max
     checkNumber('start', start, `an integer from min (${min}) to max (${max})`, isStart)

@@ -88,7 +88,7 @@ export function weigh<Value = unknown, Item = unknown>(
   checkGovernor('governor', governor)
   if (typeof cost === 'number') checkCost(cost)
   else if (typeof cost !== 'function')
-    throw new TypeError(`cost must be a finite number ≥ 0, or a function of the context; got ${describe(cost)}`)
+    throw new TypeError(`cost must be a finite number >= 0, or a function of the context; got ${describe(cost)}`)
   if (actual !== undefined) checkFunction('actual', actual)
   return new Weighed(
     governor,

@@ -11,5 +11,5 @@ export function costOf(request: Request | undefined): number {
 /** Returns the cost if it is a valid number. Called for each request, so the valid case comes first. */
 export function checkCost(cost: number): number {
   if (typeof cost === 'number' && cost >= 0 && cost < Infinity) return cost
-  return checkNumber('cost', cost, 'a finite number ≥ 0', () => false)
+  return checkNumber('cost', cost, 'a finite number >= 0', () => false)
 }

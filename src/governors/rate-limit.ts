@@ -106,7 +106,7 @@ export class RateLimit implements LocalGovernor {
    */
   holdFor(ms: number): void {
     const isDuration = (value: number): boolean => value >= 0 && value < Infinity
-    this.#window.hold(checkNumber('ms', ms, 'a finite number of milliseconds ≥ 0', isDuration))
+    this.#window.hold(checkNumber('ms', ms, 'a finite number of milliseconds >= 0', isDuration))
   }
 
   /**

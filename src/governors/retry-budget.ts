@@ -67,8 +67,8 @@ export class RetryBudget implements Budget {
   constructor(options: RetryBudgetOptions = {}) {
     checkOptions(options, ['ratio', 'min'])
     const {ratio = 0.2, min = 3} = options
-    this.#ratio = checkNumber('ratio', ratio, 'a finite number ≥ 0', (value) => value >= 0 && value < Infinity)
-    this.#min = checkNumber('min', min, 'an integer ≥ 0', (value) => Number.isSafeInteger(value) && value >= 0)
+    this.#ratio = checkNumber('ratio', ratio, 'a finite number >= 0', (value) => value >= 0 && value < Infinity)
+    this.#min = checkNumber('min', min, 'an integer >= 0', (value) => Number.isSafeInteger(value) && value >= 0)
   }
 
   /**

@@ -129,6 +129,6 @@ class Place implements DisposablePermit {
 }
 
 function checkCapacity(capacity: number): number {
-  const expected = 'an integer ≥ 1, or Infinity for no limit'
+  const expected = 'an integer >= 1, or Infinity for no limit'
   return checkNumber('capacity', capacity, expected, (value) => value === Infinity || isCount(value))
 }

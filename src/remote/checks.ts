@@ -2,7 +2,7 @@
 import {checkNumber, describe, isThenable, longestDelay} from '../checks.js'
 
 export function checkDelay(name: string, ms: number, orElse = ''): number {
-  const expected = `a number of milliseconds > 0 and ≤ ${longestDelay}${orElse}`
+  const expected = `a number of milliseconds > 0 and <= ${longestDelay}${orElse}`
   return checkNumber(name, ms, expected, () => ms > 0 && ms <= longestDelay)
 }
 

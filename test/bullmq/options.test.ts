@@ -15,7 +15,7 @@ const both = [
     TypeError,
     'connection must be an object or a URL that begins with redis:// or rediss://',
   ],
-  [{eventsLength: 0}, RangeError, 'eventsLength must be an integer ≥ 1; got 0'],
+  [{eventsLength: 0}, RangeError, 'eventsLength must be an integer >= 1; got 0'],
   [{prefix: 5}, TypeError, 'prefix must be a string; got 5'],
   [{onError: 'log'}, TypeError, 'onError must be a function; got "log"'],
 ] as const
@@ -65,25 +65,25 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
     remote,
     {checkInterval: 0},
     RangeError,
-    'checkInterval must be a number of milliseconds > 0 and ≤ 2147483647; got 0',
+    'checkInterval must be a number of milliseconds > 0 and <= 2147483647; got 0',
   ],
   [
     remote,
     {checkInterval: '5'},
     TypeError,
-    'checkInterval must be a number of milliseconds > 0 and ≤ 2147483647; got "5"',
+    'checkInterval must be a number of milliseconds > 0 and <= 2147483647; got "5"',
   ],
   [
     remote,
     {checkInterval: Infinity},
     RangeError,
-    'checkInterval must be a number of milliseconds > 0 and ≤ 2147483647; got Infinity',
+    'checkInterval must be a number of milliseconds > 0 and <= 2147483647; got Infinity',
   ],
   [
     remote,
     {timeout: -1},
     RangeError,
-    'timeout must be a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none; got -1',
+    'timeout must be a number of milliseconds > 0 and <= 2147483647, or Infinity for none; got -1',
   ],
   [
     (queue) => workerTasks(queue, handler, {connection}),

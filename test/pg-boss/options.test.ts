@@ -17,7 +17,7 @@ const cases: ReadonlyArray<readonly [call: Call, wrong: unknown, type: ErrorCons
   [worker, {schema: 'a;b'}, RangeError, 'schema must be a name of letters, digits and _; got "a;b"'],
   [worker, {notify: 1}, TypeError, 'notify must be true or false; got 1'],
   [worker, {queueOptions: 5}, TypeError, 'queueOptions must be an object; got 5'],
-  [worker, {pollInterval: 0}, RangeError, 'pollInterval must be a number of milliseconds > 0 and ≤ 2147483647; got 0'],
+  [worker, {pollInterval: 0}, RangeError, 'pollInterval must be a number of milliseconds > 0 and <= 2147483647; got 0'],
   [remote, {pollinterval: 5}, TypeError, 'There is no option pollinterval: did you mean pollInterval?'],
   [worker, {onErrors: () => {}}, TypeError, 'There is no option onErrors: did you mean onError?'],
   [remote, {jobOptions: 5}, TypeError, 'jobOptions must be an object; got 5'],

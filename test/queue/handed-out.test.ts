@@ -22,7 +22,7 @@ async function take<T>(tasks: AsyncIterator<TaskFunction<T>>): Promise<TaskFunct
 
 type Wrap = (queue: TaskQueue<number>) => ConcurrentRunner<number, boolean>
 const wraps: Readonly<Record<string, Wrap>> = {
-  'map(queue, …)': (queue) => ConcurrentRunner.map(queue, (task, given) => task(given), {limit: 3}),
+  'map(queue, ...)': (queue) => ConcurrentRunner.map(queue, (task, given) => task(given), {limit: 3}),
   'a generator that wraps each task': (queue) =>
     new ConcurrentRunner(
       async function* () {

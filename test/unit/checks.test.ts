@@ -93,7 +93,7 @@ const descriptions: ReadonlyArray<readonly [title: string, value: unknown, descr
   ['a string', 'two "words"', String.raw`"two \"words\""`],
   ['an empty string', '', '""'],
   ['a string of 60 characters', 'x'.repeat(60), `"${'x'.repeat(60)}"`],
-  ['a long string, which is cut', 'x'.repeat(61), `"${'x'.repeat(60)}…"`],
+  ['a long string, which is cut', 'x'.repeat(61), `"${'x'.repeat(60)}..."`],
   ['a function without a name', (() => () => {})(), 'a function'],
   ['a function with a name', parseInt, 'the function parseInt'],
   ['a class', Animal, 'the function Animal'],

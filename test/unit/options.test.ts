@@ -145,7 +145,7 @@ test('what the functions of groups give is checked, and the group is what they g
   t.is(groups?.limitOf(-1), Infinity)
   t.is(groups?.governorOf?.('a'), governor)
   t.is(groups?.capacity, 2)
-  t.throws(() => groups?.limitOf(0), {instanceOf: RangeError, message: /^groups\.limit must be an integer ≥ 1/})
+  t.throws(() => groups?.limitOf(0), {instanceOf: RangeError, message: /^groups\.limit must be an integer >= 1/})
   for (const wrong of [undefined, {}, {acquire: governor.acquire}, {tryAcquire: governor.tryAcquire}]) {
     const rules = resolveQueue({groups: {governor: () => bad(wrong)}}).groups
     t.throws(() => rules?.governorOf?.('a'), {
@@ -266,11 +266,11 @@ const retry = (options: object): unknown => make({retry: options})
 const aDelay = 'a number of milliseconds from 0 to 2147483647'
 const aGovernor = 'an object with a method acquire'
 const aBudget = 'an object with methods take and give'
-const aLimit = 'an integer ≥ 1, or -1 or Infinity for no limit'
-const aMark = 'an integer ≥ 0, or Infinity for no bound'
-const aTimeout = 'a number of milliseconds > 0 and ≤ 2147483647, or Infinity for none'
+const aLimit = 'an integer >= 1, or -1 or Infinity for no limit'
+const aMark = 'an integer >= 0, or Infinity for no bound'
+const aTimeout = 'a number of milliseconds > 0 and <= 2147483647, or Infinity for none'
 const aDeadline = 'a number of milliseconds from 0 to 2147483647, or Infinity for no bound'
-const aCapacity = 'an integer ≥ 1, or Infinity for no bound'
+const aCapacity = 'an integer >= 1, or Infinity for no bound'
 const aPriority = 'a number'
 const aTask = 'a function or a promise'
 const aBoolean = 'true or false'
