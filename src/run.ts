@@ -787,7 +787,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   // A method of its own: in its callers the closure would cost an allocation at each call.
   #defer(slot: Slot, settle: (outcome: unknown) => void, outcome: unknown): void {
-    slot.line?.remove(slot) // it has settled in time
+    if (slot.timeout !== undefined) this.#deadlines?.remove(slot) // it has settled in time
     this.#guard.defer(() => this.#inScope(() => settle(outcome)))
   }
 
@@ -837,7 +837,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   #release(slot: Slot): void {
-    if (slot.line !== undefined) slot.line.remove(slot)
+    if (slot.timeout !== undefined) this.#deadlines?.remove(slot)
     slot.queued = slot.permit = undefined
     if (this.#retries === undefined && slot.trace === undefined) this.#slots.release(slot)
     else this.#releaseAndTell(slot)
@@ -882,7 +882,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   // Called by deadlines
 
   #makeDeadlines(): Deadlines {
-    const deadlines = new Deadlines((slot, timeout) => this.#timedOut(slot, timeout))
+    const deadlines = new Deadlines(this.#slots.all, (slot, timeout) => this.#timedOut(slot, timeout))
     const {outcome, isAwaited} = this.#lifecycle
     if (outcome !== undefined) deadlines.hold(isAwaited)
     return deadlines
@@ -919,7 +919,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #failEarly(slot: Slot, reason: unknown): void {
     const {context} = slot
     if (context === undefined) return
-    slot.line?.remove(slot)
+    if (slot.timeout !== undefined) this.#deadlines?.remove(slot)
     slot.isLate = true // a later outcome of the task is ignored
     if (slot.trace !== undefined) endTrace(slot, slot.trace, reason)
     context.abort(reason)

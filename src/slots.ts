@@ -9,11 +9,6 @@ export interface SlotHost {
   rejected(slot: Slot, reason: unknown): void
 }
 
-/** A line of deadlines, as a slot sees it. */
-export interface SlotLine {
-  remove(slot: Slot): void
-}
-
 /**
  * A place for one running task. Slots and their two callbacks are used again and again: with callbacks of its own, a
  * task costs twice as much, and ten times as much at a limit of 100,000.
@@ -35,12 +30,11 @@ export class Slot {
   permit: Permit | undefined
   /** The slot was given up while its task went on, and is never used again. */
   isAbandoned = false
-  /** The line of deadlines in which the slot stands, its neighbours there and its deadline. Kept by `Deadlines`. */
-  line: SlotLine | undefined
-  previous: Slot | undefined
+  /** The milliseconds that the task has, if they count, and when they are over. Kept by `Deadlines`. */
+  timeout: number | undefined
+  deadline: number = Infinity
   /** Of an idle slot, the next idle one. */
   next: Slot | undefined
-  deadline = 0
   /** Its place among all slots. Kept by `Slots`. */
   place = 0
   readonly onFulfilled: (value: unknown) => void

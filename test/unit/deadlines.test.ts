@@ -1,4 +1,5 @@
 import anyTest, {type TestFn} from 'ava'
+import {Context} from '../../src/context.js'
 import {Deadlines} from '../../src/deadlines.js'
 import {Slot} from '../../src/slots.js'
 import {turn} from '../helpers/turn.js'
@@ -73,14 +74,17 @@ interface Setting {
   readonly deadlines: Deadlines
   /** Gives a named task its time. */
   readonly add: (name: string, timeout: number) => Slot
+  /** A task has settled: takes its time back. */
+  readonly remove: (slot: Slot) => void
   /** What has timed out: `a 10`. */
   readonly log: string[]
 }
 
 function setting(onExpired?: (name: string) => void): Setting {
+  const slots: Slot[] = []
   const names = new Map<Slot, string>()
   const log: string[] = []
-  const deadlines = new Deadlines((slot, timeout) => {
+  const deadlines = new Deadlines(slots, (slot, timeout) => {
     const name = names.get(slot) ?? ''
     log.push(`${name} ${timeout}`)
     onExpired?.(name)
@@ -90,9 +94,13 @@ function setting(onExpired?: (name: string) => void): Setting {
     log,
     add: (name, timeout) => {
       const slot = new Slot({fulfilled: () => {}, rejected: () => {}})
+      slot.context = new Context(slots.push(slot), undefined, 1)
       names.set(slot, name)
       deadlines.add(slot, timeout)
       return slot
+    },
+    remove: (slot) => {
+      if (slot.timeout !== undefined) deadlines.remove(slot)
     },
   }
 }
@@ -104,16 +112,16 @@ test('a task that has had its time is reported, once, with its timeout', async (
   t.deepEqual(log, [])
   await pass(1)
   t.deepEqual(log, ['a 10'])
-  t.is(slot.line, undefined)
+  t.is(slot.timeout, undefined)
   await pass(100)
   t.deepEqual(log, ['a 10'])
 })
 
 test('a task that is removed in time is not reported', async (t) => {
-  const {add, log} = setting()
+  const {add, remove, log} = setting()
   const slot = add('a', 10)
-  slot.line?.remove(slot)
-  t.is(slot.line, undefined)
+  remove(slot)
+  t.is(slot.timeout, undefined)
   await pass(100)
   t.deepEqual(log, [])
 })
@@ -135,30 +143,53 @@ for (const [which, left] of [
   ['last', ['a 10', 'b 10']],
 ] as const)
   test(`the ${which} of three with the same timeout can be removed, and the others time out`, async (t) => {
-    const {add, log} = setting()
-    const slots = ['a', 'b', 'c'].map((name) => add(name, 10))
-    const slot = slots[['first', 'middle', 'last'].indexOf(which)]
-    slot?.line?.remove(slot)
+    const {add, remove, log} = setting()
+    const [first, middle, last] = [add('a', 10), add('b', 10), add('c', 10)]
+    remove({first, middle, last}[which])
     await pass(10)
     t.deepEqual(log, [...left])
   })
 
-test('tasks with the same timeout have one timer, those with another one more', (t) => {
+test('all tasks have one timer, which is set anew for a task whose deadline is earlier', (t) => {
   const {add} = setting()
-  for (let count = 0; count < 100; count++) add('a', 10)
-  t.is(timers.length, 1)
-  for (let count = 0; count < 100; count++) add('b', 20)
-  for (let count = 0; count < 100; count++) add('c', 10)
-  t.is(timers.length, 2)
+  for (let count = 0; count < 100; count++) add('a', 20)
+  t.is(armed, 1)
+  for (let count = 0; count < 100; count++) add('b', 10)
+  for (let count = 0; count < 100; count++) add('c', 20)
   t.is(armed, 2)
+  t.deepEqual(
+    timers.map(({at}) => at - now),
+    [10],
+  )
 })
 
-test('when the first task of a line has settled, its timer waits for the next deadline', async (t) => {
+test('among tasks that time out at the same moment, the first in the source comes first, whatever their slots', async (t) => {
   const {add, log} = setting()
+  const [a, b] = [add('a', 10), add('b', 10)]
+  ;[a.context, b.context] = [b.context, a.context]
+  await pass(10)
+  t.deepEqual(log, ['b 10', 'a 10'])
+})
+
+test('with very many slots the timer is set further ahead, so that looking at all of them takes little time', async (t) => {
+  const {add, log} = setting()
+  for (let count = 0; count < 50_000; count++) add('a', count === 0 ? 5 : 6)
+  await pass(5)
+  t.deepEqual(log, ['a 5'])
+  t.deepEqual(
+    timers.map(({at}) => at - now),
+    [10],
+  )
+  await pass(10)
+  t.is(log.length, 50_000)
+})
+
+test('when the first task has settled, the timer waits for the next deadline', async (t) => {
+  const {add, remove, log} = setting()
   const slot = add('a', 10)
   await pass(6)
   add('b', 10)
-  slot.line?.remove(slot)
+  remove(slot)
   await pass(9)
   t.deepEqual(log, [])
   t.is(timers.length, 1)
@@ -231,16 +262,24 @@ test('a timer that is 50 ms late counts', (t) => {
   t.notThrows(() => deadlines.hold(false)) // no timer is left
 })
 
-test('no task times out after stop(), and lines that have been empty have no timer', async (t) => {
+test('a blocked event loop gives each task its own timeout more at most', async (t) => {
+  const {add, log} = setting()
+  add('a', 10)
+  add('b', 60)
+  now += 1000
+  for (const timer of timers) fire(timer)
+  await pass(10)
+  t.deepEqual(log, ['a 10'])
+  await pass(49)
+  t.deepEqual(log, ['a 10'])
+  await pass(1)
+  t.deepEqual(log, ['a 10', 'b 60'])
+})
+
+test('no task times out after stop()', async (t) => {
   const {deadlines, add, log} = setting()
-  for (const timeout of [10, 20, 10, 30]) {
-    const slot = add('a', timeout)
-    slot.line?.remove(slot)
-    await turn(1)
-  }
-  t.is(timers.length, 0)
   for (const timeout of [30, 20, 10]) add('b', timeout)
-  t.is(timers.length, 3)
+  t.is(timers.length, 1)
   deadlines.stop()
   t.is(timers.length, 0)
   await pass(100)
@@ -248,45 +287,47 @@ test('no task times out after stop(), and lines that have been empty have no tim
 })
 
 test('a task that is removed when another times out at the same moment is not reported', async (t) => {
-  const {add, log} = setting(() => other.line?.remove(other))
+  const {add, remove, log} = setting(() => remove(other))
   add('a', 10)
   const other = add('b', 10)
   await pass(100)
   t.deepEqual(log, ['a 10'])
 })
 
-test('a line that is empty after a turn of the event loop has no timer', async (t) => {
-  const {add} = setting()
-  const slot = add('a', 10)
-  slot.line?.remove(slot)
-  t.is(timers.length, 1)
-  await turn(1)
-  t.is(timers.length, 0)
+test('if no task is left after a turn of the event loop, there is no timer', async (t) => {
+  const {add, remove} = setting()
+  for (const timeout of [10, 20, 10, 30]) {
+    const slot = add('a', timeout)
+    remove(slot)
+    t.is(timers.length, 1)
+    await turn(1)
+    t.is(timers.length, 0)
+  }
 })
 
 test('tasks that come and go within a turn share the timer of the first', async (t) => {
-  const {add, log} = setting()
+  const {add, remove, log} = setting()
   add('a', 10)
   const asked = turnsAskedBy(() => {
     for (let count = 0; count < 100; count++) {
       const slot = add('b', 10)
-      slot.line?.remove(slot)
+      remove(slot)
     }
   })
-  t.is(asked, 0) // the line was never empty
+  t.is(asked, 0) // one was always left
   await pass(10)
   t.deepEqual(log, ['a 10'])
   t.is(armed, 1)
 })
 
-test('a line that is empty again and again within a turn is looked at once, and later once more', async (t) => {
-  const {add} = setting()
+test('the timer is looked at once where no task is left again and again within a turn, and later once more', async (t) => {
+  const {add, remove} = setting()
   const first = add('a', 10)
   const asked = turnsAskedBy(() => {
-    first.line?.remove(first)
+    remove(first)
     for (let count = 0; count < 100; count++) {
       const slot = add('b', 10)
-      slot.line?.remove(slot)
+      remove(slot)
     }
   })
   t.is(asked, 1)
@@ -294,15 +335,15 @@ test('a line that is empty again and again within a turn is looked at once, and 
   await turn(1)
   t.is(armed, 1)
   t.is(timers.length, 1)
-  last.line?.remove(last)
+  remove(last)
   await turn(1)
   t.is(timers.length, 0)
 })
 
-test('a timeout can be used again after its line was empty', async (t) => {
-  const {add, log} = setting()
+test('a timeout can be used again after no task was left', async (t) => {
+  const {add, remove, log} = setting()
   const slot = add('a', 10)
-  slot.line?.remove(slot)
+  remove(slot)
   await pass(50)
   add('b', 10)
   t.is(timers.length, 1)
@@ -310,17 +351,19 @@ test('a timeout can be used again after its line was empty', async (t) => {
   t.deepEqual(log, ['b 10'])
 })
 
-test('the timers keep the process alive until unref(), and so do those that are armed later', (t) => {
+test('the timer keeps the process alive until hold(false), and so does one that is set later', (t) => {
   const {deadlines, add} = setting()
   const holding = (): boolean[] => timers.map(({isHolding}) => isHolding)
-  add('a', 10)
+  add('a', 30)
   t.deepEqual(holding(), [true])
   deadlines.hold(false)
+  t.deepEqual(holding(), [false])
   add('b', 20)
-  t.deepEqual(holding(), [false, false])
+  t.deepEqual(holding(), [false])
   deadlines.hold(true)
-  add('c', 30)
-  t.deepEqual(holding(), [true, true, true])
+  t.deepEqual(holding(), [true])
+  add('c', 10)
+  t.deepEqual(holding(), [true])
 })
 
 test('a timer that is armed anew for the next deadline keeps the process alive no more than the one before', async (t) => {
