@@ -8,7 +8,7 @@ import {
   type TaskFunction,
   TaskQueue,
 } from '../../src/index.js'
-import {caught, instance, manual, turn, unhandledDuring} from '../helpers/index.js'
+import {caught, instance, isSettled, manual, reportedDuring, turn, unhandledDuring} from '../helpers/index.js'
 import {clock, serial} from '../helpers/virtual-time.js'
 import {finish, serve, standing, standings} from './serving.js'
 
@@ -368,6 +368,31 @@ test('the permit of a group learns how a task went that a wrapper has called', a
     {status: 'failed', error: boom},
   ])
 })
+
+test.serial(
+  'what a permit throws when a wrapper’s task gives it back is reported, and the push settles all the same',
+  async (t) => {
+    const boom = new Error('boom')
+    const permit = {
+      release() {
+        throw boom
+      },
+    }
+    const governor = {acquire: () => permit, tryAcquire: () => permit, isIdle: true}
+    const queue = new TaskQueue({groups: {governor: () => governor}})
+    const pushes = [
+      queue.push(() => 'a', {group: 1}),
+      queue.push(() => Promise.reject(new Error('failed')), {group: 1}),
+    ]
+    const tasks = queue[Symbol.asyncIterator]()
+    const reported = await reportedDuring(async () => {
+      for (let count = 0; count < 2; count++) void (await take(tasks))(context)
+      t.deepEqual(await Promise.all(pushes.map(isSettled)), [true, true])
+    })
+    t.deepEqual(reported, [boom, boom])
+    t.is(queue.running, 0)
+  },
+)
 
 const loop = {hasTurned: false}
 
