@@ -300,7 +300,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#caller = new Caller({isQueue, isQueued: this.#isQueued, mapper, execute, scope: this.#scope})
     this.#isPlain =
       execute === undefined &&
-      this.#options.timeout === undefined &&
       this.#retries === undefined &&
       this.#options.governor === undefined &&
       !this.#hasItems &&
@@ -498,8 +497,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     try {
       if (this.#tracing !== undefined && this.#tracing.start.hasSubscribers)
         slot.trace = this.#caller?.traceOf(item, context)
-      const isPlain = this.#isPlain && typeof item === 'function' && slot.trace === undefined
-      outcome = isPlain ? (item as (context: TaskContext) => unknown)(context) : this.#call(item, context, slot)
+      if (this.#isPlain && typeof item === 'function' && slot.trace === undefined) {
+        if (this.#options.timeout !== undefined) this.#limitTime(slot, this.#options.timeout)
+        outcome = (item as (context: TaskContext) => unknown)(context)
+      } else outcome = this.#call(item, context, slot)
     } catch (error) {
       outcome = Promise.reject(error)
     }
@@ -532,8 +533,13 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       throw outcome.reason
     }
     const timeout = slot.queued?.timeout ?? this.#options.timeout
-    if (timeout !== undefined && timeout !== Infinity) (this.#deadlines ??= this.#makeDeadlines()).add(slot, timeout)
+    if (timeout !== undefined && timeout !== Infinity) this.#limitTime(slot, timeout)
     return this.#caller?.call(item, context, slot.queued, slot.trace)
+  }
+
+  #limitTime(slot: Slot, timeout: number): void {
+    this.#deadlines ??= this.#makeDeadlines()
+    this.#deadlines.add(slot, timeout)
   }
 
   /** Prepares a pushed task: it is told its outcome, and its group's permit is released with the governor's. */
@@ -951,10 +957,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else this.#look()
   }
 
-  closeFailed(cause: unknown): void {
-    this.#failures.emitCleanupError('Closing the source', cause, this.#index)
-  }
-
   leftOver(item: unknown): void {
     this.#failures.dispose(item, this.#index)
   }
@@ -1003,7 +1005,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   closeSource(onClosed: () => void): void {
     this.#dropPulled(this.#failure?.index ?? 0)
     this.#update()
-    this.#reader.close(onClosed)
+    this.#reader.close((failure) => {
+      if (failure !== undefined) this.#failures.emitCleanupError('Closing the source', failure.cause, this.#index)
+      onClosed()
+    })
   }
 
   /** Drops the tasks from an index in the source on that wait for a permit or in the line. They will never start. */

@@ -19,11 +19,12 @@ import type {Items} from './types.js'
 export interface SourceHost {
   /** An item has come, or the source is over. */
   sourceChanged(): void
-  /** Closing the source failed. */
-  closeFailed(cause: unknown): void
   /** An item will never run, as the source was closed before it came. */
   leftOver(item: unknown): void
 }
+
+/** Called when the source is closed, with what its cleanup has thrown, if that failed. */
+type OnClosed = (failure?: {readonly cause: unknown}) => void
 
 /** What `pull` returns when there is no item now. */
 export const nothing: object = Object.freeze({})
@@ -61,7 +62,7 @@ export class SourceReader {
   /** Inside of the source's own code, when a generator cannot be closed: it is closed afterwards. */
   #isCalling = false
   /** Set when closing was asked for; called once that is done. */
-  #onClosed: (() => void) | undefined
+  #onClosed: OnClosed | undefined
   /** Items that were pulled and could not start. */
   #putBack: Fifo<unknown> | undefined
 
@@ -197,7 +198,7 @@ export class SourceReader {
    *
    * @param onClosed Called when that is done, which may be before this returns.
    */
-  close(onClosed: () => void): void {
+  close(onClosed: OnClosed): void {
     const putBack = this.#putBack
     this.#putBack = undefined
     if (putBack !== undefined) for (const item of putBack) this.#host.leftOver(item)
@@ -283,7 +284,7 @@ export class SourceReader {
     if (this.#onClosed !== undefined) this.#return(this.#onClosed)
   }
 
-  #return(onClosed: () => void): void {
+  #return(onClosed: OnClosed): void {
     let iterator = this.#iterator
     const {isPulling} = this
     try {
@@ -296,15 +297,16 @@ export class SourceReader {
       else {
         const result: unknown = (method as () => unknown).call(iterator)
         if (isThenable(result)) {
-          whenSettled(result, onClosed, (cause) => {
-            this.#host.closeFailed(cause)
-            onClosed()
-          })
+          whenSettled(
+            result,
+            () => onClosed(),
+            (cause) => onClosed({cause}),
+          )
           return
         }
       }
     } catch (cause) {
-      this.#host.closeFailed(cause)
+      return onClosed({cause})
     }
     onClosed()
   }
