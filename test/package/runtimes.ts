@@ -49,7 +49,10 @@ export const runtimes: Check = async (project) => {
   return [...seen, ...nodes.map(([major, program]) => inFull(major, program)), await page(project)]
 }
 
-/** Tests of what Node's releases do in ways of their own. The other tests run on Node 20 here, and on all in the matrix. */
+/**
+ * Tests of what Node's releases do in ways of their own. All other tests run on Node 20 and 26 in CI, and on every
+ * release in the matrix.
+ */
 const ofReleases = ['test/contexts.test.ts', 'test/tracing.test.ts']
 
 /** Async contexts and traces, in full, of what is built. From Node 24 on no test of them is skipped. */
