@@ -14,6 +14,8 @@ export interface GroupEntry extends Waiting {
 
 /** Is told of changes that happen on their own. */
 export interface GroupsHost<E> {
+  /** Whether anybody takes entries. While nobody does, no group waits for its governor, but for a retry. */
+  isRead(): boolean
   /** An entry may start now that could not start before. */
   ready(): void
   /** The same for a governor's permit, which is given back after this call unless an entry has been taken with it. */
@@ -236,7 +238,10 @@ export class Groups<E extends GroupEntry> implements MemberHost {
 
   /** Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start. */
   shift(): E | undefined {
-    for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
+    // A governor that is asked may end the last reader.
+    while (this.#host.isRead()) {
+      const turn = this.#turns.shift()
+      if (turn === undefined) return undefined
       turn.group.turn = undefined
       const entry = this.#takeFirst(turn.group)
       if (entry !== undefined) return entry
@@ -262,7 +267,10 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (entry !== undefined) this.#host.failed(entry, cause)
       return undefined
     }
-    if (permit === undefined) return undefined
+    if (permit === undefined) {
+      this.#update(group)
+      return undefined
+    }
     const entry = this.#shift(group)
     if (entry?.member === undefined)
       permit.release(unused) // the governor has taken the entry out of the line
@@ -283,6 +291,11 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     group.line.remove(entry)
     this.#size--
     this.#update(group)
+  }
+
+  /** Nobody takes entries any more: ends the waits for governors. The next reader asks the governors again. */
+  endWaits(): void {
+    for (const group of this.#groups.values()) this.#update(group)
   }
 
   /** Takes out all entries. The groups stay known, and still count their running entries. */
@@ -450,7 +463,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   /** Keeps a turn for the group while it may start an entry. The turn has the priority of the group's first entry. */
   #update(group: Group, sequence?: number): void {
     const {hold, line, retries, turn} = group
-    if (hold !== undefined && line.size === 0 && retries.size === 0) {
+    if (hold !== undefined && retries.size === 0 && (line.size === 0 || !this.#host.isRead())) {
       group.hold = undefined
       hold.abort()
     }

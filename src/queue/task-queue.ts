@@ -138,6 +138,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       ready: () => this.#wake(),
       offered: () => this.#serveTakers(),
       failed: (task, cause) => this.#withdraw(task, cause),
+      isRead: () => this.#readers > 0,
     })
     if (specimen === undefined) keepSpecimen()
   }
@@ -468,7 +469,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       whenAvailable: (callback) => this.#takers.set(iterator, callback),
       ended: () => {
         this.#takers.delete(iterator)
-        this.#readers--
+        if (--this.#readers === 0) this.#uncalled.endWaits()
       },
       closed: () => {
         for (const task of this.#uncalled.heldBy(iterator)) this.#putBack(task)

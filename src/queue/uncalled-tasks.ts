@@ -70,6 +70,11 @@ export class UncalledTasks {
     return this.#groups?.isFull(group) ?? false
   }
 
+  /** The last reader has ended. */
+  endWaits(): void {
+    this.#groups?.endWaits()
+  }
+
   /** Creates the membership of a task that is about to be pushed. */
   join(group: unknown): Member {
     return (this.#groups ?? this.#group()).join(group)
