@@ -409,7 +409,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    *
    * @param options `timeout`: milliseconds, from 0 to 2147483647, or `Infinity`. Default: no bound.
    * @returns A promise that resolves when every push has settled. For tasks of runners made by {@link run}, that is at
-   * the latest one turn of the event loop after `timeout`.
+   * the latest one turn of the event loop after `timeout`, and one turn more for each 4096 tasks that wait then. Past
+   * `timeout`, running tasks of other runners are not waited for.
    * @throws TypeError or RangeError if `timeout` is wrong.
    * @example
    * ```ts
@@ -423,6 +424,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const {promise} = (this.#allSettled ??= pDefer<void>())
     if (timeout === undefined) return promise
     const over = pDefer<void>()
+    const end = (): void => {
+      if (this.#rejections.size > 0) nextTurn(end)
+      else over.resolve()
+    }
     const timer = setTimeout(() => {
       const reason = new DOMException(`shutdown() took longer than ${timeout} ms`, 'TimeoutError')
       const runners = [...this.#runners]
@@ -431,7 +436,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       // Tasks that end with their signal get one turn of the event loop to settle.
       nextTurn(() => {
         for (const runner of runners) runner.abort(reason)
-        over.resolve()
+        end()
       })
     }, timeout)
     void promise.then(over.resolve)
