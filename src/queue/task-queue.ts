@@ -91,6 +91,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #lastEnd: ConcurrentError | undefined
   /** The readers that wait for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
+  /** The runners that wait for a permit for a task that waits here. */
+  readonly #askers = new Map<QueueIterator<T>, () => void>()
   #isWaking = false
   readonly #roomWaiters = new Set<RoomWaiter<T>>()
   /** Places that are reserved by calls of `room` that have resolved. */
@@ -106,7 +108,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       if (!this.#uncalled.remove(task)) return false
       task.state = 'called'
       this.#running++
-      if (this.#roomWaiters.size > 0 || this.#state === 'closed') this.#changed()
+      if (this.#roomWaiters.size > 0 || this.#askers.size > 0 || this.#state === 'closed') this.#changed()
       return true
     },
     putBack: (task) => this.#putBack(task),
@@ -454,6 +456,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
+        if (this.#askers.size > 0) this.#askers.delete(iterator)
         const task = this.#take()
         if (task === undefined) return undefined
         this.#uncalled.take(task)
@@ -472,8 +475,13 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       },
       isOver: () => this.#state === 'closed' && this.#uncalled.isOverFor(iterator),
       whenAvailable: (callback) => this.#takers.set(iterator, callback),
+      whenEmpty: (callback) => {
+        this.#askers.set(iterator, callback)
+        this.#wakeAskers()
+      },
       ended: () => {
         this.#takers.delete(iterator)
+        this.#askers.delete(iterator)
         if (--this.#readers === 0) this.#uncalled.endWaits()
       },
       closed: () => {
@@ -516,8 +524,18 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     void Promise.resolve().then(this.#serveTakers)
   }
 
+  /** Wakes the runners that wait for a permit, if no task waits that needs it. */
+  #wakeAskers(): void {
+    if (this.#askers.size > 0 && this.#uncalled.isEmpty) this.#wake()
+  }
+
   readonly #serveTakers = (): void => {
     this.#isWaking = false
+    for (const [iterator, callback] of this.#askers) {
+      if (!this.#uncalled.isEmpty) break
+      this.#askers.delete(iterator)
+      callback()
+    }
     for (let left = this.#takers.size; left > 0; left--) {
       if (!this.#uncalled.isReady && this.#state !== 'closed') return
       const [first] = this.#takers
@@ -536,6 +554,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #changed(): void {
     if (this.#roomWaiters.size > 0) this.#admit()
     if (this.#state === 'closed' && this.#takers.size > 0) this.#wake() // the queue may be over for them
+    this.#wakeAskers()
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true

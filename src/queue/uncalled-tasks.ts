@@ -36,6 +36,11 @@ export class UncalledTasks {
     return this.#line.size + this.#handedOut.size + this.#taken.length
   }
 
+  /** Whether no task waits that a reader could take, now or later. */
+  get isEmpty(): boolean {
+    return this.#line.size === 0
+  }
+
   /** Whether a task can be taken. */
   get isReady(): boolean {
     return this.#line.isReady

@@ -1,33 +1,9 @@
 /** How long a group waits for its governor: while somebody takes tasks, and no longer. */
 import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
-import {type Permit, type PermitRequest, TaskQueue} from '../../src/index.js'
+import {type Permit, TaskQueue} from '../../src/index.js'
 import {manual, runScript, turn} from '../helpers/index.js'
-import {serve, standing} from './serving.js'
-
-/** A governor that never has a permit, and keeps the signals of those who wait. */
-class Refusing {
-  readonly signals: AbortSignal[] = []
-  readonly isIdle = true
-  readonly onAsked: () => void
-
-  constructor(onAsked: () => void = () => {}) {
-    this.onAsked = onAsked
-  }
-
-  get waiting(): number {
-    return this.signals.filter(({aborted}) => !aborted).length
-  }
-
-  tryAcquire(): undefined {
-    this.onAsked()
-  }
-
-  acquire({signal}: PermitRequest = {}): PromiseLike<Permit> {
-    if (signal !== undefined) this.signals.push(signal)
-    return new Promise(() => {})
-  }
-}
+import {Refusing, serve, standing} from './serving.js'
 
 for (const end of ['abort', 'stop', 'return'] as const)
   test(`a group waits for its governor no longer after ${end}() of the last runner`, async (t) => {
