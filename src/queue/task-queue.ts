@@ -82,9 +82,9 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   #unsettled = 0
   #state: 'open' | 'open until idle' | 'closed' = 'open'
-  /** The runners made by {@link run} that are not over, and how many of them still pull. */
+  /** The runners made by {@link run} that are not over, and the sources of those that still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
-  #pulling = 0
+  readonly #pulling = new Set<Source<T>>()
   /** The open iterators, of runners and all other readers. */
   #readers = 0
   /** How the last runner made by {@link run} has ended. */
@@ -372,11 +372,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     options?: QueueRunOptions,
     Runner: RunnerClass<T, ConcurrentRunner<T, true>> = ConcurrentRunner,
   ): ConcurrentRunner<T, true> {
-    let isPulling = true
+    let hasEnded = false
     const ended = (reason: unknown): void => {
-      if (!isPulling) return
-      isPulling = false
-      this.#pulling--
+      if (hasEnded) return
+      hasEnded = true
+      this.#pulling.delete(source)
       this.#lastEnd = noRunnerLeft(reason)
       this.#abandonIfAlone()
     }
@@ -387,7 +387,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
     const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
     this.#runners.add(runner)
-    this.#pulling++
+    if (!hasEnded) this.#pulling.add(source) // the constructor of a subclass may have ended it
     const start = async (): Promise<void> => {
       await Promise.resolve()
       let reason: unknown
@@ -601,7 +601,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Whether {@link run} had made a runner, and no runner is left. */
   get #isAbandoned(): boolean {
-    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#readers === 0
+    return this.#lastEnd !== undefined && this.#pulling.size === 0 && this.#readers === 0
   }
 
   /** A reader has ended: rejects all pushes if it was the last reader. */
