@@ -1,7 +1,7 @@
 /** A source to push tasks into, for services that run for an unknown time. */
 
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {describe} from '../checks.js'
+import {checkFunction, describe} from '../checks.js'
 import {ConcurrentError} from '../errors.js'
 import {
   checkTask,
@@ -301,6 +301,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * @param predicate Whether to take out a task.
    * @param reason The reason with which their pushes reject. Default: an `AbortError`.
    * @returns How many tasks were taken out.
+   * @throws TypeError if the predicate is no function; what it throws itself, and then nothing is taken out.
    * @example
    * ```ts
    * queue.remove(({item}) => item === url)
@@ -310,6 +311,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     predicate: (waiting: WaitingTask) => boolean,
     reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
   ): number {
+    checkFunction('predicate', predicate)
     const tasks = [...this.#uncalled].filter(({item, group, priority}) => predicate({item, group, priority}))
     let removed = 0
     for (const task of tasks) {
