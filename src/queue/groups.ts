@@ -27,6 +27,9 @@ export interface GroupsHost<E> {
 /** After this number of refusals in a row, a group asks its governor again only in a later turn of the event loop. */
 const mostRefusals = 2
 
+/** How many groups are asked for an entry in vain before the event loop turns. */
+const mostAsked = 512
+
 /** How many lingering groups are checked again whenever a group is created or forgotten. */
 const lookedAt = 2
 
@@ -236,10 +239,17 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group, firstTurn)
   }
 
-  /** Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start. */
+  /**
+   * Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start, or if that takes longer
+   * to find out: `ready` is called then.
+   */
   shift(): E | undefined {
     // A governor that is asked may end the last reader.
-    while (this.#host.isRead()) {
+    for (let left = mostAsked; this.#host.isRead(); left--) {
+      if (left === 0) {
+        nextTurn(() => this.#host.ready())
+        return undefined
+      }
       const turn = this.#turns.shift()
       if (turn === undefined) return undefined
       turn.group.turn = undefined
