@@ -1124,7 +1124,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       context !== undefined && context.index < index
     if (this.#retries?.has(isBefore) || this.#line?.hasBefore(index)) return false
     if (this.#candidate !== undefined && isBefore(this.#candidate.request)) return false
-    return !this.#slots.open().some(isBefore)
+    return !this.#slots.all.some((slot) => !slot.isLate && isBefore(slot))
   }
 
   #readyFailed(cause: unknown): void {
