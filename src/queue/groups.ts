@@ -2,7 +2,7 @@
 
 import type {GroupGovernor, GroupRules} from '../options.js'
 import {nextTurn} from '../platform/runtime.js'
-import {releasePermit, unused, whenSettled} from '../task.js'
+import {invalidPermitError, releasePermit, unused, whenSettled} from '../task.js'
 import type {Permit} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
 
@@ -370,11 +370,14 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     const {governor, failure, offered} = group
     group.failure = group.offered = undefined
     if (failure !== undefined) throw failure.cause
-    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}))
+    // A governor that is not written in TypeScript may refuse with `null`.
+    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}) ?? undefined)
     if (given === undefined) {
       this.#wait(group)
       return undefined
     }
+    const error = invalidPermitError(given)
+    if (error !== undefined) throw error
     return this.#place(group, given)
   }
 
@@ -415,7 +418,9 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
     const given = (permit: Permit): void => {
-      if (isOver()) releasePermit(permit, unused)
+      const error = invalidPermitError(permit)
+      if (error !== undefined) refused(error)
+      else if (isOver()) releasePermit(permit, unused)
       else this.#answered(group, permit, undefined)
     }
     try {

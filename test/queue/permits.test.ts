@@ -2,7 +2,7 @@
 import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
 import {type Permit, TaskQueue} from '../../src/index.js'
-import {runScript, turn} from '../helpers/index.js'
+import {caught, instance, runScript, turn} from '../helpers/index.js'
 import {Refusing, serve, standing} from './serving.js'
 
 /** How the last waiting task leaves a queue. */
@@ -93,4 +93,46 @@ test('a rate does not keep a process alive for a task that was cleared', async (
     `,
   )
   t.deepEqual([code, lines], [0, ['ran', 'AbortError']])
+})
+
+const noPermits: ReadonlyArray<readonly [what: string, given: unknown, got: string]> = [
+  ['nothing', undefined, 'undefined'],
+  ['a number', 5, '5'],
+  ['an object without release', {}, 'an object of class Object'],
+]
+
+for (const [what, given, got] of noPermits)
+  for (const isLater of [false, true])
+    test(`a governor that gives ${what} in place of a permit${isLater ? ', later,' : ''} fails the task, which says so`, async (t) => {
+      const message = `the permit of a governor must be an object with a method release; got ${got}`
+      const acquire = (): Permit => (isLater ? Promise.resolve(given) : given) as Permit
+      const queue = new TaskQueue({groups: {governor: () => ({acquire, tryAcquire: () => undefined})}})
+      const runner = serve(queue)
+      const ofGroup = instance(await caught(queue.push(() => t.fail(), {group: 'a'})), TypeError)
+      t.is(ofGroup.message, message)
+      await runner.stop()
+      serve(queue, {governor: {acquire}})
+      const ofRunner = instance(await caught(queue.push(() => t.fail())), TypeError)
+      t.is(ofRunner.message, message)
+    })
+
+test('a governor that refuses with null has no permit now', async (t) => {
+  const permits: unknown[] = []
+  const governor = {
+    tryAcquire: () => null as unknown as undefined,
+    acquire: () => ({release: (outcome: unknown) => void permits.push(outcome)}),
+  }
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  serve(queue, {governor})
+  t.is(await queue.push(() => 'done', {group: 'a'}), 'done')
+  await turn()
+  t.is(permits.length, 2)
+})
+
+test('a permit of tryAcquire without release fails the task', async (t) => {
+  const governor = {tryAcquire: () => ({}) as unknown as Permit, acquire: () => t.fail() as unknown as Permit}
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  serve(queue, {governor})
+  t.true((await caught(queue.push(() => t.fail(), {group: 'a'}))) instanceof TypeError)
+  t.true((await caught(queue.push(() => t.fail()))) instanceof TypeError)
 })
