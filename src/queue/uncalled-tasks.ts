@@ -36,7 +36,7 @@ export class UncalledTasks {
     return this.#line.size + this.#handedOut.size + this.#taken.length
   }
 
-  /** Whether no task waits that a reader could take, now or later. */
+  /** Whether the line has no task. Tasks that are handed out or taken may come back into it. */
   get isEmpty(): boolean {
     return this.#line.size === 0
   }
