@@ -2,13 +2,13 @@
 import {isThenable} from './checks.js'
 import type {Context} from './context.js'
 import type {WaitingRetry} from './retry.js'
-import {releasePermit, unused, whenSettled} from './task.js'
+import {invalidPermitError, releasePermit, unused, whenSettled} from './task.js'
 import type {Governor, Permit, PermitRequest} from './types.js'
 
 /** Is told the governor's answer. */
 export interface AdmissionHost {
   permitted(candidate: Candidate, permit: Permit): void
-  /** The governor has thrown, or its promise has rejected. */
+  /** The governor has thrown, its promise has rejected, or it has given no permit. */
   refused(candidate: Candidate, cause: unknown): void
 }
 
@@ -99,6 +99,8 @@ export class Admission {
   }
 
   #permitted(candidate: Candidate, permit: Permit): void {
+    const error = invalidPermitError(permit)
+    if (error !== undefined) return this.#refused(candidate, error)
     if (this.#candidate !== candidate) return releasePermit(permit, unused) // the wait was given up
     this.#candidate = undefined
     this.#host.permitted(candidate, permit)

@@ -126,7 +126,8 @@ export class Line {
         this.#taken(task)
         host.groupFailed(task, cause)
       }
-      this.#groups = new Groups<LineTask>(ahead.rules, {ready: changed, offered: changed, failed})
+      const isRead = (): boolean => true // when the run ends, it drops the tasks
+      this.#groups = new Groups<LineTask>(ahead.rules, {ready: changed, offered: changed, failed, isRead})
     }
     this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
   }

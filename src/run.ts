@@ -635,6 +635,15 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #layBack(candidate: Candidate): void {
     candidate.isInHand = false
     this.#failures.dispose(candidate.item, this.#index)
+    if (this.#candidate === candidate) this.#reader.whenEmpty(this.#queueEmptied)
+  }
+
+  /** The task for which the governor is asked waits in its queue no more: the wait for the permit is given up. */
+  readonly #queueEmptied = (): void => {
+    const reason = new DOMException('The task has left the queue', 'AbortError')
+    this.#inScope(() => this.#admission?.drop(reason))
+    this.#update()
+    this.#look()
   }
 
   #releasePermit(slot: Slot, outcome: PermitOutcome): void {
@@ -1120,7 +1129,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       context !== undefined && context.index < index
     if (this.#retries?.has(isBefore) || this.#line?.hasBefore(index)) return false
     if (this.#candidate !== undefined && isBefore(this.#candidate.request)) return false
-    return !this.#slots.open().some(isBefore)
+    return !this.#slots.all.some((slot) => !slot.isLate && isBefore(slot))
   }
 
   #readyFailed(cause: unknown): void {

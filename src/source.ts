@@ -36,6 +36,8 @@ export interface DirectIterator {
   readonly isOver: boolean
   /** Calls back, once, when there may be a task or there will be no more. */
   whenAvailable(callback: () => void): void
+  /** Calls back, once, when no task waits any more, unless the reader takes a task before that. */
+  whenEmpty(callback: () => void): void
 }
 
 export class SourceReader {
@@ -184,6 +186,11 @@ export class SourceReader {
     return nothing
   }
 
+  /** Calls back, once, when no task waits in the queue any more, unless an item is pulled before that. */
+  whenEmpty(callback: () => void): void {
+    this.#direct?.whenEmpty(callback)
+  }
+
   /** Keeps an item that cannot start now. It comes again before all others. */
   putBack(item: unknown): void {
     handleRejection(item)
@@ -323,6 +330,7 @@ function directOf(iterator: AnyIterator<unknown>): DirectIterator | undefined {
   const isDirect =
     typeof direct.tryTake === 'function' &&
     typeof direct.whenAvailable === 'function' &&
+    typeof direct.whenEmpty === 'function' &&
     typeof direct.isOver === 'boolean' &&
     !Object.hasOwn(iterator, 'next')
   return isDirect ? (direct as DirectIterator) : undefined

@@ -567,7 +567,8 @@ export interface Permit {
  */
 export interface Governor {
   /**
-   * Gives a permit, at once or by a promise. What it throws or rejects with fails the task that asked, for good.
+   * Gives a permit, at once or by a promise. What it throws or rejects with fails the task that asked, for good; so does
+   * anything that has no `release`.
    *
    * @param request What is asked for. Default: a cost of 1, and a wait without end.
    */

@@ -2,7 +2,7 @@
 
 import type {GroupGovernor, GroupRules} from '../options.js'
 import {nextTurn} from '../platform/runtime.js'
-import {releasePermit, unused, whenSettled} from '../task.js'
+import {invalidPermitError, releasePermit, unused, whenSettled} from '../task.js'
 import type {Permit} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
 
@@ -14,6 +14,8 @@ export interface GroupEntry extends Waiting {
 
 /** Is told of changes that happen on their own. */
 export interface GroupsHost<E> {
+  /** Whether anybody takes entries. While nobody does, no group waits for its governor, but for a retry. */
+  isRead(): boolean
   /** An entry may start now that could not start before. */
   ready(): void
   /** The same for a governor's permit, which is given back after this call unless an entry has been taken with it. */
@@ -24,6 +26,9 @@ export interface GroupsHost<E> {
 
 /** After this number of refusals in a row, a group asks its governor again only in a later turn of the event loop. */
 const mostRefusals = 2
+
+/** How many groups are asked for an entry in vain before the event loop turns. */
+const mostAsked = 512
 
 /** How many lingering groups are checked again whenever a group is created or forgotten. */
 const lookedAt = 2
@@ -234,9 +239,19 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#update(group, firstTurn)
   }
 
-  /** Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start. */
+  /**
+   * Takes the entry whose turn it is, with a permit of its group; `undefined` if none may start, or if that takes longer
+   * to find out: `ready` is called then.
+   */
   shift(): E | undefined {
-    for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
+    // A governor that is asked may end the last reader.
+    for (let left = mostAsked; this.#host.isRead(); left--) {
+      if (left === 0) {
+        nextTurn(() => this.#host.ready())
+        return undefined
+      }
+      const turn = this.#turns.shift()
+      if (turn === undefined) return undefined
       turn.group.turn = undefined
       const entry = this.#takeFirst(turn.group)
       if (entry !== undefined) return entry
@@ -262,7 +277,10 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (entry !== undefined) this.#host.failed(entry, cause)
       return undefined
     }
-    if (permit === undefined) return undefined
+    if (permit === undefined) {
+      this.#update(group)
+      return undefined
+    }
     const entry = this.#shift(group)
     if (entry?.member === undefined)
       permit.release(unused) // the governor has taken the entry out of the line
@@ -283,6 +301,11 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     group.line.remove(entry)
     this.#size--
     this.#update(group)
+  }
+
+  /** Nobody takes entries any more: ends the waits for governors. The next reader asks the governors again. */
+  endWaits(): void {
+    for (const group of this.#groups.values()) this.#update(group)
   }
 
   /** Takes out all entries. The groups stay known, and still count their running entries. */
@@ -347,11 +370,14 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     const {governor, failure, offered} = group
     group.failure = group.offered = undefined
     if (failure !== undefined) throw failure.cause
-    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}))
+    // A governor that is not written in TypeScript may refuse with `null`.
+    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}) ?? undefined)
     if (given === undefined) {
       this.#wait(group)
       return undefined
     }
+    const error = invalidPermitError(given)
+    if (error !== undefined) throw error
     return this.#place(group, given)
   }
 
@@ -392,7 +418,9 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
     const given = (permit: Permit): void => {
-      if (isOver()) releasePermit(permit, unused)
+      const error = invalidPermitError(permit)
+      if (error !== undefined) refused(error)
+      else if (isOver()) releasePermit(permit, unused)
       else this.#answered(group, permit, undefined)
     }
     try {
@@ -450,7 +478,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   /** Keeps a turn for the group while it may start an entry. The turn has the priority of the group's first entry. */
   #update(group: Group, sequence?: number): void {
     const {hold, line, retries, turn} = group
-    if (hold !== undefined && line.size === 0 && retries.size === 0) {
+    if (hold !== undefined && retries.size === 0 && (line.size === 0 || !this.#host.isRead())) {
       group.hold = undefined
       hold.abort()
     }

@@ -12,6 +12,7 @@ export interface Reading<T> {
   tryHandOut(): TaskFunction<T> | undefined
   isOver(): boolean
   whenAvailable(callback: () => void): void
+  whenEmpty(callback: () => void): void
   /** The iterator takes no more tasks: the queue is over for it, or the iterator is closed. Called once. */
   ended(): void
   /** The tasks that the iterator has handed out will not be called by its reader. */
@@ -43,6 +44,10 @@ export class QueueIterator<T> implements AsyncIterator<TaskFunction<T>, undefine
 
   whenAvailable(callback: () => void): void {
     this.#reading.whenAvailable(callback)
+  }
+
+  whenEmpty(callback: () => void): void {
+    this.#reading.whenEmpty(callback)
   }
 
   // For all other readers

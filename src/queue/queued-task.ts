@@ -16,7 +16,7 @@ export interface QueueHost {
   called(task: QueuedTask): boolean
   /** A task that was handed out, or taken by a runner, will not be called by that reader. */
   putBack(task: QueuedTask): void
-  /** The push of a task has settled. */
+  /** The push of a task has settled: called last, so that `shutdown()` resolves after it. */
   settled(): void
   /** A task that was called has settled. */
   released(): void
@@ -217,7 +217,9 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
   }
 
   fulfilled(value: unknown): void {
-    if (this.#tell()) this.#settle(value)
+    if (!this.#tell()) return
+    this.#settle(value)
+    this.#attached.host.settled()
   }
 
   rejected(reason: unknown): void {
@@ -319,6 +321,7 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (!this.#tell()) return
     tasks.handleRejection(this.outcome) // nobody needs to await it: the runner emits the error, or the caller knows it
     this.#settle(rejection)
+    this.#attached.host.settled()
   }
 
   /** Marks the push as settled. Returns `false` if it has settled already. */
@@ -326,11 +329,10 @@ export class QueuedTask implements Waiting, tasks.QueuedTask {
     if (this.state === 'told' || this.state === 'over') return false
     // A task that no runner has called has no place to release.
     this.state = this.state === 'called' ? 'told' : 'over'
-    const {ignoreSignal, contexts, host, member} = this.#attached
+    const {ignoreSignal, contexts, member} = this.#attached
     ignoreSignal?.()
     member?.settled()
     if (contexts !== undefined) for (const context of contexts) if (context instanceof LinkedContext) context.unlink()
-    host.settled()
     return true
   }
 }

@@ -1,7 +1,7 @@
 /** A source to push tasks into, for services that run for an unknown time. */
 
 import pDefer, {type DeferredPromise} from 'p-defer'
-import {describe} from '../checks.js'
+import {checkFunction, describe} from '../checks.js'
 import {ConcurrentError} from '../errors.js'
 import {
   checkTask,
@@ -82,15 +82,17 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    */
   #unsettled = 0
   #state: 'open' | 'open until idle' | 'closed' = 'open'
-  /** The runners made by {@link run} that are not over, and how many of them still pull. */
+  /** The runners made by {@link run} that are not over, and the sources of those that still pull. */
   readonly #runners = new Set<ConcurrentRunner<T, true>>()
-  #pulling = 0
+  readonly #pulling = new Set<Source<T>>()
   /** The open iterators, of runners and all other readers. */
   #readers = 0
   /** How the last runner made by {@link run} has ended. */
   #lastEnd: ConcurrentError | undefined
   /** The readers that wait for a task, the longest waiting first. */
   readonly #takers = new Map<QueueIterator<T>, () => void>()
+  /** The runners that wait for a permit for a task that waits here. */
+  readonly #askers = new Map<QueueIterator<T>, () => void>()
   #isWaking = false
   readonly #roomWaiters = new Set<RoomWaiter<T>>()
   /** Places that are reserved by calls of `room` that have resolved. */
@@ -106,7 +108,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       if (!this.#uncalled.remove(task)) return false
       task.state = 'called'
       this.#running++
-      if (this.#roomWaiters.size > 0 || this.#state === 'closed') this.#changed()
+      if (this.#roomWaiters.size > 0 || this.#askers.size > 0 || this.#state === 'closed') this.#changed()
       return true
     },
     putBack: (task) => this.#putBack(task),
@@ -138,6 +140,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       ready: () => this.#wake(),
       offered: () => this.#serveTakers(),
       failed: (task, cause) => this.#withdraw(task, cause),
+      isRead: () => this.#readers > 0,
     })
     if (specimen === undefined) keepSpecimen()
   }
@@ -298,6 +301,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    * @param predicate Whether to take out a task.
    * @param reason The reason with which their pushes reject. Default: an `AbortError`.
    * @returns How many tasks were taken out.
+   * @throws TypeError if the predicate is no function; what it throws itself, and then nothing is taken out.
    * @example
    * ```ts
    * queue.remove(({item}) => item === url)
@@ -307,6 +311,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     predicate: (waiting: WaitingTask) => boolean,
     reason: unknown = new DOMException('The task was removed from the queue', 'AbortError'),
   ): number {
+    checkFunction('predicate', predicate)
     const tasks = [...this.#uncalled].filter(({item, group, priority}) => predicate({item, group, priority}))
     let removed = 0
     for (const task of tasks) {
@@ -369,11 +374,11 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     options?: QueueRunOptions,
     Runner: RunnerClass<T, ConcurrentRunner<T, true>> = ConcurrentRunner,
   ): ConcurrentRunner<T, true> {
-    let isPulling = true
+    let hasEnded = false
     const ended = (reason: unknown): void => {
-      if (!isPulling) return
-      isPulling = false
-      this.#pulling--
+      if (hasEnded) return
+      hasEnded = true
+      this.#pulling.delete(source)
       this.#lastEnd = noRunnerLeft(reason)
       this.#abandonIfAlone()
     }
@@ -384,7 +389,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
     const runner = new Runner(source, {...resolveQueueRun(options), yieldExceptions: true})
     this.#runners.add(runner)
-    this.#pulling++
+    if (!hasEnded) this.#pulling.add(source) // the constructor of a subclass may have ended it
     const start = async (): Promise<void> => {
       await Promise.resolve()
       let reason: unknown
@@ -408,7 +413,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
    *
    * @param options `timeout`: milliseconds, from 0 to 2147483647, or `Infinity`. Default: no bound.
    * @returns A promise that resolves when every push has settled. For tasks of runners made by {@link run}, that is at
-   * the latest one turn of the event loop after `timeout`.
+   * the latest one turn of the event loop after `timeout`, and one turn more for each 4096 tasks that wait then. Past
+   * `timeout`, running tasks of other runners are not waited for.
    * @throws TypeError or RangeError if `timeout` is wrong.
    * @example
    * ```ts
@@ -422,6 +428,10 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     const {promise} = (this.#allSettled ??= pDefer<void>())
     if (timeout === undefined) return promise
     const over = pDefer<void>()
+    const end = (): void => {
+      if (this.#rejections.size > 0) nextTurn(end)
+      else over.resolve()
+    }
     const timer = setTimeout(() => {
       const reason = new DOMException(`shutdown() took longer than ${timeout} ms`, 'TimeoutError')
       const runners = [...this.#runners]
@@ -430,7 +440,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       // Tasks that end with their signal get one turn of the event loop to settle.
       nextTurn(() => {
         for (const runner of runners) runner.abort(reason)
-        over.resolve()
+        end()
       })
     }, timeout)
     void promise.then(over.resolve)
@@ -448,6 +458,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     }
     const iterator: QueueIterator<T> = new QueueIterator<T>({
       tryTake: () => {
+        if (this.#askers.size > 0) this.#askers.delete(iterator)
         const task = this.#take()
         if (task === undefined) return undefined
         this.#uncalled.take(task)
@@ -466,9 +477,14 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       },
       isOver: () => this.#state === 'closed' && this.#uncalled.isOverFor(iterator),
       whenAvailable: (callback) => this.#takers.set(iterator, callback),
+      whenEmpty: (callback) => {
+        this.#askers.set(iterator, callback)
+        this.#wakeAskers()
+      },
       ended: () => {
         this.#takers.delete(iterator)
-        this.#readers--
+        this.#askers.delete(iterator)
+        if (--this.#readers === 0) this.#uncalled.endWaits()
       },
       closed: () => {
         for (const task of this.#uncalled.heldBy(iterator)) this.#putBack(task)
@@ -510,8 +526,18 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
     void Promise.resolve().then(this.#serveTakers)
   }
 
+  /** Wakes the runners that wait for a permit, if no task waits that needs it. */
+  #wakeAskers(): void {
+    if (this.#askers.size > 0 && this.#uncalled.isEmpty) this.#wake()
+  }
+
   readonly #serveTakers = (): void => {
     this.#isWaking = false
+    for (const [iterator, callback] of this.#askers) {
+      if (!this.#uncalled.isEmpty) break
+      this.#askers.delete(iterator)
+      callback()
+    }
     for (let left = this.#takers.size; left > 0; left--) {
       if (!this.#uncalled.isReady && this.#state !== 'closed') return
       const [first] = this.#takers
@@ -530,6 +556,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   #changed(): void {
     if (this.#roomWaiters.size > 0) this.#admit()
     if (this.#state === 'closed' && this.#takers.size > 0) this.#wake() // the queue may be over for them
+    this.#wakeAskers()
     const isAwaited = this.#idle !== undefined || this.#state === 'open until idle'
     if (!isAwaited || !this.#isIdle || this.#isCheckingIdle) return
     this.#isCheckingIdle = true
@@ -576,7 +603,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
 
   /** Whether {@link run} had made a runner, and no runner is left. */
   get #isAbandoned(): boolean {
-    return this.#lastEnd !== undefined && this.#pulling === 0 && this.#readers === 0
+    return this.#lastEnd !== undefined && this.#pulling.size === 0 && this.#readers === 0
   }
 
   /** A reader has ended: rejects all pushes if it was the last reader. */

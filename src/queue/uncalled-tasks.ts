@@ -36,6 +36,11 @@ export class UncalledTasks {
     return this.#line.size + this.#handedOut.size + this.#taken.length
   }
 
+  /** Whether the line has no task. Tasks that are handed out or taken may come back into it. */
+  get isEmpty(): boolean {
+    return this.#line.size === 0
+  }
+
   /** Whether a task can be taken. */
   get isReady(): boolean {
     return this.#line.isReady
@@ -68,6 +73,11 @@ export class UncalledTasks {
 
   isFull(group: unknown): boolean {
     return this.#groups?.isFull(group) ?? false
+  }
+
+  /** The last reader has ended. */
+  endWaits(): void {
+    this.#groups?.endWaits()
   }
 
   /** Creates the membership of a task that is about to be pushed. */

@@ -1,6 +1,14 @@
 /** `queue.run` makes a runner, and the queue lives as long as such runners do. */
 import test from 'ava'
-import {ConcurrentError, ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../src/index.js'
+import {
+  ConcurrentError,
+  ConcurrentRunner,
+  type RunnerOptions,
+  type Source,
+  type Task,
+  type TaskContext,
+  TaskQueue,
+} from '../../src/index.js'
 import {caught, instance, manual, never, record, turn, unhandledDuring} from '../helpers/index.js'
 import {serve, standing, standings} from './serving.js'
 
@@ -228,4 +236,23 @@ test('nothing of an abandoned queue is an unhandled rejection', async (t) => {
     void queue.room()
   })
   t.deepEqual(reasons, [])
+})
+
+test('a runner that its own constructor ends leaves no push pending, and takes none from other runners', async (t) => {
+  class Broken extends ConcurrentRunner<unknown, true> {
+    constructor(source: Source<unknown>, options: RunnerOptions<true>) {
+      super(source, options)
+      void this.next().catch(() => {})
+      this.abort(new Error('broken'))
+    }
+  }
+  const alone = new TaskQueue()
+  const pushes = [1, 2].map((name) => alone.push(() => name))
+  alone.run({limit: 1}, Broken)
+  t.deepEqual(await standings(pushes), ['1', 'rejected: ConcurrentError'])
+  const shared = new TaskQueue()
+  const others = [1, 2].map((name) => shared.push(() => name))
+  shared.run({limit: 1})
+  shared.run({limit: 1}, Broken)
+  t.deepEqual(await standings(others), ['1', '2'])
 })

@@ -1,5 +1,12 @@
 /** Runners over a queue, and what has become of pushes: for the tests of queues. */
-import {ConcurrentRunner, type Task, type TaskContext, type TaskQueue} from '../../src/index.js'
+import {
+  ConcurrentRunner,
+  type Permit,
+  type PermitRequest,
+  type Task,
+  type TaskContext,
+  type TaskQueue,
+} from '../../src/index.js'
 import {isSettled, turn} from '../helpers/index.js'
 
 export type Runner = ConcurrentRunner<unknown, boolean>
@@ -49,6 +56,30 @@ export class Retrying extends ConcurrentRunner<unknown, boolean> {
         if (attempt === this.#attempts) throw error
       }
     }
+  }
+}
+
+/** A governor that never has a permit, and keeps the signals of those who wait. */
+export class Refusing {
+  readonly signals: AbortSignal[] = []
+  readonly isIdle = true
+  readonly onAsked: () => void
+
+  constructor(onAsked: () => void = () => {}) {
+    this.onAsked = onAsked
+  }
+
+  get waiting(): number {
+    return this.signals.filter(({aborted}) => !aborted).length
+  }
+
+  tryAcquire(): undefined {
+    this.onAsked()
+  }
+
+  acquire({signal}: PermitRequest = {}): PromiseLike<Permit> {
+    if (signal !== undefined) this.signals.push(signal)
+    return new Promise(() => {})
   }
 }
 

@@ -53,6 +53,28 @@ test('past its timeout, what waits is cleared, what runs is aborted, and what ig
   t.is(queue.running, 0)
 })
 
+test('shutdown resolves when every push has settled, however many wait at its deadline', async (t) => {
+  const queue = new TaskQueue()
+  queue.run({limit: 1})
+  let settled = 0
+  for (let count = 0; count < 20_000; count++) queue.push(never).catch(() => settled++)
+  await turn()
+  await queue.shutdown({timeout: 1})
+  t.is(settled, 20_000)
+  t.is(queue.size, 0)
+})
+
+test('past the deadline of a shutdown, a task of a plain runner is not waited for', async (t) => {
+  const queue = new TaskQueue()
+  serve(queue, {limit: 1})
+  const [runs, ...waits] = Array.from({length: 10_000}, () => queue.push(never))
+  await turn()
+  await queue.shutdown({timeout: 1})
+  t.is(queue.size, 0)
+  t.false(await isSettled(runs ?? never()))
+  t.deepEqual([...new Set(await standings(waits))], ['rejected: TimeoutError'])
+})
+
 test('a runner that is made after shutdown was called is aborted at the deadline, too', async (t) => {
   const queue = new TaskQueue()
   const push = queue.push(never)

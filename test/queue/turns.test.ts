@@ -3,7 +3,7 @@ import {getEventListeners} from 'node:events'
 import test from 'ava'
 import {ConcurrentRunner, TaskQueue} from '../../src/index.js'
 import {turn} from '../helpers/index.js'
-import {standing} from './serving.js'
+import {serve, standing} from './serving.js'
 
 /** More than this in one turn is too much: at some microseconds each, it takes less than 50 ms. */
 const most = 5000
@@ -109,3 +109,30 @@ test('onIdle and shutdown wait for the pushes that are about to reject', async (
   await Promise.all([queue.onIdle(), queue.shutdown()])
   t.is(rejections, 10_000)
 })
+
+for (const how of ['throws', 'refuses'] as const)
+  test(`a governor of groups that ${how} is asked a bounded number of times in each turn of the event loop`, async (t) => {
+    let asked = 0
+    const governor = {
+      isIdle: true,
+      tryAcquire() {
+        asked++
+        if (how === 'throws') throw new Error('closed')
+        return undefined
+      },
+      acquire: () => new Promise<never>(() => {}),
+    }
+    const queue = new TaskQueue({groups: {governor: () => governor}})
+    const count = 20_000
+    for (let group = 0; group < count; group++) void queue.push(task, {group})
+    const last = queue.push(() => 'done')
+    serve(queue)
+    const counts: number[] = []
+    for (let seen = 0; seen < count && counts.length < count; seen = asked) {
+      await turn(1)
+      counts.push(asked - seen)
+    }
+    t.is(asked, count)
+    t.true(Math.max(...counts) <= most)
+    t.is(await last, 'done')
+  })

@@ -175,3 +175,8 @@ test('a push refuses a wrong timeout, and takes no task then', (t) => {
   t.throws(() => queue.push(never, {timeout: '1' as unknown as number}), {instanceOf: TypeError})
   t.is(queue.size, 0)
 })
+
+test('remove refuses a predicate that is no function, also while nothing waits', (t) => {
+  const remove = (): unknown => new TaskQueue().remove('item' as unknown as () => boolean)
+  t.throws(remove, {instanceOf: TypeError, message: 'predicate must be a function; got "item"'})
+})

@@ -380,6 +380,10 @@ class Direct implements DirectIterator, AsyncIterator<never> {
     this.callbacks.push(callback)
   }
 
+  whenEmpty(callback: () => void): void {
+    this.callbacks.push(callback)
+  }
+
   next(): Promise<IteratorResult<never>> {
     throw new Error('asked for a promise')
   }
