@@ -1,18 +1,22 @@
 /** The line of requests that wait for a permit: first come, first served. A waiter that gives up leaves no trace. */
 import {onAbort} from '../platform/shared-listener.js'
+import {releasePermit, unused} from '../task.js'
+import type {Permit} from './governor.js'
 
 /** A waiting request. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
 export interface Waiter<A, P> {
   readonly ask: A
+  readonly signal: AbortSignal | undefined
   readonly resolve: (permit: P) => void
   readonly reject: (reason: unknown) => void
   previous: Waiter<A, P> | undefined
   next: Waiter<A, P> | undefined
+  isWaiting: boolean
   /** Removes the listener from the waiter's signal, if it has a signal. */
   unlisten: (() => void) | undefined
 }
 
-export class WaitingLine<A, P> {
+export class WaitingLine<A, P extends Permit> {
   readonly #take: (ask: A) => P | undefined
   readonly #changed: () => void
   #first: Waiter<A, P> | undefined
@@ -46,7 +50,16 @@ export class WaitingLine<A, P> {
   }
 
   #add(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
-    const waiter: Waiter<A, P> = {ask, resolve, reject, previous: this.#last, next: undefined, unlisten: undefined}
+    const waiter: Waiter<A, P> = {
+      ask,
+      signal,
+      resolve,
+      reject,
+      previous: this.#last,
+      next: undefined,
+      isWaiting: true,
+      unlisten: undefined,
+    }
     if (signal) waiter.unlisten = onAbort(signal, () => this.fail(waiter, signal.reason))
     if (this.#last) this.#last.next = waiter
     else this.#first = waiter
@@ -70,12 +83,20 @@ export class WaitingLine<A, P> {
 
   /** Serves the first waiter if it can. Returns whether the waiter has left the line. */
   #serveFirst(waiter: Waiter<A, P>): boolean {
+    const {ask, signal} = waiter
     let permit: P | undefined
     try {
-      permit = this.#take(waiter.ask)
+      if (!signal?.aborted) permit = this.#take(ask)
     } catch (error) {
       this.#remove(waiter)
       waiter.reject(error)
+      return true
+    }
+    // A signal tells its waiters one after the other, and user code that `#take` calls may abort the signal.
+    if (signal?.aborted) {
+      this.#remove(waiter)
+      waiter.reject(signal.reason)
+      if (permit !== undefined) releasePermit(permit, unused)
       return true
     }
     if (permit === undefined) return false
@@ -94,6 +115,8 @@ export class WaitingLine<A, P> {
   }
 
   #remove(waiter: Waiter<A, P>): void {
+    if (!waiter.isWaiting) return
+    waiter.isWaiting = false
     const {previous, next} = waiter
     if (previous) previous.next = next
     else this.#first = next
