@@ -117,6 +117,12 @@ export function dispose(task: unknown): PromiseLike<void> | void {
 /** The outcome of a permit with which nothing was started. */
 export const unused: PermitOutcome = {status: 'unused'}
 
+/** The error for what a governor gave; `undefined` if it is a permit. */
+export function permitError(given: {readonly release?: unknown} | null | undefined): TypeError | undefined {
+  if (typeof given?.release === 'function') return undefined
+  return new TypeError(`A governor must give a permit, an object with release; got ${describe(given)}`)
+}
+
 /** Gives a permit back. What its governor throws then is reported, and keeps nothing from going on. */
 export function releasePermit(permit: Permit, outcome: PermitOutcome | undefined): void {
   try {
