@@ -222,7 +222,7 @@ class Combined implements LocalGovernor {
       this.#line.serve()
       return
     }
-    if (waiter === undefined) return
+    if (waiter === undefined || waiter.signal?.aborted) return // an aborted waiter leaves the line soon
     const {index, promise} = this.#refusal
     const part = this.parts[index]
     if (part === undefined) return
@@ -422,7 +422,8 @@ function waitFor(
     if (enter) enter(request, resolve, reject)
     else whenGiven(governor.acquire(request), resolve, reject)
   } catch (error) {
-    reject(error)
+    // Not at once: each of ten thousand waiters would be rejected by a call inside the call for the one before it.
+    whenSettled(undefined, () => reject(error), reject)
   }
 }
 

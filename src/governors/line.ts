@@ -44,12 +44,20 @@ export class WaitingLine<A, P extends Permit> {
 
   /** The same by callbacks. `resolve` and `reject` may be called before this method returns. */
   join(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
-    if (signal?.aborted) return reject(signal.reason)
-    this.#add(ask, signal, resolve, reject)
-    this.serve()
+    if (this.#add(ask, signal, resolve, reject)) this.serve()
   }
 
-  #add(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
+  /** Returns whether the request waits. */
+  #add(
+    ask: A,
+    signal: AbortSignal | undefined,
+    resolve: (permit: P) => void,
+    reject: (reason: unknown) => void,
+  ): boolean {
+    if (signal?.aborted) {
+      reject(signal.reason)
+      return false
+    }
     const waiter: Waiter<A, P> = {
       ask,
       signal,
@@ -65,6 +73,7 @@ export class WaitingLine<A, P extends Permit> {
     else this.#first = waiter
     this.#last = waiter
     if (waiter.previous === undefined) this.#changed()
+    return true
   }
 
   /** Serves as many waiters as possible. Call it whenever there may be more permits. */
@@ -84,22 +93,21 @@ export class WaitingLine<A, P extends Permit> {
   /** Serves the first waiter if it can. Returns whether the waiter has left the line. */
   #serveFirst(waiter: Waiter<A, P>): boolean {
     const {ask, signal} = waiter
+    if (signal?.aborted) return false // `fail` is called soon: a signal tells its waiters one after the other
     let permit: P | undefined
     try {
-      if (!signal?.aborted) permit = this.#take(ask)
+      permit = this.#take(ask)
     } catch (error) {
       this.#remove(waiter)
       waiter.reject(error)
       return true
     }
-    // A signal tells its waiters one after the other, and user code that `#take` calls may abort the signal.
-    if (signal?.aborted) {
-      this.#remove(waiter)
-      waiter.reject(signal.reason)
-      if (permit !== undefined) releasePermit(permit, unused)
-      return true
+    // A function of the user that `#take` calls may abort the signal.
+    if (permit !== undefined && signal?.aborted) {
+      releasePermit(permit, unused)
+      permit = undefined
     }
-    if (permit === undefined) return false
+    if (permit === undefined) return !waiter.isWaiting
     this.#remove(waiter)
     waiter.resolve(permit)
     return true

@@ -336,6 +336,24 @@ test.serial('a part of all that throws when its permit is given back keeps no pe
   t.deepEqual(reported, [new Error('not released')])
 })
 
+test.serial('a part whose acquire throws for each of ten thousand waiters rejects each with its error', async (t) => {
+  const closing = new AbortController()
+  const refusing: Governor = {
+    tryAcquire: () => undefined,
+    acquire() {
+      closing.signal.throwIfAborted()
+      return new Promise((_, reject) => {
+        closing.signal.addEventListener('abort', () => reject(closing.signal.reason))
+      })
+    },
+  }
+  const both = all(new Semaphore(1), refusing)
+  const left = Array.from({length: 10_000}, () => Promise.resolve(both.acquire()))
+  closing.abort('closed')
+  const reasons = await Promise.all(left.map((answer) => answer.then(String, String)))
+  t.deepEqual([...new Set(reasons)], ['closed'])
+})
+
 test.serial('all corrects the costs of those parts that can be corrected, until the permit is released', async (t) => {
   const [tokens, requests] = [new RateLimit({amount: 100, per: 1000}), new Semaphore(100)]
   const permit = now(all(tokens, requests).acquire({cost: 100}))

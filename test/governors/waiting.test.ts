@@ -117,6 +117,20 @@ test.serial('a waiter whose signal has aborted is given no permit when a waiter 
   }
 })
 
+test.serial('ten thousand waiters of all that share a signal all reject with its reason', async (t) => {
+  const semaphore = new Semaphore(1)
+  const both = all(semaphore, new Semaphore(1))
+  const held = now(semaphore.acquire())
+  const {signal, abort} = shared()
+  const left = Array.from({length: 10_000}, () => Promise.resolve(both.acquire({signal})))
+  const last = both.acquire()
+  abort()
+  const reasons = await Promise.all(left.map((answer) => answer.then(String, String)))
+  t.deepEqual([...new Set(reasons)], ['Error: gone'])
+  held.release()
+  t.true(await isGiven(last))
+})
+
 for (const isWaiting of [true, false])
   test.serial(
     `a request that is aborted while a governor ${isWaiting ? 'serves' : 'tries'} it rejects, and takes nothing`,
