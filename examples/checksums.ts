@@ -29,10 +29,10 @@ function fail(path: string, cause: unknown): never {
 }
 
 /**
- * The source: walks on when the runner has room, and yields a task for each file, and for what it cannot list.
+ * The source: walks on when the runner has room, and yields a task for each file, and for each folder that it cannot list.
  *
  * @param top The folder; each character is a byte of its name.
- * @param add Is told how many bytes of a file have been read.
+ * @param add Called with the number of bytes that have been read.
  */
 export async function* files(
   top: string,
@@ -51,10 +51,10 @@ export async function* files(
     }
 }
 
-/** One task: the line for one file. When it settles, and it does soon after the signal, the file is closed. */
+/** One task: the line for one file. The task settles soon after its signal aborts, and by then has closed the file. */
 async function checksum(path: string, signal: AbortSignal, add: (bytes: number) => void): Promise<string> {
   try {
-    // What was a file may have been replaced: a link is not followed, a pipe not waited for.
+    // The file may have been replaced since: do not follow a link, and do not wait for a pipe.
     await using file = await open(toBytes(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     if (!(await file.stat()).isFile()) throw new Error('no longer a file')
     const hash = createHash('sha256')
@@ -73,7 +73,7 @@ async function checksum(path: string, signal: AbortSignal, add: (bytes: number) 
   }
 }
 
-/** Writes one line and waits until it is taken: the reader sets the pace, and an exit cuts no line in two. */
+/** Writes one line and waits until the line is written: the reader sets the pace, and an exit cuts no line in two. */
 function print(line: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(signal.reason as Error)

@@ -1,9 +1,8 @@
-/** Reads the command line of an example that takes arguments and options which are texts or numbers. */
+/** Reads the command line of an example: arguments, and options whose values are texts or numbers. */
 import {goOnUnread, readArguments, readCount} from './program.js'
 
 /**
- * Prints the usage for `--help`, and one line for what it does not understand. From then on output that nobody reads is no
- * error.
+ * Prints the usage for `--help`, and one line for wrong arguments. After this call, output that nobody reads is no error.
  *
  * @param usage What `--help` prints.
  * @param count How many arguments there must be besides options.

@@ -12,7 +12,7 @@ sites of your own: it asks for N pages at once (default: 8), and reads no robots
 
 export interface Page {
   status: number | 'timeout' | 'failed' | 'waiting'
-  /** Or else, what went wrong. */
+  /** The page's title, or the message of the error. */
   title: string
   links: ReadonlySet<string>
 }
@@ -23,7 +23,7 @@ async function load(url: string, signal: AbortSignal): Promise<Page> {
   const location = response.headers.get('location')
   const isPage = response.ok && response.headers.get('content-type')?.startsWith('text/html')
   if (isPage) return {status: response.status, ...read(await response.text(), url)}
-  await response.body?.cancel() // nobody reads it, and its connection is needed
+  await response.body?.cancel() // nobody reads the body, and other requests need its connection
   return {status: response.status, title: '', links: new Set(location === null ? [] : resolve(location, url))}
 }
 
@@ -49,7 +49,7 @@ function read(html: string, url: string): Pick<Page, 'title' | 'links'> {
   return {title: title.trim().replaceAll(/\s+/g, ' '), links}
 }
 
-/** A link as a whole URL without its fragment: none if it leads to no page, as `mailto:` does. */
+/** The link as an absolute URL without its fragment; nothing if the link leads to no page, as `mailto:` does. */
 function resolve(href: string | undefined, base: string): string[] {
   if (href === undefined || !URL.canParse(href, base)) return []
   const url = new URL(href, base)
@@ -70,7 +70,7 @@ export async function crawl(
   const pages = new Map<string, Page>()
   const queue = new TaskQueue()
 
-  /** Queues a page that is not known yet. Its links are queued by its own task: until that has ended, none is idle. */
+  /** Queues a page that is not known yet. The page's task queues its links, so the queue is not idle before they are known. */
   function visit(url: string): void {
     if (pages.has(url) || new URL(url).origin !== start.origin) return
     const page: Page = {status: 'waiting', title: '', links: new Set()}

@@ -56,5 +56,5 @@ await runner.drained
 bar.stop()
 left.save()
 for (const failure of failures) console.error(failure)
-if (failures.length > 0) process.exitCode = 1
+if (failures.length > 0) process.exitCode ??= 1
 console.log(`${runner.stats.succeeded} downloaded, ${left.size} left`)

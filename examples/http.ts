@@ -1,4 +1,4 @@
-/** What the examples share that ask servers: which answers are failures, which of those pass, and how long to wait. */
+/** For examples that ask servers: which answers are failures, which failures may pass, and how long to wait. */
 import type {RateLimit} from 'aio-tasks/governors'
 
 const passing = new Set([429, 500, 502, 503, 504])
@@ -12,7 +12,7 @@ class StatusError extends Error {
   }
 }
 
-/** The response, if it is a success; else throws, and where it has a Retry-After, nobody starts before that is over. */
+/** Returns a successful response, and throws for any other. A Retry-After of such a response puts the rate on hold. */
 export async function succeeded(response: Response, rate?: RateLimit): Promise<Response & {body: ReadableStream}> {
   if (response.ok && response.body !== null) return response as Response & {body: ReadableStream}
   await response.body?.cancel()
@@ -22,7 +22,7 @@ export async function succeeded(response: Response, rate?: RateLimit): Promise<R
   throw new StatusError(response)
 }
 
-/** Whether it is worth another attempt: what is wrong with the network or with the server now, and not with the request. */
+/** Whether another attempt may succeed: the network or the server has failed, and the request itself is not wrong. */
 export function passes({error}: {readonly error: unknown}): boolean {
   return !(error instanceof StatusError) || passing.has(error.status)
 }

@@ -18,7 +18,7 @@ interface Store {
   close(): Promise<void> | void
 }
 
-/** What is used of `node:sqlite`, which Node 20 does not have. */
+/** The part of `node:sqlite` that is used here; Node 20 does not have that module. */
 interface SQLite {
   DatabaseSync: new (
     path: string,
@@ -34,7 +34,7 @@ async function openStore(path: string): Promise<Store> {
   if (sqlite === undefined) {
     const file = await open(path, 'a')
     const add = (entries: readonly unknown[]) =>
-      file.write(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+      file.appendFile(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
     return {add, close: () => file.close()}
   }
   const database = new sqlite.DatabaseSync(path)
@@ -55,7 +55,7 @@ async function get<T>(address: string, signal: AbortSignal): Promise<T> {
   throw new Error(`${response.status} ${response.statusText} of ${address}`)
 }
 
-/** The source: asks for a page when the entries of the one before have been taken. */
+/** The source: asks for a page when all entries of the page before have been taken. */
 async function* addresses(signal: AbortSignal): AsyncGenerator<string> {
   for (let next: string | null = url; next !== null; ) {
     const page: {entries: string[]; next: string | null} = await get(next, signal)

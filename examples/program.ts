@@ -1,4 +1,4 @@
-/** What the examples share as programs: `--help`, wrong arguments told in one line, and an end by Ctrl-C or by a reader that has gone. */
+/** For examples that are programs: `--help`, one line for wrong arguments, and an end by Ctrl-C or when nobody reads the output. */
 import {once} from 'node:events'
 import type {Server} from 'node:http'
 import {parseArgs} from 'node:util'

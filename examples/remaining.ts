@@ -6,7 +6,7 @@ export class Remaining extends Set<string> {
 
   /**
    * @param list The file with all lines.
-   * @param file Where those are kept that are left. It is read in place of the list, if it is there.
+   * @param file The file for the lines that are left. If it exists, it is read in place of the list.
    */
   constructor(list: string, file: string) {
     super(readFileSync(existsSync(file) ? file : list, 'utf8').split('\n'))

@@ -24,7 +24,7 @@ async function pass(path: string, {signal}: TaskContext): Promise<{status: numbe
   return {status: response.status, body: Buffer.from(await response.arrayBuffer())}
 }
 
-/** What a client hears when its request got no answer from behind. */
+/** The status for a client whose request got no answer from URL. */
 function statusOf({name}: Error): number {
   if (name === 'QuotaExceededError') return 429
   if (name === 'InvalidStateError') return 503 // the gateway is stopping

@@ -2,7 +2,7 @@
 import {isThenable} from './checks.js'
 import type {Context} from './context.js'
 import type {WaitingRetry} from './retry.js'
-import {invalidPermitError, releasePermit, unused, whenSettled} from './task.js'
+import {permitError, releasePermit, unused, whenSettled} from './task.js'
 import type {Governor, Permit, PermitRequest} from './types.js'
 
 /** Is told the governor's answer. */
@@ -99,7 +99,7 @@ export class Admission {
   }
 
   #permitted(candidate: Candidate, permit: Permit): void {
-    const error = invalidPermitError(permit)
+    const error = permitError(permit)
     if (error !== undefined) return this.#refused(candidate, error)
     if (this.#candidate !== candidate) return releasePermit(permit, unused) // the wait was given up
     this.#candidate = undefined

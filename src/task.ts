@@ -117,10 +117,10 @@ export function dispose(task: unknown): PromiseLike<void> | void {
 /** The outcome of a permit with which nothing was started. */
 export const unused: PermitOutcome = {status: 'unused'}
 
-/** The error for what a governor has given in place of a permit; `undefined` if it is a permit. */
-export function invalidPermitError(permit: unknown): TypeError | undefined {
-  if (typeof (permit as Partial<Permit> | null | undefined)?.release === 'function') return undefined
-  return new TypeError(`the permit of a governor must be an object with a method release; got ${describe(permit)}`)
+/** The error for what a governor gave; `undefined` if it is a permit. */
+export function permitError(given: {readonly release?: unknown} | null | undefined): TypeError | undefined {
+  if (typeof given?.release === 'function') return undefined
+  return new TypeError(`A governor must give a permit, an object with release; got ${describe(given)}`)
 }
 
 /** Gives a permit back. What its governor throws then is reported, and keeps nothing from going on. */

@@ -249,6 +249,9 @@ export interface GroupOptions<Group = unknown> {
    * Gives the governor of a group, called when the group is first seen. It needs `tryAcquire`, too. A group without a
    * permit is passed over until there may be one. A group is forgotten when it has nothing to do and its governor says
    * that it `isIdle`.
+   *
+   * Do not return the governor of a runner: a task would need two permits of that governor, and would never start if it
+   * gives one at a time.
    */
   readonly governor?:
     | {governor(group: Group): Governor & Required<Pick<Governor, 'tryAcquire'>>}['governor']

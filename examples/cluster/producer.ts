@@ -37,7 +37,7 @@ const tasks = remoteTasks<string, string>(files(top), {
 })
 const runner = new ConcurrentRunner(tasks, {limit, yieldExceptions: true})
 
-// Takes back what no worker has begun.
+// Withdraws the jobs that no worker has begun.
 const stop = (_: string, number: number) => void runner[Symbol.asyncDispose]().then(() => process.exit(128 + number))
 process.once('SIGINT', stop).once('SIGTERM', stop)
 process.stdout.once('error', () => stop('its reader has gone', 13))

@@ -6,7 +6,7 @@ export const connection: {readonly host: string; readonly port: number} = {host,
 
 let hasTold = false
 
-/** One line when Redis cannot be reached, and not one for each attempt; anything else as it is. */
+/** Prints one line when Redis cannot be reached, and not a line for each attempt; prints any other error as it is. */
 export function onError(error: Error): void {
   const {code, message} = error as NodeJS.ErrnoException
   const isLost = /^E[A-Z]+$/.test(code ?? '') || /Connection is closed|Socket timeout/.test(message)

@@ -12,7 +12,7 @@ import {connection, onError, onReady} from './redis.js'
 
 const limit = Number(process.env['LIMIT'] ?? 8)
 
-/** What a job is for: a path is a string of bytes, as a name need not be valid UTF-8. */
+/** The handler of a job. A path is a string of bytes, as a name need not be valid UTF-8. */
 async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(Buffer.from(path, 'latin1')), hash, {signal})
@@ -23,14 +23,14 @@ async function checksum({data: path}: Job<string>, signal: AbortSignal): Promise
 const jobs = workerTasks<string, string>('checksums', checksum, {
   connection,
   onError,
-  // What a worker that is killed was doing is done by others within 7.5 seconds; the defaults are a minute.
+  // Other workers take over the jobs of a killed worker within 7.5 seconds; with the defaults, within a minute.
   workerOptions: {lockDuration: 5000, stalledInterval: 2500},
 })
 jobs.worker.on('ready', onReady)
 const runner = new ConcurrentRunner(jobs, {limit, yieldExceptions: true})
 runner.on('error', ({message}) => console.error(message))
 
-// Finishes what it has begun, and gives back what it has not: nothing is lost, and nothing done twice.
+// Finishes running jobs, and gives back waiting jobs: no job is lost, and none runs twice.
 const stop = () => void runner.stop({timeout: 10_000})
 process.once('SIGINT', stop).once('SIGTERM', stop)
 const {succeeded} = await runner.run()

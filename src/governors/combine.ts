@@ -1,7 +1,8 @@
 /** Governors made of other governors: `all` asks several, and `weigh` asks a governor for another cost. */
 
 import type {TaskContext} from 'aio-tasks'
-import {checkFunction, describe} from '../checks.js'
+import {checkFunction, describe, isThenable} from '../checks.js'
+import {permitError, releasePermit, unused, whenSettled} from '../task.js'
 import {checkCost} from './cost.js'
 import {
   type DisposablePermit,
@@ -165,14 +166,14 @@ class Combined implements LocalGovernor {
         if (canTry(part)) {
           const permit = part.tryAcquire(request)
           if (permit === undefined) return this.#refuse(index)
-          held[index] = permit
+          held[index] = checkPermit(permit)
         } else {
           const answer = part.acquire(request)
-          if (isPromise(answer)) {
+          if (isThenable(answer)) {
             this.#refusal = {index, promise: answer}
             return undefined // the other permits stay held, so that the awaited permit can be used when it comes
           }
-          held[index] = answer
+          held[index] = checkPermit(answer)
         }
       }
       if (this.#given > 0) {
@@ -200,7 +201,7 @@ class Combined implements LocalGovernor {
     for (let index = from; index < length; index++) {
       const permit = this.#held[index]
       this.#held[index] = undefined
-      permit?.release({status: 'unused'})
+      if (permit !== undefined) releasePermit(permit, unused)
     }
   }
 
@@ -221,7 +222,7 @@ class Combined implements LocalGovernor {
       this.#line.serve()
       return
     }
-    if (waiter === undefined) return
+    if (waiter === undefined || waiter.signal?.aborted) return // an aborted waiter leaves the line soon
     const {index, promise} = this.#refusal
     const part = this.parts[index]
     if (part === undefined) return
@@ -230,7 +231,7 @@ class Combined implements LocalGovernor {
     this.#keep(promise === undefined)
     const resolve = (permit: Permit): void => this.#answered(wait, index, permit)
     const reject = (reason: unknown): void => this.#failed(wait, reason)
-    if (promise) promise.then(resolve, reject)
+    if (promise) whenGiven(promise, resolve, reject)
     else waitFor(part, waiter.ask, resolve, reject)
   }
 
@@ -252,7 +253,7 @@ class Combined implements LocalGovernor {
   }
 
   #answered(wait: Wait, index: number, permit: Permit): void {
-    if (this.#wait !== wait) return permit.release({status: 'unused'})
+    if (this.#wait !== wait) return releasePermit(permit, unused)
     this.#endWait()
     this.#held[index] = permit
     this.#given++
@@ -337,7 +338,7 @@ class Weighed implements LocalGovernor {
   acquire(request: Request = {}): DisposablePermit | Promise<DisposablePermit> {
     const {context} = request
     const answer = this.governor.acquire(this.#weigh(request))
-    if (!isPromise(answer)) return new WeighedPermit(answer, context, this.#actual)
+    if (!isThenable(answer)) return new WeighedPermit(answer, context, this.#actual)
     return Promise.resolve(answer).then((permit) => new WeighedPermit(permit, context, this.#actual))
   }
 
@@ -374,7 +375,7 @@ class WeighedPermit implements DisposablePermit, RenewablePermit {
     context: TaskContext | undefined,
     actual: ((value: unknown, context: TaskContext) => number) | undefined,
   ) {
-    this.#permit = permit
+    this.#permit = checkPermit(permit)
     this.#context = context
     this.#actual = actual
   }
@@ -419,10 +420,25 @@ function waitFor(
   try {
     const enter = joins.get(governor)
     if (enter) enter(request, resolve, reject)
-    else Promise.resolve(governor.acquire(request)).then(resolve, reject)
+    else whenGiven(governor.acquire(request), resolve, reject)
   } catch (error) {
-    reject(error)
+    // Not at once: each of ten thousand waiters would be rejected by a call inside the call for the one before it.
+    whenSettled(undefined, () => reject(error), reject)
   }
+}
+
+/** Calls one of the two, later, when a governor has answered. */
+function whenGiven(
+  answer: Permit | PromiseLike<Permit>,
+  resolve: (permit: Permit) => void,
+  reject: (reason: unknown) => void,
+): void {
+  const given = (permit: Permit): void => {
+    const error = permitError(permit)
+    if (error === undefined) resolve(permit)
+    else reject(error)
+  }
+  whenSettled(answer, given, reject)
 }
 
 /** Whether a permit counts in the moment in which it is used, and cannot be used now. */
@@ -462,6 +478,8 @@ function checkGovernor(name: string, governor: Governor): void {
     throw new TypeError(`${name} must be a governor, an object with acquire; got ${describe(governor)}`)
 }
 
-function isPromise(answer: Permit | PromiseLike<Permit>): answer is PromiseLike<Permit> {
-  return typeof (answer as Partial<PromiseLike<Permit>>).then === 'function'
+function checkPermit(given: Permit): Permit {
+  const error = permitError(given)
+  if (error !== undefined) throw error
+  return given
 }

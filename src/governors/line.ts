@@ -1,18 +1,22 @@
 /** The line of requests that wait for a permit: first come, first served. A waiter that gives up leaves no trace. */
 import {onAbort} from '../platform/shared-listener.js'
+import {releasePermit, unused} from '../task.js'
+import type {Permit} from './governor.js'
 
 /** A waiting request. A node of a doubly linked list, so that leaving the middle of a long line is cheap. */
 export interface Waiter<A, P> {
   readonly ask: A
+  readonly signal: AbortSignal | undefined
   readonly resolve: (permit: P) => void
   readonly reject: (reason: unknown) => void
   previous: Waiter<A, P> | undefined
   next: Waiter<A, P> | undefined
+  isWaiting: boolean
   /** Removes the listener from the waiter's signal, if it has a signal. */
   unlisten: (() => void) | undefined
 }
 
-export class WaitingLine<A, P> {
+export class WaitingLine<A, P extends Permit> {
   readonly #take: (ask: A) => P | undefined
   readonly #changed: () => void
   #first: Waiter<A, P> | undefined
@@ -40,18 +44,36 @@ export class WaitingLine<A, P> {
 
   /** The same by callbacks. `resolve` and `reject` may be called before this method returns. */
   join(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
-    if (signal?.aborted) return reject(signal.reason)
-    this.#add(ask, signal, resolve, reject)
-    this.serve()
+    if (this.#add(ask, signal, resolve, reject)) this.serve()
   }
 
-  #add(ask: A, signal: AbortSignal | undefined, resolve: (permit: P) => void, reject: (reason: unknown) => void): void {
-    const waiter: Waiter<A, P> = {ask, resolve, reject, previous: this.#last, next: undefined, unlisten: undefined}
+  /** Returns whether the request waits. */
+  #add(
+    ask: A,
+    signal: AbortSignal | undefined,
+    resolve: (permit: P) => void,
+    reject: (reason: unknown) => void,
+  ): boolean {
+    if (signal?.aborted) {
+      reject(signal.reason)
+      return false
+    }
+    const waiter: Waiter<A, P> = {
+      ask,
+      signal,
+      resolve,
+      reject,
+      previous: this.#last,
+      next: undefined,
+      isWaiting: true,
+      unlisten: undefined,
+    }
     if (signal) waiter.unlisten = onAbort(signal, () => this.fail(waiter, signal.reason))
     if (this.#last) this.#last.next = waiter
     else this.#first = waiter
     this.#last = waiter
     if (waiter.previous === undefined) this.#changed()
+    return true
   }
 
   /** Serves as many waiters as possible. Call it whenever there may be more permits. */
@@ -70,15 +92,22 @@ export class WaitingLine<A, P> {
 
   /** Serves the first waiter if it can. Returns whether the waiter has left the line. */
   #serveFirst(waiter: Waiter<A, P>): boolean {
+    const {ask, signal} = waiter
+    if (signal?.aborted) return false // `fail` is called soon: a signal tells its waiters one after the other
     let permit: P | undefined
     try {
-      permit = this.#take(waiter.ask)
+      permit = this.#take(ask)
     } catch (error) {
       this.#remove(waiter)
       waiter.reject(error)
       return true
     }
-    if (permit === undefined) return false
+    // A function of the user that `#take` calls may abort the signal.
+    if (permit !== undefined && signal?.aborted) {
+      releasePermit(permit, unused)
+      permit = undefined
+    }
+    if (permit === undefined) return !waiter.isWaiting
     this.#remove(waiter)
     waiter.resolve(permit)
     return true
@@ -94,6 +123,8 @@ export class WaitingLine<A, P> {
   }
 
   #remove(waiter: Waiter<A, P>): void {
+    if (!waiter.isWaiting) return
+    waiter.isWaiting = false
     const {previous, next} = waiter
     if (previous) previous.next = next
     else this.#first = next

@@ -34,7 +34,8 @@ export interface RateLimitOptions {
  * a task starts, so the time that the task runs does not matter. A cost above `amount` starts when the window is empty,
  * and is charged as `amount`. A permit that is released as `unused` costs nothing.
  *
- * It uses one timer while a request waits, and no timer otherwise.
+ * It uses one timer while a request waits, and no timer otherwise. Its clock is `performance.now()`: fake timers of a
+ * test must replace that too, or the window does not move.
  *
  * @example
  * ```ts

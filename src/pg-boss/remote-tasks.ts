@@ -1,8 +1,8 @@
 /** A source of tasks for the process that has the jobs: each task hands a job to a worker anywhere by pg-boss. */
 
 import {type RemoteTasks, remoteTasks as remoteTasksOf} from 'aio-tasks/remote'
-import {checkFunction, checkIterable, checkObject, checkOptions, checkString} from '../checks.js'
-import {remoteOptions} from '../remote/options.js'
+import {checkIterable, checkObject, checkOptions} from '../checks.js'
+import {idMaker, remoteOptions} from '../remote/options.js'
 import {toUuid} from './ids.js'
 import {placeOptions, resolveQueue} from './options.js'
 import {PgBossProducerEngine} from './producer-engine.js'
@@ -36,30 +36,13 @@ export function remoteTasks<D, R = unknown>(
   const {queue, jobOptions = {}, jobId, run, checkInterval, timeout, onProgress, onError} = options
   if (typeof jobOptions !== 'function') checkObject('jobOptions', jobOptions)
   const optionsOf = typeof jobOptions === 'function' ? jobOptions : () => jobOptions
+  const idOf = idMaker(jobId, run)
   const engine = new PgBossProducerEngine<D>(resolveQueue(queue, options), optionsOf)
   return remoteTasksOf<D, R>(jobs, engine, {
-    jobId: uuidMaker(queue, jobId, run),
+    jobId: idOf && ((data, index) => toUuid(queue, idOf(data, index))),
     checkInterval,
     timeout,
     onProgress,
     onError,
   })
-}
-
-function uuidMaker<D>(
-  queue: string,
-  jobId: ((data: D, index: number) => string) | undefined,
-  run: string | undefined,
-): ((data: D, index: number) => string) | undefined {
-  if (run !== undefined && jobId !== undefined)
-    throw new TypeError('run and jobId must not both be given: each says what the ids of the jobs are')
-  if (run !== undefined) {
-    checkString('run', run, 'a string that is not empty', (value) => value !== '')
-    return (_, index) => toUuid(queue, `${run}-${index}`)
-  }
-  if (jobId === undefined) return undefined
-  checkFunction('jobId', jobId)
-  const isId = (value: string): boolean => value !== ''
-  return (data, index) =>
-    toUuid(queue, checkString('jobId must give an id: it', jobId(data, index), 'a string that is not empty', isId))
 }

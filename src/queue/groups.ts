@@ -1,8 +1,8 @@
 /** Keeps entries by groups: each group has its own limit, and groups of equal priority take turns. */
 
 import type {GroupGovernor, GroupRules} from '../options.js'
-import {nextTurn} from '../platform/runtime.js'
-import {invalidPermitError, releasePermit, unused, whenSettled} from '../task.js'
+import {nextTurn, reportUncaught} from '../platform/runtime.js'
+import {permitError, releasePermit, unused, whenSettled} from '../task.js'
 import type {Permit} from '../types.js'
 import {PriorityQueue, type Waiting} from './priority-queue.js'
 
@@ -376,13 +376,13 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       this.#wait(group)
       return undefined
     }
-    const error = invalidPermitError(given)
-    if (error !== undefined) throw error
     return this.#place(group, given)
   }
 
   /** Counts an entry as running until the returned permit is released, which happens once. */
   #place(group: Group, given: Permit): Permit {
+    const error = permitError(given)
+    if (error !== undefined) throw error
     group.running++
     return {
       release: (outcome) => {
@@ -418,7 +418,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
     const given = (permit: Permit): void => {
-      const error = invalidPermitError(permit)
+      const error = permitError(permit)
       if (error !== undefined) refused(error)
       else if (isOver()) releasePermit(permit, unused)
       else this.#answered(group, permit, undefined)
@@ -503,7 +503,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
 
   #forget(group: Group): void {
     if (group.members > 0 || group.running > 0) return
-    if (group.governor === undefined || group.governor.isIdle === true) this.#drop(group)
+    if (isForgettable(group)) this.#drop(group)
     else this.#lingering.add(group)
     this.#forgetSome()
   }
@@ -520,8 +520,18 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     for (const group of this.#lingering) {
       if (left-- === 0) return
       this.#lingering.delete(group)
-      if (group.governor?.isIdle === true) this.#drop(group)
+      if (isForgettable(group)) this.#drop(group)
       else this.#lingering.add(group) // behind the other lingering groups
     }
+  }
+}
+
+/** Whether nothing is lost if a group without members is forgotten. */
+function isForgettable({governor}: Group): boolean {
+  try {
+    return governor === undefined || governor.isIdle === true
+  } catch (error) {
+    reportUncaught(error)
+    return false
   }
 }

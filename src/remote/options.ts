@@ -20,14 +20,10 @@ export interface ResolvedRemote<D> {
 export function resolveRemote<D>(options: RemoteOptions<D>): ResolvedRemote<D> {
   checkOptions(options, remoteOptions)
   const {jobId, run, checkInterval = 5000, timeout = Infinity, onProgress, onError} = options
-  checkOptionalFunction('jobId', jobId)
   checkOptionalFunction('onProgress', onProgress)
   checkOptionalFunction('onError', onError)
-  if (run !== undefined) checkString('run', run, 'a string that is not empty', (value) => value !== '')
-  if (run !== undefined && jobId !== undefined)
-    throw new TypeError('run and jobId must not both be given: each says what the ids of the jobs are')
   return {
-    jobId: idMaker(jobId, run),
+    jobId: idMaker(jobId, run) ?? (() => crypto.randomUUID()),
     checkInterval: checkDelay('checkInterval', checkInterval),
     timeout: timeout === Infinity ? undefined : checkDelay('timeout', timeout, ', or Infinity for none'),
     onProgress,
@@ -35,14 +31,19 @@ export function resolveRemote<D>(options: RemoteOptions<D>): ResolvedRemote<D> {
   }
 }
 
-function idMaker<D>(
+/** The function that makes the ids of jobs, as `jobId` or `run` says; `undefined` if neither is given. */
+export function idMaker<D>(
   jobId: ((data: D, index: number) => string) | undefined,
   run: string | undefined,
-): (data: D, index: number) => string {
-  if (jobId !== undefined) return (data, index) => checkJobId(jobId(data, index))
-  return run === undefined ? () => crypto.randomUUID() : (_, index) => `${run}-${index}`
+): ((data: D, index: number) => string) | undefined {
+  checkOptionalFunction('jobId', jobId)
+  if (run !== undefined) checkNotEmpty('run', run)
+  if (run !== undefined && jobId !== undefined)
+    throw new TypeError('run and jobId must not both be given: each says what the ids of the jobs are')
+  if (jobId !== undefined) return (data, index) => checkNotEmpty('jobId must give an id: it', jobId(data, index))
+  return run === undefined ? undefined : (_, index) => `${run}-${index}`
 }
 
-function checkJobId(id: string): string {
-  return checkString('jobId must give an id: it', id, 'a string that is not empty', (value) => value !== '')
+function checkNotEmpty(name: string, value: string): string {
+  return checkString(name, value, 'a string that is not empty', () => value !== '')
 }

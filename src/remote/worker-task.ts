@@ -76,12 +76,8 @@ export class WorkerTask<T extends TakenJob, R> {
   /** Gives the job back for another worker, unless it runs here. Waits until it is back. */
   async giveBack(): Promise<void> {
     if (this.#state !== 'waiting' && !this.#isReplaced) return
-    if (this.#isReplaced) {
-      this.#result ??= rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
-      return
-    }
-    this.#result = rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
-    await this.#back()
+    this.#result ??= rejectedSilently(new DOMException(`Job ${this.job.id} has been given back`, 'AbortError'))
+    if (!this.#isReplaced) await this.#back()
   }
 
   /**

@@ -4,6 +4,7 @@ import type {TaskContext, TaskFunction} from 'aio-tasks'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {checkFunction, checkMethods, checkObject, checkOptionalFunction, checkOptions, checkSignal} from '../checks.js'
 import {nextTurn} from '../platform/runtime.js'
+import {Demand} from './demand.js'
 import {LostJobError} from './errors.js'
 import {takesSecondArgument} from './parameters.js'
 import type {
@@ -23,14 +24,6 @@ const parkingTime = 1000
 
 /** Milliseconds between calls of `take` while there are no jobs, if the engine sets no other time. */
 const defaultPollEvery = 1000
-
-/**
- * How long a runner that has room may go without a pull before it counts as paused: in milliseconds, and in turns of the
- * event loop after that. A runner rests for a turn now and then, and to take fewer jobs for so short a time would cost
- * more than it gives to other workers.
- */
-const patience = 20
-const turnsOfPatience = 3
 
 type Result<R> = IteratorResult<TaskFunction<R>, undefined>
 
@@ -87,16 +80,9 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   /** Jobs that the runner has not pulled yet, oldest first. Jobs that are over are skipped. */
   #parked: Array<WorkerTask<T, R>> = []
   readonly #pulls: Array<DeferredPromise<Result<R>>> = []
-  /** How many tasks the runner has that are not over. */
-  #withRunner = 0
-  /** How many tasks the runner will hold, as far as its pulls have shown. */
-  #capacity = 1
-  /** The most tasks that the runner has had at once, which are never more than its limit. */
-  #peak = 0
-  /** The number of tasks with which the runner has pulled no more; `Infinity` until it is known. */
-  #ceiling = Infinity
-  /** Runs while the runner has room and does not pull. */
-  #patienceTimer: ReturnType<typeof setTimeout> | undefined
+  readonly #demand = new Demand(() => {
+    if (!this.#isClosing) this.#turn()
+  })
   /** The count with which `hold` was last called. */
   #held = 0
   /** Controller of the current `take`; aborted when the runner wants no more jobs. */
@@ -141,12 +127,9 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
       return Promise.reject(error)
     }
     if (this.#isClosing) return this.#ended()
-    this.#notePull()
+    this.#demand.pulled()
     const parked = this.#nextParked()
-    if (parked !== undefined) {
-      if (this.#patienceTimer !== undefined && performance.now() - parked.takenAt < patience) this.#stopLearning()
-      return Promise.resolve({done: false, value: this.#hand(parked)})
-    }
+    if (parked !== undefined) return Promise.resolve({done: false, value: this.#hand(parked)})
     const pull = pDefer<Result<R>>()
     this.#pulls.push(pull)
     this.#turnSoon()
@@ -213,7 +196,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     const {id} = task.job
     if (this.#tasks.get(id) === task) this.#tasks.delete(id)
     else if (!this.#superseded.delete(task)) return
-    if (task.wasHanded) this.#noteEnd()
+    if (task.wasHanded) this.#demand.over(this.#pulls.length > 0)
     if (this.#isClosing) this.#settle()
     else this.#turnSoon()
   }
@@ -244,53 +227,6 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     return done()
   }
 
-  // Learning how many tasks the runner will hold
-
-  /** The runner has room for one more task than it has. */
-  #notePull(): void {
-    if (this.#withRunner >= this.#ceiling) this.#ceiling = Infinity
-    this.#capacity = Math.max(this.#capacity, this.#withRunner + 1)
-  }
-
-  /**
-   * A task of the runner is over. If the runner waits for more tasks at this moment, the end of a task makes room for
-   * two: so the number of jobs taken at once doubles while jobs end as soon as they are taken. While jobs are slow, no
-   * job is taken before a pull has shown that the runner has room for it.
-   */
-  #noteEnd(): void {
-    this.#withRunner--
-    if (this.#pulls.length > 0 && this.#capacity < Math.min(this.#ceiling, this.#peak * 2)) this.#capacity++
-  }
-
-  /** The runner has not pulled in this turn. Returns whether that shows its limit; otherwise it may only rest. */
-  #isAtLimit(): boolean {
-    if (this.#withRunner < Math.min(this.#capacity, this.#peak)) return false
-    this.#capacity = this.#ceiling = this.#withRunner
-    return true
-  }
-
-  /** Learns anew if the runner does not pull for a while, although it has room. */
-  #learnLater(): void {
-    this.#patienceTimer ??= setTimeout(() => this.#learnAfter(turnsOfPatience), patience)
-  }
-
-  /** Turns are waited for, too, since a timer of a busy process fires before the runner has had its turn. */
-  #learnAfter(turns: number): void {
-    if (this.#patienceTimer === undefined) return
-    if (turns > 0) {
-      nextTurn(() => this.#learnAfter(turns - 1))
-      return
-    }
-    this.#patienceTimer = undefined
-    this.#capacity = this.#peak = this.#ceiling = this.#withRunner
-    if (!this.#isClosing) this.#turn()
-  }
-
-  #stopLearning(): void {
-    clearTimeout(this.#patienceTimer)
-    this.#patienceTimer = undefined
-  }
-
   // Matching the runner's pulls and the engine's jobs
 
   /** At the end of this turn of the event loop, when the runner has pulled, computes how many jobs to take. */
@@ -306,14 +242,9 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   }
 
   #turn(): void {
-    const isPulling = this.#pulls.length > 0
-    if (isPulling) this.#stopLearning()
-    else if (!this.#isAtLimit()) {
-      this.#learnLater()
-      return
-    }
-    const wanted = isPulling ? Math.max(this.#pulls.length, this.#capacity - this.#withRunner) : 0
-    this.#hold(this.#withRunner + wanted)
+    const wanted = this.#demand.wanted(this.#pulls.length)
+    if (wanted === undefined) return
+    this.#hold(this.#demand.running + wanted)
     if (this.#engine.take === undefined) return
     if (wanted === 0) this.#taking?.abort()
     else if (this.#taken === undefined) this.#taken = this.#take(wanted)
@@ -391,8 +322,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
   }
 
   #hand(task: WorkerTask<T, R>): TaskFunction<R> {
-    this.#withRunner++
-    this.#peak = Math.max(this.#peak, this.#withRunner)
+    this.#demand.given(task.takenAt)
     return task.hand()
   }
 
@@ -449,7 +379,7 @@ class WorkerSource<T extends TakenJob, R> implements WorkerTasks<R>, WorkerTaskH
     }
     clearInterval(expiry)
     clearInterval(this.#touchTimer)
-    this.#stopLearning()
+    this.#demand.stop()
     clearTimeout(this.#parkingTimer)
     this.#closed.resolve()
     this.#dismiss()

@@ -221,7 +221,7 @@ for (const [how, signal, status, reason] of [
 ] as const) {
   test(`when the runner is ${how}, what runs, what waits and what comes later is answered, and SIGTERM ends the service`, async (t) => {
     const service = await serve(t, 'LIMIT=1')
-    const running = post(service, '{"n": 500}')
+    const running = post(service, '{"n": 2000}') // long enough for the next two to arrive on a busy machine
     await until(service, 1, 0)
     const waiting = [post(service, '{"n": 0}'), post(service, '{"n": 0}')]
     await until(service, 1, 2)

@@ -12,6 +12,7 @@ import {
   weigh,
 } from '../../src/governors/index.js'
 import type {TaskContext} from '../../src/index.js'
+import {reportedDuring} from '../helpers/index.js'
 import {contextOf, isGiven, now} from './asking.js'
 import {settled, VirtualClock} from './virtual-clock.js'
 
@@ -277,6 +278,80 @@ test.serial('what acquire of a part throws rejects the request that waits for it
   }
   await t.throwsAsync(Promise.resolve(all(semaphore, refusing).acquire()), {message: 'closed'})
   t.true(semaphore.isIdle)
+})
+
+const noPermits: ReadonlyArray<readonly [how: string, governor: object, got: string]> = [
+  ['acquire gives undefined', {acquire: () => undefined}, 'undefined'],
+  ['acquire gives a promise of a number', {acquire: async () => 7}, '7'],
+  ['tryAcquire gives null', {acquire: never, tryAcquire: () => null}, 'null'],
+  [
+    'acquire gives a promise of {} after a wait',
+    {acquire: async () => ({}), tryAcquire: () => undefined},
+    'an object of class Object',
+  ],
+]
+for (const [how, governor, got] of noPermits)
+  test.serial(`all rejects a request if ${how} and no permit, and gives back the permits of the others`, async (t) => {
+    const semaphore = new Semaphore(1)
+    const both = all(semaphore, governor as Governor)
+    await t.throwsAsync(async () => both.acquire(), {
+      instanceOf: TypeError,
+      message: `A governor must give a permit, an object with release; got ${got}`,
+    })
+    t.true(semaphore.isIdle)
+    await t.throwsAsync(async () => all(semaphore, weigh(governor as Governor, 1)).acquire(), {instanceOf: TypeError})
+    t.true(semaphore.isIdle)
+  })
+
+test.serial('weigh gives no permit if its governor gives none', async (t) => {
+  for (const acquire of [() => 7, async () => 7]) {
+    const weighed = weigh({acquire} as unknown as Governor, 1)
+    const message = 'A governor must give a permit, an object with release; got 7'
+    await t.throwsAsync(async () => weighed.acquire(), {instanceOf: TypeError, message})
+  }
+})
+
+function never(): Promise<never> {
+  return new Promise(() => {})
+}
+
+test.serial('a part of all that throws when its permit is given back keeps no permit of the others', async (t) => {
+  const broken: Governor = {
+    acquire: never,
+    tryAcquire: () => ({
+      release() {
+        throw new Error('not released')
+      },
+    }),
+  }
+  const [semaphore, busy] = [new Semaphore(1), new Semaphore(1)]
+  const several = all(broken, semaphore, busy)
+  const held = now(busy.acquire())
+  const reported = await reportedDuring(async () => {
+    const answer = several.acquire()
+    t.true(semaphore.isIdle)
+    held.release()
+    t.true(await isGiven(answer))
+  })
+  t.deepEqual(reported, [new Error('not released')])
+})
+
+test.serial('a part whose acquire throws for each of ten thousand waiters rejects each with its error', async (t) => {
+  const closing = new AbortController()
+  const refusing: Governor = {
+    tryAcquire: () => undefined,
+    acquire() {
+      closing.signal.throwIfAborted()
+      return new Promise((_, reject) => {
+        closing.signal.addEventListener('abort', () => reject(closing.signal.reason))
+      })
+    },
+  }
+  const both = all(new Semaphore(1), refusing)
+  const left = Array.from({length: 10_000}, () => Promise.resolve(both.acquire()))
+  closing.abort('closed')
+  const reasons = await Promise.all(left.map((answer) => answer.then(String, String)))
+  t.deepEqual([...new Set(reasons)], ['closed'])
 })
 
 test.serial('all corrects the costs of those parts that can be corrected, until the permit is released', async (t) => {

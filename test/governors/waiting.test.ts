@@ -103,6 +103,60 @@ test.serial('waiters of all that share a signal leave nothing behind when it abo
   t.true(semaphore.isIdle)
 })
 
+test.serial('a waiter whose signal has aborted is given no permit when a waiter before it leaves', async (t) => {
+  for (const governor of [new Semaphore(2), new RateLimit({amount: 2, per: 1000})]) {
+    const held = now(governor.acquire())
+    const {signal, abort} = shared()
+    const left = [governor.acquire({cost: 2, signal}), governor.acquire({signal})]
+    const last = governor.acquire()
+    abort()
+    for (const answer of left) await t.throwsAsync(Promise.resolve(answer), {message: 'gone'})
+    t.true(await isGiven(last))
+    t.is(getEventListeners(signal, 'abort').length, 0)
+    held.release()
+  }
+})
+
+test.serial('ten thousand waiters of all that share a signal all reject with its reason', async (t) => {
+  const semaphore = new Semaphore(1)
+  const both = all(semaphore, new Semaphore(1))
+  const held = now(semaphore.acquire())
+  const {signal, abort} = shared()
+  const left = Array.from({length: 10_000}, () => Promise.resolve(both.acquire({signal})))
+  const last = both.acquire()
+  abort()
+  const reasons = await Promise.all(left.map((answer) => answer.then(String, String)))
+  t.deepEqual([...new Set(reasons)], ['Error: gone'])
+  held.release()
+  t.true(await isGiven(last))
+})
+
+for (const isWaiting of [true, false])
+  test.serial(
+    `a request that is aborted while a governor ${isWaiting ? 'serves' : 'tries'} it rejects, and takes nothing`,
+    async (t) => {
+      const [semaphore, other] = [new Semaphore(1), new Semaphore(1)]
+      const {signal, abort} = shared()
+      let isAborting = !isWaiting
+      const costOf = (): number => {
+        if (isAborting) abort()
+        return 1
+      }
+      const both = all(semaphore, weigh(other, costOf))
+      const held = now((isWaiting ? semaphore : other).acquire())
+      const answer = Promise.resolve(both.acquire({signal, context: contextOf(1)}))
+      const next = both.acquire()
+      isAborting = true
+      if (isWaiting) held.release()
+      await t.throwsAsync(answer, {message: 'gone'})
+      if (!isWaiting) held.release()
+      t.true(await isGiven(next))
+      void Promise.resolve(next).then((permit) => permit.release())
+      await settled()
+      t.true(semaphore.isIdle && other.isIdle)
+    },
+  )
+
 function shared(): {signal: AbortSignal; abort: () => void} {
   const controller = new AbortController()
   return {signal: controller.signal, abort: () => controller.abort(new Error('gone'))}

@@ -2,7 +2,7 @@
 import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
 import {ConcurrentRunner, type Governor, type GroupOptions, type Permit, TaskQueue} from '../../src/index.js'
-import {caught, instance, turn} from '../helpers/index.js'
+import {caught, instance, reportedDuring, turn} from '../helpers/index.js'
 import {finish, serve, standing, standings, tracked} from './serving.js'
 
 const boom = new Error('boom')
@@ -270,6 +270,43 @@ test('what the governor of a group throws or rejects with fails the task that ne
   await finish(queue)
   const messages = await Promise.all(pushes.map(async (push) => instance(await caught(push), Error).message))
   t.deepEqual(messages, ['rejected', 'rejected', 'thrown'])
+})
+
+test('a governor of a group that gives no permit fails the task that needs the permit', async (t) => {
+  const none = {tryAcquire: () => null, acquire: () => null} as unknown as Governor & Required<Governor>
+  const later = {tryAcquire: () => undefined, acquire: async () => 7} as unknown as typeof none
+  const queue = new TaskQueue({groups: {governor: (group) => (group === 'none' ? none : later)}})
+  const [first, second] = [queue.push(() => t.fail(), {group: 'none'}), queue.push(() => t.fail(), {group: 'later'})]
+  const runner = serve(queue)
+  const expected = 'A governor must give a permit, an object with release; got'
+  await t.throwsAsync(first, {instanceOf: TypeError, message: `${expected} null`})
+  await t.throwsAsync(second, {instanceOf: TypeError, message: `${expected} 7`})
+  runner.abort()
+})
+
+test('what isIdle of a governor throws is reported, and pushes, clear() and onIdle() go on', async (t) => {
+  const broken = {
+    acquire: () => ({release() {}}),
+    tryAcquire: () => ({release() {}}),
+    get isIdle(): boolean {
+      throw new Error('not known')
+    },
+  }
+  const queue = new TaskQueue({groups: {governor: () => broken}})
+  const reported = await reportedDuring(async () => {
+    const runner = serve(queue)
+    t.is(await queue.push(() => 1, {group: 'a'}), 1)
+    t.is(await queue.push(() => 2, {group: 'b'}), 2)
+    runner.pause()
+    const cleared = ['c', 'd'].map((group) => queue.push(() => t.fail(), {group}))
+    queue.clear('gone')
+    t.deepEqual(await Promise.all(cleared.map(standing)), ['rejected: gone', 'rejected: gone'])
+    await queue.onIdle()
+    t.deepEqual([queue.size, queue.running], [0, 0])
+    runner.abort()
+  })
+  t.true(reported.length > 0)
+  t.true(reported.every((error) => instance(error, Error).message === 'not known'))
 })
 
 test('permits of group and runner are taken together: a task that waits for one holds no other', async (t) => {

@@ -104,7 +104,7 @@ const noPermits: ReadonlyArray<readonly [what: string, given: unknown, got: stri
 for (const [what, given, got] of noPermits)
   for (const isLater of [false, true])
     test(`a governor that gives ${what} in place of a permit${isLater ? ', later,' : ''} fails the task, which says so`, async (t) => {
-      const message = `the permit of a governor must be an object with a method release; got ${got}`
+      const message = `A governor must give a permit, an object with release; got ${got}`
       const acquire = (): Permit => (isLater ? Promise.resolve(given) : given) as Permit
       const queue = new TaskQueue({groups: {governor: () => ({acquire, tryAcquire: () => undefined})}})
       const runner = serve(queue)

@@ -147,6 +147,19 @@ serial('any object with acquire serves, also one whose promise is a foreign then
   t.is(released, 2)
 })
 
+for (const [how, acquire] of [
+  ['an answer', () => 7],
+  ['a promise', async () => 7],
+] as const)
+  serial(`a governor that gives ${how} that is no permit fails the task, which is not called`, async (t) => {
+    const governor = {acquire} as unknown as Governor
+    const error = await caught(concurrent([() => t.fail()], {governor}).toArray())
+    t.is(
+      instance(error, ConcurrentExecutionError).message,
+      'Task 0 failed: TypeError: A governor must give a permit, an object with release; got 7',
+    )
+  })
+
 serial('a governor that can tell at once is asked to wait only when it has no permit', async (t) => {
   const log: string[] = []
   let free = 1
