@@ -3,34 +3,53 @@
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
 
-/** What other libraries call an option, by what it is called here. */
-const synonyms: Readonly<Record<string, string>> = {
-  concurrency: 'limit',
-  concurrencyLimit: 'limit',
-  maxConcurrency: 'limit',
-  maxConcurrent: 'limit',
-  parallelism: 'limit',
-  abortSignal: 'signal',
-  backpressure: 'highWaterMark',
-  bufferSize: 'highWaterMark',
-  preserveOrder: 'ordered',
-  maxSize: 'capacity',
+/** What an option is called here, and what other libraries call it. */
+const synonyms: Readonly<Record<string, readonly string[]>> = {
+  limit: ['concurrency', 'concurrencyLimit', 'maxConcurrency', 'maxConcurrent', 'parallelism'],
+  signal: ['abortSignal'],
+  highWaterMark: ['backpressure', 'bufferSize'],
+  ordered: ['preserveOrder'],
+  capacity: ['maxSize', 'highWater'],
+  yieldExceptions: ['stopOnError'],
+  timeout: ['expiration'],
+  retry: ['retries', 'attempts', 'maxRetries'],
+  attempts: ['retries', 'maxRetries', 'maxAttempts'],
+  delay: ['minTimeout', 'backoff'],
+  when: ['shouldRetry'],
+  amount: ['limit', 'intervalCap'],
+  per: ['interval', 'duration'],
+}
+
+/** Options that belong to another call, and that call. */
+interface Elsewhere {
+  readonly call: string
+  readonly options: readonly string[]
 }
 
 /** Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default. */
-export function checkOptions(options: object, known: readonly string[], argument = 'options'): void {
+export function checkOptions(
+  options: object,
+  known: readonly string[],
+  argument = 'options',
+  elsewhere?: Elsewhere,
+): void {
   checkObject(argument, options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue
-    const nearest = nearestName(name, known)
-    const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`
-    throw new TypeError(`There is no option ${name}: ${hint}`)
+    throw new TypeError(`There is no option ${name}: ${hint(name, known, elsewhere)}`)
   }
 }
 
+function hint(name: string, known: readonly string[], elsewhere: Elsewhere | undefined): string {
+  const nearest = nearestName(name, known)
+  if (nearest !== undefined) return `did you mean ${nearest}?`
+  const other = elsewhere && nearestName(name, elsewhere.options)
+  return other === undefined ? `there are ${known.join(', ')}` : `${elsewhere?.call} takes ${other}`
+}
+
 function nearestName(name: string, known: readonly string[]): string | undefined {
-  const synonym = synonyms[name] ?? ''
-  if (known.includes(synonym)) return synonym
+  const synonym = known.find((candidate) => candidate === name || synonyms[candidate]?.includes(name))
+  if (synonym !== undefined) return synonym
   const [nearest] = known
     .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
     .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))

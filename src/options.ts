@@ -85,7 +85,7 @@ const runnerOptions = [
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkPrototype()
-  checkOptions(options, runnerOptions)
+  checkOptions(options, runnerOptions, 'options', {call: 'map()', options: ['group', 'groups']})
   const governor = checkGovernor(options.governor)
   const usualLimit = governor === undefined ? defaultLimit() : Infinity
   return {
@@ -172,7 +172,7 @@ export function resolveQueue(options: QueueOptions = {}): {
   readonly capacity: number
   readonly groups: GroupRules | undefined
 } {
-  checkOptions(options, ['capacity', 'groups'])
+  checkOptions(options, ['capacity', 'groups'], 'options', {call: 'run()', options: runnerOptions})
   const {capacity = Infinity, groups} = options
   checkBound('capacity', capacity, 1)
   return {capacity, groups: groups === undefined ? undefined : resolveGroups(groups)}
@@ -221,7 +221,7 @@ export interface Grouping {
 
 /** The options of a mapped source. */
 export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {}): Grouping {
-  checkOptions(options, ['group', 'groups', 'readAhead'])
+  checkOptions(options, ['group', 'groups', 'readAhead'], 'options', {call: 'the runner', options: runnerOptions})
   const {group, groups, readAhead} = options
   if (group !== undefined) checkFunction('group', group)
   else if (groups !== undefined) throw new TypeError('groups needs the option group, which gives the group of an item')
