@@ -3,53 +3,49 @@
 /** The longest delay that timers can keep, in milliseconds; a longer one would fire at once. */
 export const longestDelay: number = 2 ** 31 - 1
 
-/** What an option is called here, and what other libraries call it. */
-const synonyms: Readonly<Record<string, readonly string[]>> = {
-  limit: ['concurrency', 'concurrencyLimit', 'maxConcurrency', 'maxConcurrent', 'parallelism'],
-  signal: ['abortSignal'],
-  highWaterMark: ['backpressure', 'bufferSize'],
-  ordered: ['preserveOrder'],
-  capacity: ['maxSize', 'highWater'],
-  yieldExceptions: ['stopOnError'],
-  timeout: ['expiration'],
-  retry: ['retries', 'attempts', 'maxRetries'],
-  attempts: ['retries', 'maxRetries', 'maxAttempts'],
-  delay: ['minTimeout', 'backoff'],
-  when: ['shouldRetry'],
-  amount: ['limit', 'intervalCap'],
-  per: ['interval', 'duration'],
+/** What other libraries call an option, by what it is called here. */
+const synonyms: Readonly<Record<string, string>> = {
+  concurrency: 'limit',
+  concurrencyLimit: 'limit',
+  maxConcurrency: 'limit',
+  maxConcurrent: 'limit',
+  parallelism: 'limit',
+  abortSignal: 'signal',
+  backpressure: 'highWaterMark',
+  bufferSize: 'highWaterMark',
+  preserveOrder: 'ordered',
+  maxSize: 'capacity',
+  stopOnError: 'yieldExceptions',
+  attempts: 'retry',
+  retries: 'retry',
+  limit: 'amount',
+  interval: 'per',
 }
 
-/** Options that belong to another call, and that call. */
-interface Elsewhere {
-  readonly call: string
-  readonly options: readonly string[]
-}
-
-/** Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default. */
+/**
+ * Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default.
+ *
+ * @param otherHint What to say of a name that resembles no known one. Default: which options there are.
+ */
 export function checkOptions(
   options: object,
   known: readonly string[],
   argument = 'options',
-  elsewhere?: Elsewhere,
+  otherHint?: (name: string) => string | undefined,
 ): void {
   checkObject(argument, options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue
-    throw new TypeError(`There is no option ${name}: ${hint(name, known, elsewhere)}`)
+    const nearest = nearestName(name, known)
+    const otherwise = (): string => otherHint?.(name) ?? `there are ${known.join(', ')}`
+    const hint = nearest === undefined ? otherwise() : `did you mean ${nearest}?`
+    throw new TypeError(`There is no option ${name}: ${hint}`)
   }
 }
 
-function hint(name: string, known: readonly string[], elsewhere: Elsewhere | undefined): string {
-  const nearest = nearestName(name, known)
-  if (nearest !== undefined) return `did you mean ${nearest}?`
-  const other = elsewhere && nearestName(name, elsewhere.options)
-  return other === undefined ? `there are ${known.join(', ')}` : `${elsewhere?.call} takes ${other}`
-}
-
-function nearestName(name: string, known: readonly string[]): string | undefined {
-  const synonym = known.find((candidate) => candidate === name || synonyms[candidate]?.includes(name))
-  if (synonym !== undefined) return synonym
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const synonym = synonyms[name] ?? ''
+  if (known.includes(synonym)) return synonym
   const [nearest] = known
     .map((candidate) => ({candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase())}))
     .filter(({candidate, distance}) => distance <= Math.max(2, candidate.length / 3))

@@ -27,7 +27,7 @@ for (const [name, known, hint] of [
   ['waterMark', ['highWaterMark'], 'did you mean highWaterMark?'],
   ['terMark', ['highWaterMark'], 'there are highWaterMark'],
   ['retries', ['limit', 'retry'], 'did you mean retry?'],
-  ['retries', ['attempts', 'delay'], 'did you mean attempts?'],
+  ['attempts', ['limit', 'retry'], 'did you mean retry?'],
   ['limit', ['amount', 'per'], 'did you mean amount?'],
   ['interval', ['amount', 'per'], 'did you mean per?'],
   ['stopOnError', ['limit', 'yieldExceptions'], 'did you mean yieldExceptions?'],
