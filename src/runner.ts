@@ -92,7 +92,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   /**
    * A runner over plain items: calls `mapper` for each, at most `limit` at once. On a subclass it makes an
-   * instance of that.
+   * instance of that; for its type too, with events of its own, write `new Subclass(mapped(items, mapper), options)`.
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
@@ -673,8 +673,8 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   // Hooks for subclasses
 
   /**
-   * Awaited before each pull, also before the one that finds that there is nothing more: for rate limits and
-   * gates. What it throws fails the run. Default: nothing.
+   * Awaited before each pull, also before the one that finds that there is nothing more: for gates. For a
+   * rate, use the option `governor`. What it throws fails the run. Default: nothing.
    *
    * @param signal Aborts when the run ends in any but a graceful way, and waiting makes no sense any more.
    * @example
@@ -689,8 +689,8 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   protected ready(_signal: AbortSignal): PromiseLike<void> | void {}
 
   /**
-   * Runs one task in its slot: for retries, tracing, worker threads. What it throws fails the task.
-   * Default: calls a function with its context, and passes a promise on.
+   * Runs one task in its slot: for tracing, worker threads. What it throws fails the task. To try a task again, use
+   * the option `retry`. Default: calls a function with its context, and passes a promise on.
    *
    * @param task The function or promise, as the source gave it.
    * @param context The task's place and its signal.

@@ -155,8 +155,8 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /** What to do with a failed attempt. Default: a failure is final. */
   readonly retry?: RetryOptions | undefined
   /**
-   * How many items the source may be ahead of the slots: an integer ≥ 0 or `Infinity`. They wait in order, so that a slow
-   * source does not leave a free slot waiting. Nothing is read behind a promise that waits, and a TaskQueue is not read
+   * How many items may be read from the source before a slot is free: an integer ≥ 0 or `Infinity`. They wait in order,
+   * so that a free slot need not wait for a slow source. Nothing is read behind a promise that waits, and a TaskQueue is not read
    * ahead. Default: 0.
    */
   readonly readAhead?: number | undefined
@@ -411,7 +411,7 @@ export interface RunnerStats {
   readonly started: number
   /** Tasks that fulfilled. */
   readonly succeeded: number
-  /** Started tasks that failed or timed out. */
+  /** Started tasks that failed, timed out or gave up since the run had ended. */
   readonly failed: number
   /** Slots taken now. A timed-out task that has not settled yet still takes one. */
   readonly running: number
