@@ -109,9 +109,11 @@ export type Yielded<T, Yields extends boolean | undefined> = Yields extends true
 /**
  * How a run behaves. Every option may be left out or be `undefined`.
  *
+ * @typeParam Yields Whether `yieldExceptions` is on. With `boolean`, the default, results may be errors: for options
+ * without it write `RunnerOptions<false>`.
  * @example
  * ```ts
- * const options: RunnerOptions = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
+ * const options: RunnerOptions<false> = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
  * ```
  */
 export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
