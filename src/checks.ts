@@ -15,20 +15,35 @@ const synonyms: Readonly<Record<string, string>> = {
   bufferSize: 'highWaterMark',
   preserveOrder: 'ordered',
   maxSize: 'capacity',
+  stopOnError: 'yieldExceptions',
+  attempts: 'retry',
+  retries: 'retry',
+  limit: 'amount',
+  interval: 'per',
 }
 
-/** Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default. */
-export function checkOptions(options: object, known: readonly string[], argument = 'options'): void {
+/**
+ * Throws a `TypeError` for an option that does not exist, so that a slip does not run with a default.
+ *
+ * @param otherHint What to say of a name that resembles no known one. Default: which options there are.
+ */
+export function checkOptions(
+  options: object,
+  known: readonly string[],
+  argument = 'options',
+  otherHint?: (name: string) => string | undefined,
+): void {
   checkObject(argument, options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue
     const nearest = nearestName(name, known)
-    const hint = nearest === undefined ? `there are ${known.join(', ')}` : `did you mean ${nearest}?`
+    const otherwise = (): string => otherHint?.(name) ?? `there are ${known.join(', ')}`
+    const hint = nearest === undefined ? otherwise() : `did you mean ${nearest}?`
     throw new TypeError(`There is no option ${name}: ${hint}`)
   }
 }
 
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   const synonym = synonyms[name] ?? ''
   if (known.includes(synonym)) return synonym
   const [nearest] = known

@@ -20,7 +20,7 @@ export interface ConcurrentErrorDetails {
 
 /**
  * The base of the library's errors. Itself it stands for wrong input, such as an item of the source
- * that is no task, and for a hook of a subclass that threw.
+ * that is no task, for a hook of a subclass that threw, and for a push when no runner of its queue is left.
  *
  * The three classes and what they stand for come from Python's `aio.tasks`.
  *

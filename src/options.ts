@@ -9,6 +9,7 @@ import {
   isCount,
   isThenable,
   longestDelay,
+  nearestName,
 } from './checks.js'
 import {availableCores} from './platform/runtime.js'
 import type {
@@ -82,10 +83,18 @@ const runnerOptions = [
   'readAhead',
 ]
 
+/** Says of an option that is given to the wrong call, which call takes it. */
+function belongsTo(call: string, options: readonly string[]): (name: string) => string | undefined {
+  return (name) => {
+    const nearest = nearestName(name, options)
+    return nearest && `${call} takes ${nearest}`
+  }
+}
+
 /** Throws a `TypeError` or `RangeError` that names the option, what was expected and what came. */
 export function resolveOptions(options: RunnerOptions<boolean | undefined> = {}): ResolvedOptions {
   checkPrototype()
-  checkOptions(options, runnerOptions)
+  checkOptions(options, runnerOptions, 'options', belongsTo('map()', ['group', 'groups']))
   const governor = checkGovernor(options.governor)
   const usualLimit = governor === undefined ? defaultLimit() : Infinity
   return {
@@ -172,7 +181,7 @@ export function resolveQueue(options: QueueOptions = {}): {
   readonly capacity: number
   readonly groups: GroupRules | undefined
 } {
-  checkOptions(options, ['capacity', 'groups'])
+  checkOptions(options, ['capacity', 'groups'], 'options', belongsTo('run()', runnerOptions))
   const {capacity = Infinity, groups} = options
   checkBound('capacity', capacity, 1)
   return {capacity, groups: groups === undefined ? undefined : resolveGroups(groups)}
@@ -221,7 +230,7 @@ export interface Grouping {
 
 /** The options of a mapped source. */
 export function resolveMapping<Item, Group>(options: MapOptions<Item, Group> = {}): Grouping {
-  checkOptions(options, ['group', 'groups', 'readAhead'])
+  checkOptions(options, ['group', 'groups', 'readAhead'], 'options', belongsTo('the runner', runnerOptions))
   const {group, groups, readAhead} = options
   if (group !== undefined) checkFunction('group', group)
   else if (groups !== undefined) throw new TypeError('groups needs the option group, which gives the group of an item')

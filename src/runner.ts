@@ -28,8 +28,16 @@ import type {
   Yielded,
 } from './types.js'
 
+/**
+ * What the listeners of an event get. The second overloads take both kinds of events, since TypeScript tells the last
+ * overload when it refuses a call: so the error names the events and the arguments.
+ */
+type AnyArguments<T, Events, E> = E extends keyof RunnerEvents<T>
+  ? RunnerEvents<T>[E]
+  : EventArguments<Events, E & keyof Events>
+
 /** A class that makes runners from a source and the options of every runner, and needs nothing more. */
-type RunnerClass<T, Yields extends boolean | undefined> = new (
+type ClassWithoutOwnOptions<T, Yields extends boolean | undefined> = new (
   source: Source<T>,
   options?: RunnerOptions<Yields>,
 ) => ConcurrentRunner<NoInfer<T>, Yields>
@@ -84,7 +92,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
 
   /**
    * A runner over plain items: calls `mapper` for each, at most `limit` at once. On a subclass it makes an
-   * instance of that.
+   * instance of that; for its type too, with events of its own, write `new Subclass(mapped(items, mapper), options)`.
    *
    * @param items Any iterable or async iterable, or a function that makes one when the run starts.
    * @param mapper What to do with an item; gets the task's context too.
@@ -96,27 +104,27 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    * ```
    */
   static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
-    this: RunnerClass<NoInfer<T>, NoInfer<Yields>>,
+    this: ClassWithoutOwnOptions<NoInfer<T>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
     options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
   /** The same where the mapper gives a value or a promise of another type: the runner yields the union. */
   static map<Item, Result, Yields extends boolean | undefined = false, Group = unknown>(
-    this: RunnerClass<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
+    this: ClassWithoutOwnOptions<NoInfer<Awaited<Result>>, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: (item: Item, context: TaskContext<Item>) => Result,
     options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<Awaited<Result>, Yields>
   /** The same on a subclass whose tasks all give results of one type. */
   static map<Item, T, Yields extends boolean | undefined = false, Group = unknown>(
-    this: RunnerClass<T, NoInfer<Yields>>,
+    this: ClassWithoutOwnOptions<T, NoInfer<Yields>>,
     items: Items<Item>,
     mapper: Mapper<Item, NoInfer<T>>,
     options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
   ): ConcurrentRunner<T, Yields>
   static map<Item, T, Yields extends boolean | undefined, Group>(
-    this: RunnerClass<T, Yields>,
+    this: ClassWithoutOwnOptions<T, Yields>,
     items: Items<Item>,
     mapper: Mapper<Item, T>,
     options?: RunnerOptions<Yields> & MapOptions<Item, Group>,
@@ -381,7 +389,11 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     context?: unknown,
   ): this
   /** The same for an event that a subclass adds. */
-  on<E extends keyof Events>(event: E, listener: (...args: EventArguments<Events, E>) => void, context?: unknown): this
+  on<E extends keyof RunnerEvents<T> | keyof Events>(
+    event: E,
+    listener: (...args: AnyArguments<T, Events, E>) => void,
+    context?: unknown,
+  ): this
   on(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
     return this.#listen(event, listener, {context})
   }
@@ -401,9 +413,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     context?: unknown,
   ): this
   /** The same for an event that a subclass adds. */
-  addListener<E extends keyof Events>(
+  addListener<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener: (...args: EventArguments<Events, E>) => void,
+    listener: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
   ): this
   addListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
@@ -429,9 +441,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     context?: unknown,
   ): this
   /** The same for an event that a subclass adds. */
-  once<E extends keyof Events>(
+  once<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener: (...args: EventArguments<Events, E>) => void,
+    listener: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
   ): this
   once(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
@@ -459,9 +471,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     once?: boolean,
   ): this
   /** The same for an event that a subclass adds. */
-  off<E extends keyof Events>(
+  off<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener?: (...args: EventArguments<Events, E>) => void,
+    listener?: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
     once?: boolean,
   ): this
@@ -486,9 +498,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     once?: boolean,
   ): this
   /** The same for an event that a subclass adds. */
-  removeListener<E extends keyof Events>(
+  removeListener<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener?: (...args: EventArguments<Events, E>) => void,
+    listener?: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
     once?: boolean,
   ): this
@@ -531,7 +543,7 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
    */
   emit<E extends keyof RunnerEvents<T>>(event: E, ...args: RunnerEvents<T>[E]): boolean
   /** The same for an event that a subclass adds. */
-  emit<E extends keyof Events>(event: E, ...args: EventArguments<Events, E>): boolean
+  emit<E extends keyof RunnerEvents<T> | keyof Events>(event: E, ...args: AnyArguments<T, Events, E>): boolean
   emit(event: PropertyKey, ...args: unknown[]): boolean {
     return this.#emitter?.emit(event, args) ?? false
   }
@@ -589,9 +601,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     context?: unknown,
   ): this
   /** The same for an event that a subclass adds. */
-  prependListener<E extends keyof Events>(
+  prependListener<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener: (...args: EventArguments<Events, E>) => void,
+    listener: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
   ): this
   prependListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
@@ -613,9 +625,9 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
     context?: unknown,
   ): this
   /** The same for an event that a subclass adds. */
-  prependOnceListener<E extends keyof Events>(
+  prependOnceListener<E extends keyof RunnerEvents<T> | keyof Events>(
     event: E,
-    listener: (...args: EventArguments<Events, E>) => void,
+    listener: (...args: AnyArguments<T, Events, E>) => void,
     context?: unknown,
   ): this
   prependOnceListener(event: PropertyKey, listener: Listener<never>, context?: unknown): this {
@@ -661,8 +673,8 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   // Hooks for subclasses
 
   /**
-   * Awaited before each pull, also before the one that finds that there is nothing more: for rate limits and
-   * gates. What it throws fails the run. Default: nothing.
+   * Awaited before each pull, also before the one that finds that there is nothing more: for gates. For a
+   * rate, use the option `governor`. What it throws fails the run. Default: nothing.
    *
    * @param signal Aborts when the run ends in any but a graceful way, and waiting makes no sense any more.
    * @example
@@ -677,8 +689,8 @@ export class ConcurrentRunner<T, Yields extends boolean | undefined = false, Eve
   protected ready(_signal: AbortSignal): PromiseLike<void> | void {}
 
   /**
-   * Runs one task in its slot: for retries, tracing, worker threads. What it throws fails the task.
-   * Default: calls a function with its context, and passes a promise on.
+   * Runs one task in its slot: for tracing, worker threads. What it throws fails the task. To try a task again, use
+   * the option `retry`. Default: calls a function with its context, and passes a promise on.
    *
    * @param task The function or promise, as the source gave it.
    * @param context The task's place and its signal.

@@ -109,9 +109,11 @@ export type Yielded<T, Yields extends boolean | undefined> = Yields extends true
 /**
  * How a run behaves. Every option may be left out or be `undefined`.
  *
+ * @typeParam Yields Whether `yieldExceptions` is on. With `boolean`, the default, results may be errors: for options
+ * without it write `RunnerOptions<false>`.
  * @example
  * ```ts
- * const options: RunnerOptions = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
+ * const options: RunnerOptions<false> = {limit: 4, ordered: true, timeout: 10_000, signal: AbortSignal.timeout(60_000)}
  * ```
  */
 export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
@@ -155,8 +157,8 @@ export interface RunnerOptions<Yields extends boolean | undefined = boolean> {
   /** What to do with a failed attempt. Default: a failure is final. */
   readonly retry?: RetryOptions | undefined
   /**
-   * How many items the source may be ahead of the slots: an integer ≥ 0 or `Infinity`. They wait in order, so that a slow
-   * source does not leave a free slot waiting. Nothing is read behind a promise that waits, and a TaskQueue is not read
+   * How many items may be read from the source before a slot is free: an integer ≥ 0 or `Infinity`. They wait in order,
+   * so that a free slot need not wait for a slow source. Nothing is read behind a promise that waits, and a TaskQueue is not read
    * ahead. Default: 0.
    */
   readonly readAhead?: number | undefined
@@ -414,7 +416,7 @@ export interface RunnerStats {
   readonly started: number
   /** Tasks that fulfilled. */
   readonly succeeded: number
-  /** Started tasks that failed or timed out. */
+  /** Started tasks that failed, timed out or gave up since the run had ended. */
   readonly failed: number
   /** Slots taken now. A timed-out task that has not settled yet still takes one. */
   readonly running: number

@@ -5,6 +5,7 @@ import {
   ConcurrentExecutionError,
   ConcurrentRunner,
   concurrent,
+  mapped,
   type RunnerOptions,
   type Task,
   TaskQueue,
@@ -123,6 +124,17 @@ for (const [options, message] of unknown)
     t.throws(() => concurrent([], options as RunnerOptions<false>), {instanceOf: TypeError, message})
     t.throws(() => ConcurrentRunner.map([], String, options as RunnerOptions<false>), {instanceOf: TypeError, message})
   })
+
+test('an option that belongs to another call is refused, and the call is named', (t) => {
+  t.throws(() => new TaskQueue({concurrency: 2} as object), {
+    message: 'There is no option concurrency: run() takes limit',
+  })
+  t.throws(() => new TaskQueue({limit: 2} as object), {message: 'There is no option limit: run() takes limit'})
+  t.throws(() => mapped([], String, {limit: 2} as object), {
+    message: 'There is no option limit: the runner takes limit',
+  })
+  t.throws(() => concurrent([], {group: String} as object), {message: 'There is no option group: map() takes group'})
+})
 
 test('an unknown option of a push, a queue, room() and stop() is refused too', async (t) => {
   const wrong = {priorty: 1, limt: 1, capcity: 1, sigal: 1, time: 1}

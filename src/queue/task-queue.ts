@@ -192,6 +192,8 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>>
   /** For a queue whose results nobody needs: takes tasks with any result. */
   push(this: TaskQueue<void>, task: Task<unknown>, options?: PushOptions): Promise<void>
+  /** The same for one type. TypeScript describes the last signature when it refuses a call, so that is this one. */
+  push(task: Task<T>, options?: PushOptions): Promise<Awaited<T>>
   push<R extends T>(task: Task<R>, options?: PushOptions): Promise<Awaited<R>> {
     return this.#push(task, options, false)
   }

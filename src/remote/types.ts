@@ -196,7 +196,9 @@ export interface RemoteOptions<D> {
 }
 
 /** A source of tasks, each of which lets a worker somewhere run one job. */
-export interface RemoteTasks<R> extends AsyncIterableIterator<TaskFunction<R>, undefined> {
+export interface RemoteTasks<R> extends AsyncIterator<TaskFunction<R>, undefined> {
+  /** The source itself, for one run. */
+  [Symbol.asyncIterator](): this
   /** How many jobs have reached each state, at this moment. */
   readonly stats: RemoteStats
 }
@@ -222,4 +224,7 @@ export interface WorkerOptions {
 export type TakenJobHandler<T, R> = (job: T, signal: AbortSignal) => R | PromiseLike<R>
 
 /** A source of tasks, each of which runs one job of an engine. */
-export interface WorkerTasks<R> extends AsyncIterableIterator<TaskFunction<R>, undefined> {}
+export interface WorkerTasks<R> extends AsyncIterator<TaskFunction<R>, undefined> {
+  /** The source itself, for one run. */
+  [Symbol.asyncIterator](): this
+}

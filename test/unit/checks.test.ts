@@ -26,6 +26,11 @@ for (const [name, known, hint] of [
   ['li', ['limit'], 'there are limit'],
   ['waterMark', ['highWaterMark'], 'did you mean highWaterMark?'],
   ['terMark', ['highWaterMark'], 'there are highWaterMark'],
+  ['retries', ['limit', 'retry'], 'did you mean retry?'],
+  ['attempts', ['limit', 'retry'], 'did you mean retry?'],
+  ['limit', ['amount', 'per'], 'did you mean amount?'],
+  ['interval', ['amount', 'per'], 'did you mean per?'],
+  ['stopOnError', ['limit', 'yieldExceptions'], 'did you mean yieldExceptions?'],
 ] as const)
   test(`the option ${name} is refused where there are ${known.join(' and ')}: ${hint}`, (t) => {
     t.throws(() => checkOptions({[name]: 1}, known), {

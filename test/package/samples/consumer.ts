@@ -20,6 +20,8 @@ import {
   TaskQueue,
   type Yielded,
 } from 'aio-tasks'
+import {RateLimit} from 'aio-tasks/governors'
+import type {RemoteTasks, WorkerTasks} from 'aio-tasks/remote'
 
 // oxlint-disable typescript/no-unnecessary-type-parameters -- they are what is compared
 /** Compiles if both are the same type. */
@@ -361,5 +363,11 @@ export function wrong(): void {
   const results: AsyncIterable<number> = tolerant
   check(certain === 0 && errors.length === 0 && results === undefined)
 }
+
+// The other entries
+
+concurrent(generator, {governor: new RateLimit({amount: 1, per: 1000})})
+const remote = (tasks: RemoteTasks<string> | WorkerTasks<string>): ConcurrentRunner<string> => concurrent(tasks)
+check(typeof remote === 'function')
 
 console.log('all is well')
