@@ -80,10 +80,8 @@ function end(code: number): never {
 // The process has nothing more to do, so a test that still waits has failed.
 process.on('beforeExit', () => end(1))
 if (order.hitLimit !== undefined) Object.assign(board, {hitCount: 0, hitLimit: order.hitLimit})
-if (order.tests === undefined) {
-  const hook = new URL('../mutation/child-hits.mjs', import.meta.url).href
-  Object.assign(process.env, {NODE_OPTIONS: `--import=${hook}`, AIO_TASKS_HITS: childHits})
-}
+const hook = new URL('../mutation/child.mjs', import.meta.url).href
+Object.assign(process.env, {NODE_OPTIONS: `--import=${hook}`, AIO_TASKS_HITS: childHits})
 let failures = 0
 for (const test of order.tests ?? (await everything())) {
   if (await run(test)) continue
