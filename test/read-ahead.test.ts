@@ -771,3 +771,14 @@ for (const [how, options] of Object.entries(pulledAhead))
     )
     t.is(log.filter((line) => line === 'error - boom').length, 1)
   })
+
+test('while listeners hear the error that ends the run, nothing starts that was read ahead', async (t) => {
+  const [failing, waiting] = [manual(), manual()]
+  const runner = concurrent([failing.thunk, waiting.thunk], {limit: 1, readAhead: 1})
+  runner.on('error', () => (runner.limit = 2))
+  const ended = caught(runner.run())
+  await turn()
+  failing.reject(new Error('boom'))
+  t.is(instance(await ended, ConcurrentExecutionError).index, 0)
+  t.false(waiting.isStarted)
+})
