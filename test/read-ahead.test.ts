@@ -782,3 +782,72 @@ test('while listeners hear the error that ends the run, nothing starts that was 
   t.is(instance(await ended, ConcurrentExecutionError).index, 0)
   t.false(waiting.isStarted)
 })
+
+test('with ordered and a full buffer, the task whose result is next waits while a timed-out task of its group runs', async (t) => {
+  const held = manual()
+  const started: string[] = []
+  const runner = ConcurrentRunner.map(
+    ['a1', 'a2', 'b1'],
+    (item, context) => {
+      started.push(item)
+      return item === 'a1' ? held.thunk(context) : item
+    },
+    {
+      limit: 3,
+      ordered: true,
+      yieldExceptions: true,
+      highWaterMark: 1,
+      timeout: 5,
+      group: first,
+      groups: {limit: 1},
+    },
+  )
+  t.is(instance((await runner.next()).value, ConcurrentExecutionError).index, 0)
+  await turn()
+  t.is(runner.stats.waiting, 1)
+  t.deepEqual(started, ['a1', 'b1'])
+  held.resolve('late')
+  t.deepEqual((await consume(runner)).values, ['a2', 'b1'])
+})
+
+for (const [what, hinder, release] of [
+  [
+    'pauses the run',
+    (runner: ConcurrentRunner<string>) => runner.pause(),
+    (runner: ConcurrentRunner<string>) => runner.resume(),
+  ],
+  [
+    'lowers the limit',
+    (runner: ConcurrentRunner<string>) => (runner.limit = 1),
+    (runner: ConcurrentRunner<string>) => (runner.limit = 2),
+  ],
+] as const)
+  test(`when the governor of a group ${what} while it is asked, its task waits, and gives the permit back`, async (t) => {
+    const held = manual()
+    const started: string[] = []
+    const outcomes: unknown[] = []
+    const governor = {
+      tryAcquire: () => {
+        if (outcomes.length === 0) hinder(runner)
+        return {release: (outcome: unknown) => void outcomes.push(outcome)}
+      },
+      acquire: never,
+    }
+    const runner: ConcurrentRunner<string> = ConcurrentRunner.map(
+      ['a1', 'b1'],
+      (item, context) => {
+        started.push(item)
+        return item === 'a1' ? held.thunk(context) : item
+      },
+      {limit: 2, group: (item) => (item === 'a1' ? undefined : 'b'), groups: {governor: () => governor}},
+    )
+    const results = runner.toArray()
+    await turn()
+    t.deepEqual(started, ['a1'])
+    t.deepEqual(outcomes, [{status: 'unused'}])
+    release(runner)
+    await turn()
+    t.deepEqual(started, ['a1', 'b1'])
+    held.resolve('a1')
+    t.deepEqual(await results, ['b1', 'a1'])
+  })

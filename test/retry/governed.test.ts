@@ -246,7 +246,7 @@ serial('stop() gives up the wait for the permit of a retry, also when the source
   await pass(1)
   t.is(runner.stats.retrying, 1)
   await runner.stop()
-  t.true(governor.requests[1]?.signal?.aborted)
+  t.like(governor.requests[1]?.signal?.reason, {name: 'AbortError', message: 'The run was stopped'})
   t.deepEqual(log, ['start 0', 'retry 0 0.1', 'error 0 0.1', 'drain'])
   await governor.grant()
   t.is(governor.log.at(-1), 'release 0.2 unused')
