@@ -36,7 +36,7 @@ for (const [title, group] of [
     const queue = new TaskQueue({groups: {limit: 1}})
     const controller = new AbortController()
     const {signal} = controller
-    const aborted = Array.from({length: 5000}, () => queue.push(() => t.fail(), {signal, group}))
+    const aborted = Array.from({length: 10_000}, () => queue.push(() => t.fail(), {signal, group}))
     const last = queue.push(() => 'last', {group})
     const settled = Promise.allSettled(aborted)
     controller.abort('gone')
