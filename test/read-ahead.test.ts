@@ -852,3 +852,40 @@ for (const [what, hinder, release] of [
     held.resolve('a1')
     t.deepEqual(await results, ['b1', 'a1'])
   })
+
+test('with ordered, stop() drops the task that a failure waits for, and the failure comes', async (t) => {
+  const governor = {tryAcquire: () => undefined, acquire: never}
+  const runner = ConcurrentRunner.map(
+    ['a1', 'b1'],
+    () => {
+      throw new Error('boom')
+    },
+    {ordered: true, group: (item) => (item === 'a1' ? 'a' : undefined), groups: {governor: () => governor}},
+  )
+  const log = record(runner)
+  const loop = consume(runner)
+  await turn()
+  t.deepEqual(log, ['start 1', 'error 1 boom'])
+  void runner.stop()
+  t.is(instance((await loop).raised, ConcurrentExecutionError).index, 1)
+  await runner.drained
+  t.deepEqual(log, ['start 1', 'error 1 boom', 'drain'])
+})
+
+test('with ordered, a source that fails does so behind the last item before it, also if that is no task', async (t) => {
+  const held = manual()
+  const source = function* (): Generator<TaskFunction<string>> {
+    yield held.thunk
+    yield 5 as unknown as TaskFunction<string>
+    throw new Error('boom')
+  }
+  const runner = concurrent(source, {limit: 1, ordered: true, yieldExceptions: true, readAhead: 3})
+  const loop = consume(runner)
+  await turn()
+  held.resolve('a')
+  const {values, raised} = await loop
+  t.is(values[0], 'a')
+  t.regex(String(values[1]), /Item 1 of the source is not a task/)
+  t.is(values.length, 2)
+  t.is(instance(raised, ConcurrentIteratorError).index, 2)
+})
