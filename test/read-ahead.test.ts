@@ -206,6 +206,14 @@ test('an item that is no task fails in its turn, without a start', async (t) => 
   )
 })
 
+test('behind an item that is no task, places are still those of the source', async (t) => {
+  const places: number[] = []
+  const task = ({index}: TaskContext): number => places.push(index)
+  const tasks = [task, 7 as never, task, task, task]
+  await concurrent(tasks, {limit: 1, ordered: true, readAhead: 1, yieldExceptions: true}).run()
+  t.deepEqual(places, [0, 2, 3, 4])
+})
+
 test('groups of mapped items: at most limit of each run, they take turns, and a full one blocks no other', async (t) => {
   const started: string[] = []
   const held = new Map(letters.map((item) => [item, manual()]))
