@@ -72,11 +72,12 @@ export function isEmptyScope(scope: AsyncScope | undefined): boolean {
 
 /** Calls a function in the empty context. */
 export function runInEmptyScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R {
-  // While no AsyncLocalStorage is in use, every context is empty, and a call costs half as much without a scope.
-  const key = frameKey === undefined ? idKey : undefined
-  if (emptyScope === undefined || (key !== undefined && !(key in Promise.resolve()))) return call(a, b)
+  if (emptyScope === undefined) return call(a, b)
+  // While no AsyncLocalStorage is in use, every context is empty, and a call costs half as much without a scope. Node 22
+  // has both keys, and does not show which of them it goes by.
+  if (frameKey === undefined && idKey !== undefined && !(idKey in Promise.resolve())) return call(a, b)
   // Before Node 24, `enterWith` changes the scope itself: one that is shared must not be changed.
-  if (key !== undefined) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
+  if (!isEnterWithContained) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
   return emptyScope.runInAsyncScope(call, undefined, a, b)
 }
 
