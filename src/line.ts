@@ -102,6 +102,8 @@ export class Line {
   readonly #ahead: ReadAhead
   readonly #host: LineHost
   readonly #groups: Groups<LineTask> | undefined
+  /** Joins an item's task to its group; `undefined` where there are no groups. */
+  readonly #memberOf: ((item: unknown) => Member | undefined) | undefined
   readonly #tasks: Groups<LineTask> | PriorityQueue<LineTask>
   /** The promise that was read last: nothing is read behind it until its task starts. */
   #promise: LineTask | undefined
@@ -120,14 +122,20 @@ export class Line {
     this.mapper = mapper
     this.scope = isEnterWithContained ? scope : undefined
     this.#host = host
-    if (ahead.groupOf !== undefined) {
+    const {groupOf, rules} = ahead
+    if (groupOf !== undefined) {
       const changed = (): void => host.lineChanged()
       const failed = (task: LineTask, cause: unknown): void => {
         this.#taken(task)
         host.groupFailed(task, cause)
       }
       const isRead = (): boolean => true // when the run ends, it drops the tasks
-      this.#groups = new Groups<LineTask>(ahead.rules, {ready: changed, offered: changed, failed, isRead})
+      const groups = new Groups<LineTask>(rules, {ready: changed, offered: changed, failed, isRead})
+      this.#groups = groups
+      this.#memberOf = (item) => {
+        const key = groupOf(item)
+        return key === undefined ? undefined : groups.join(key)
+      }
     }
     this.#tasks = this.#groups ?? new PriorityQueue<LineTask>()
   }
@@ -151,14 +159,10 @@ export class Line {
     const task = new LineTask(this, item, index)
     handleRejection(item)
     if (this.mapper === undefined && typeof item === 'object') this.#promise = task
-    const {groupOf} = this.#ahead
-    if (groupOf !== undefined) {
-      try {
-        const key = groupOf(item)
-        if (key !== undefined) task.member = this.#groups?.join(key)
-      } catch (cause) {
-        task.failure = {cause}
-      }
+    try {
+      task.member = this.#memberOf?.(item)
+    } catch (cause) {
+      task.failure = {cause}
     }
     if (index >= this.#end)
       task.refuse() // group() has ended the run

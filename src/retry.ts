@@ -178,9 +178,9 @@ export class Retries {
       this.#blocked.delete(retry)
       this.#dismissed.push(retry)
     }
-    for (let left = this.#due.size; left > 0; left--) {
-      const retry = this.#due.shift()
-      if (retry === undefined) continue
+    const due = [...this.#due]
+    for (const retry of due) {
+      this.#due.shift()
       if (fits(retry.context)) this.#dismissed.push(retry)
       else this.#due.push(retry)
     }

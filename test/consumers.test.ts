@@ -153,3 +153,11 @@ test('run() goes on past results that are kept for a next() which waits for an e
   t.is((await next).value, 'first')
   t.is((await over).succeeded, 4)
 })
+
+test('run() and toArray() over a run that a loop has left come too late', async (t) => {
+  const runner = concurrent(numbers(5), {limit: 1})
+  for await (const _ of runner) break
+  await runner.drained
+  t.like(await caught(runner.run()), tooLate)
+  t.like(await caught(runner.toArray()), tooLate)
+})

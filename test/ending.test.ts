@@ -1091,6 +1091,7 @@ test('an idle runner, one that is paused and one that is stuck let the process e
     const finished = concurrent([() => 1, async () => 2], {timeout: 60_000})
     console.log((await finished.toArray()).length)
     await concurrent([() => 1]).stop({timeout: 60_000})
+    await finished.stop({timeout: 60_000})
     const stopped = concurrent([async () => 3])
     const ended = stopped.toArray()
     void stopped.stop({timeout: 60_000})
@@ -1338,9 +1339,9 @@ test('abort() is told before the event loop turns although the source is in the 
   })
   const next = caught(runner.next())
   await turn()
-  runner.abort(boom)
   let hasTurned = false
-  setImmediate(() => (hasTurned = true))
+  setImmediate(() => (hasTurned = true)) // ahead of any turn that the run asks for
+  runner.abort(boom)
   t.is(await next, boom)
   t.false(hasTurned)
 })
@@ -1400,4 +1401,33 @@ for (const [name, end, message] of [
 test('return() gives back what it was given, as that of a generator does', async (t) => {
   t.deepEqual(await concurrent([one]).return('value'), {done: true, value: 'value'})
   t.deepEqual(await concurrent([one]).return(Promise.resolve(2)), {done: true, value: 2})
+})
+
+test('the source’s signal does not abort where the source was exhausted before stop() is called', async (t) => {
+  const [task] = manuals(1)
+  let given: AbortSignal | undefined
+  const runner = concurrent<string>((signal) => {
+    given = signal
+    return [task.thunk]
+  })
+  const results = runner.toArray()
+  void runner.stop()
+  t.false(given?.aborted)
+  task.resolve('a')
+  t.deepEqual(await results, ['a'])
+  t.false(given?.aborted)
+})
+
+test('a run() that was aborted keeps the process alive until the timeout of its last task', async (t) => {
+  const {code, lines} = await runScript(
+    (src) => `
+    import {concurrent} from '${src}'
+    const runner = concurrent([() => new Promise(() => {})], {timeout: 50})
+    const run = runner.run()
+    runner.abort(new Error('enough'))
+    await run.catch((error) => console.log(error.message))
+  `,
+  )
+  t.deepEqual(lines, ['enough'])
+  t.is(code, 0)
 })

@@ -206,6 +206,14 @@ test('an item that is no task fails in its turn, without a start', async (t) => 
   )
 })
 
+test('behind an item that is no task, places are still those of the source', async (t) => {
+  const places: number[] = []
+  const task = ({index}: TaskContext): number => places.push(index)
+  const tasks = [task, 7 as never, task, task, task]
+  await concurrent(tasks, {limit: 1, ordered: true, readAhead: 1, yieldExceptions: true}).run()
+  t.deepEqual(places, [0, 2, 3, 4])
+})
+
 test('groups of mapped items: at most limit of each run, they take turns, and a full one blocks no other', async (t) => {
   const started: string[] = []
   const held = new Map(letters.map((item) => [item, manual()]))
@@ -771,3 +779,121 @@ for (const [how, options] of Object.entries(pulledAhead))
     )
     t.is(log.filter((line) => line === 'error - boom').length, 1)
   })
+
+test('while listeners hear the error that ends the run, nothing starts that was read ahead', async (t) => {
+  const [failing, waiting] = [manual(), manual()]
+  const runner = concurrent([failing.thunk, waiting.thunk], {limit: 1, readAhead: 1})
+  const log = record(runner)
+  runner.on('error', () => (runner.limit = 2))
+  const ended = caught(runner.run())
+  await turn()
+  failing.reject(new Error('boom'))
+  t.is(instance(await ended, ConcurrentExecutionError).index, 0)
+  t.deepEqual(log, ['start 0', 'error 0 boom', 'drain'])
+})
+
+test('with ordered and a full buffer, the task whose result is next waits while a timed-out task of its group runs', async (t) => {
+  const held = manual()
+  const started: string[] = []
+  const runner = ConcurrentRunner.map(
+    ['a1', 'a2', 'b1'],
+    (item, context) => {
+      started.push(item)
+      return item === 'a1' ? held.thunk(context) : item
+    },
+    {
+      limit: 3,
+      ordered: true,
+      yieldExceptions: true,
+      highWaterMark: 1,
+      timeout: 5,
+      group: first,
+      groups: {limit: 1},
+    },
+  )
+  t.is(instance((await runner.next()).value, ConcurrentExecutionError).index, 0)
+  await turn()
+  t.is(runner.stats.waiting, 1)
+  t.deepEqual(started, ['a1', 'b1'])
+  held.resolve('late')
+  t.deepEqual((await consume(runner)).values, ['a2', 'b1'])
+})
+
+for (const [what, hinder, release] of [
+  [
+    'pauses the run',
+    (runner: ConcurrentRunner<string>) => runner.pause(),
+    (runner: ConcurrentRunner<string>) => runner.resume(),
+  ],
+  [
+    'lowers the limit',
+    (runner: ConcurrentRunner<string>) => (runner.limit = 1),
+    (runner: ConcurrentRunner<string>) => (runner.limit = 2),
+  ],
+] as const)
+  test(`when the governor of a group ${what} while it is asked, its task waits, and gives the permit back`, async (t) => {
+    const held = manual()
+    const started: string[] = []
+    const outcomes: unknown[] = []
+    const governor = {
+      tryAcquire: () => {
+        if (outcomes.length === 0) hinder(runner)
+        return {release: (outcome: unknown) => void outcomes.push(outcome)}
+      },
+      acquire: never,
+    }
+    const runner: ConcurrentRunner<string> = ConcurrentRunner.map(
+      ['a1', 'b1'],
+      (item, context) => {
+        started.push(item)
+        return item === 'a1' ? held.thunk(context) : item
+      },
+      {limit: 2, group: (item) => (item === 'a1' ? undefined : 'b'), groups: {governor: () => governor}},
+    )
+    const results = runner.toArray()
+    await turn()
+    t.deepEqual(started, ['a1'])
+    t.deepEqual(outcomes, [{status: 'unused'}])
+    release(runner)
+    await turn()
+    t.deepEqual(started, ['a1', 'b1'])
+    held.resolve('a1')
+    t.deepEqual(await results, ['b1', 'a1'])
+  })
+
+test('with ordered, stop() drops the task that a failure waits for, and the failure comes', async (t) => {
+  const governor = {tryAcquire: () => undefined, acquire: never}
+  const runner = ConcurrentRunner.map(
+    ['a1', 'b1'],
+    () => {
+      throw new Error('boom')
+    },
+    {ordered: true, group: (item) => (item === 'a1' ? 'a' : undefined), groups: {governor: () => governor}},
+  )
+  const log = record(runner)
+  const loop = consume(runner)
+  await turn()
+  t.deepEqual(log, ['start 1', 'error 1 boom'])
+  void runner.stop()
+  t.is(instance((await loop).raised, ConcurrentExecutionError).index, 1)
+  await runner.drained
+  t.deepEqual(log, ['start 1', 'error 1 boom', 'drain'])
+})
+
+test('with ordered, a source that fails does so behind the last item before it, also if that is no task', async (t) => {
+  const held = manual()
+  const source = function* (): Generator<TaskFunction<string>> {
+    yield held.thunk
+    yield 5 as unknown as TaskFunction<string>
+    throw new Error('boom')
+  }
+  const runner = concurrent(source, {limit: 1, ordered: true, yieldExceptions: true, readAhead: 3})
+  const loop = consume(runner)
+  await turn()
+  held.resolve('a')
+  const {values, raised} = await loop
+  t.is(values[0], 'a')
+  t.regex(String(values[1]), /Item 1 of the source is not a task/)
+  t.is(values.length, 2)
+  t.is(instance(raised, ConcurrentIteratorError).index, 2)
+})

@@ -453,3 +453,21 @@ test('a ready() that rejects after stop() is reported, and fails nothing: what r
   t.deepEqual(await results, ['a'])
   t.deepEqual(log, ['start 0', 'error - boom', 'result 0 a', 'drain'])
 })
+
+test('a ready that gives up with its signal, while a task still runs, is no error', async (t) => {
+  class Gated extends ConcurrentRunner<string> {
+    protected override async ready(signal: AbortSignal): Promise<void> {
+      if (this.stats.started > 0) await new Promise((_, reject) => (signal.onabort = () => reject(signal.reason)))
+    }
+  }
+  const [held] = manuals(1)
+  const runner = new Gated([held.thunk, held.thunk], {limit: 2})
+  const log = record(runner)
+  const results = runner.toArray()
+  await turn()
+  void runner.stop()
+  await turn()
+  held.resolve('a')
+  t.deepEqual(await results, ['a'])
+  t.deepEqual(log, ['start 0', 'result 0 a', 'drain'])
+})

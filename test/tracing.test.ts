@@ -343,3 +343,19 @@ test('where channels have no stores, start is published before the task is calle
   ]
   t.is(lines.join(', '), told.join(', '))
 })
+
+test.serial(
+  'who subscribes to the end of attempts alone, and not to their start, gets nothing, also of retries',
+  async (t) => {
+    const got: unknown[] = []
+    const end = channel('tracing:aio-tasks:task:asyncEnd')
+    const note = (trace: unknown): void => void got.push(trace)
+    end.subscribe(note)
+    try {
+      await concurrent([async () => 1], {retry: {}}).run()
+    } finally {
+      end.unsubscribe(note)
+    }
+    t.deepEqual(got, [])
+  },
+)

@@ -40,7 +40,10 @@ export interface AsyncScope {
 /** Taken when the library is loaded: fake timers that tests install later must not stop the event-loop guard. */
 const setImmediate = runtime.process?.getBuiltinModule?.('node:timers')?.setImmediate ?? runtime.setImmediate
 
-let AsyncResource: AsyncHooks['AsyncResource'] | null = null
+/** How Node's tools call the async contexts that are captured here. */
+const resourceType = 'aio-tasks'
+let AsyncResource: AsyncHooks['AsyncResource']
+let hasLookedUp = false
 /** Node's key of the async context of a resource, from Node 24 on; `undefined` in the empty context. */
 let frameKey: symbol | undefined
 /** Node's key of the async id of a resource. Promises have one only while some `AsyncLocalStorage` is in use, up to Node 22. */
@@ -54,38 +57,40 @@ let emptyScope: AsyncScope | undefined
  * @param promise One that was made at this moment.
  */
 export function captureScope(promise: Promise<unknown>): AsyncScope | undefined {
-  if (AsyncResource === null) lookUp()
-  if (AsyncResource === undefined || AsyncResource === null) return undefined
-  if (idKey === undefined || idKey in promise) return new AsyncResource('aio-tasks')
-  if (frameKey === undefined) return (emptyScope ??= new AsyncResource('aio-tasks'))
-  const scope = new AsyncResource('aio-tasks')
+  if (!hasLookedUp) lookUp()
+  if (AsyncResource === undefined) return undefined
+  if (idKey === undefined || idKey in promise) return new AsyncResource(resourceType)
+  if (frameKey === undefined) return (emptyScope ??= new AsyncResource(resourceType))
+  const scope = new AsyncResource(resourceType)
   return isEmpty(scope, frameKey) ? (emptyScope ??= scope) : scope
 }
 
-/** Whether a scope is the shared one of the empty context. */
+/** Whether a captured scope is the shared one of the empty context, or none where the runtime has none. */
 export function isEmptyScope(scope: AsyncScope | undefined): boolean {
-  return scope === undefined || scope === emptyScope
+  return scope === emptyScope
 }
 
 /** Calls a function in the empty context. */
 export function runInEmptyScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R {
-  // While no AsyncLocalStorage is in use, every context is empty, and a call costs half as much without a scope.
-  const key = frameKey === undefined ? idKey : undefined
-  if (emptyScope === undefined || (key !== undefined && !(key in Promise.resolve()))) return call(a, b)
+  if (emptyScope === undefined) return call(a, b)
+  // While no AsyncLocalStorage is in use, every context is empty, and a call costs half as much without a scope. Node 22
+  // has both keys, and does not show which of them it goes by.
+  if (frameKey === undefined && idKey !== undefined && !(idKey in Promise.resolve())) return call(a, b)
   // Before Node 24, `enterWith` changes the scope itself: one that is shared must not be changed.
-  if (key !== undefined) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
+  if (!isEnterWithContained) return emptyScope.runInAsyncScope(callInNewScope, undefined, call, a, b)
   return emptyScope.runInAsyncScope(call, undefined, a, b)
 }
 
 function callInNewScope<A, B, R>(call: (a: A, b: B) => R, a: A, b: B): R {
-  return AsyncResource ? new AsyncResource('aio-tasks').runInAsyncScope(call, undefined, a, b) : call(a, b)
+  return AsyncResource ? new AsyncResource(resourceType).runInAsyncScope(call, undefined, a, b) : call(a, b)
 }
 
 // Not at import, which has no effects.
 function lookUp(): void {
+  hasLookedUp = true
   AsyncResource = runtime.process?.getBuiltinModule?.('node:async_hooks')?.AsyncResource
   if (AsyncResource === undefined) return
-  for (const key of Object.getOwnPropertySymbols(new AsyncResource('aio-tasks'))) {
+  for (const key of Object.getOwnPropertySymbols(new AsyncResource(resourceType))) {
     if (key.description === 'async_id_symbol') idKey = key
     if (key.description === 'context_frame') frameKey = key
   }

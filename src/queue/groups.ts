@@ -33,9 +33,6 @@ const mostAsked = 512
 /** How many lingering groups are checked again whenever a group is created or forgotten. */
 const lookedAt = 2
 
-/** The turns of groups whose entries were put back come before all other turns. */
-const firstTurn = -1
-
 /** The permit of entries without a group. */
 const freePermit: Permit = {release() {}}
 
@@ -43,14 +40,14 @@ const freePermit: Permit = {release() {}}
 class Turn implements Waiting {
   next: this | undefined = undefined
   isWaiting = true
+  /** The same for all: a turn that is put back comes first. */
+  readonly sequence = 0
   readonly group: Group
   readonly priority: number
-  readonly sequence: number
 
-  constructor(group: Group, priority: number, sequence: number) {
+  constructor(group: Group, priority: number) {
     this.group = group
     this.priority = priority
-    this.sequence = sequence
   }
 }
 
@@ -174,7 +171,6 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   /** The entries without a group: they take turns like one group that is always free. */
   readonly #ungrouped = new Group(undefined, Infinity, undefined)
   readonly #turns = new PriorityQueue<Turn>()
-  #turnsGiven = 0
   #size = 0
   /** Groups without members whose governors are not idle. */
   readonly #lingering = new Set<Group>()
@@ -236,7 +232,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     this.#dropTurn(group)
     entry.member?.leave()
     this.#dropTurn(group)
-    this.#update(group, firstTurn)
+    this.#update(group, true)
   }
 
   /**
@@ -308,35 +304,28 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     for (const group of this.#groups.values()) this.#update(group)
   }
 
-  /** Takes out all entries. The groups stay known, and still count their running entries. */
-  clear(): {shift(): E | undefined; readonly size: number} {
-    const lines: Array<PriorityQueue<GroupEntry>> = []
-    let size = this.#size
-    for (const group of [this.#ungrouped, ...this.#groups.values()]) {
-      if (group.line.size === 0) continue
-      lines.push(group.line)
-      group.waiting -= group.line.size
-      group.line = new PriorityQueue()
-      this.#update(group)
-    }
+  /**
+   * Takes out all entries, as lines that nothing else reads any more. The groups stay known, and still count their running
+   * entries. Waits for governors end when those entries are settled.
+   */
+  clear(): Array<Pick<PriorityQueue<E>, 'shift' | 'size'>> {
     this.#size = 0
-    const shift = (): E | undefined => {
-      while (lines.at(-1)?.size === 0) lines.pop()
-      const entry = lines.at(-1)?.shift() as E | undefined
-      if (entry !== undefined) size--
-      return entry
-    }
-    return {
-      shift,
-      get size() {
-        return size
-      },
-    }
+    return this.#all.map((group) => {
+      const {line} = group
+      group.waiting -= line.size
+      group.line = new PriorityQueue()
+      this.#dropTurn(group)
+      return line as PriorityQueue<Waiting> as PriorityQueue<E>
+    })
+  }
+
+  get #all(): Group[] {
+    return [this.#ungrouped, ...this.#groups.values()]
   }
 
   /** All waiting entries, by groups. They stay in the line. */
   *[Symbol.iterator](): Generator<E, void, undefined> {
-    for (const {line} of [this.#ungrouped, ...this.#groups.values()]) yield* line as Iterable<E>
+    for (const {line} of this.#all) yield* line as Iterable<E>
   }
 
   // For members
@@ -370,13 +359,12 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     const {governor, failure, offered} = group
     group.failure = group.offered = undefined
     if (failure !== undefined) throw failure.cause
+    if (governor === undefined) return this.#place(group, freePermit)
     // A governor that is not written in TypeScript may refuse with `null`.
-    const given = governor === undefined ? freePermit : (offered ?? governor.tryAcquire({}) ?? undefined)
-    if (given === undefined) {
-      this.#wait(group)
-      return undefined
-    }
-    return this.#place(group, given)
+    const given = offered ?? governor.tryAcquire({}) ?? undefined
+    if (given !== undefined) return this.#place(group, given)
+    this.#wait(group, governor)
+    return undefined
   }
 
   /** Counts an entry as running until the returned permit is released, which happens once. */
@@ -402,18 +390,17 @@ export class Groups<E extends GroupEntry> implements MemberHost {
   }
 
   /** Asks the governor to tell when there is a permit. */
-  #wait(group: Group): void {
+  #wait(group: Group, governor: GroupGovernor): void {
     const hold = new AbortController()
     group.hold = hold
-    if (group.refusals++ < mostRefusals) this.#ask(group, hold)
+    if (group.refusals++ < mostRefusals) this.#ask(group, governor, hold)
     // Several groups that refuse a permit in turn must not pass it around for ever within one turn of the event loop.
-    else nextTurn(() => this.#ask(group, hold))
+    else nextTurn(() => this.#ask(group, governor, hold))
   }
 
-  #ask(group: Group, hold: AbortController): void {
-    const {governor} = group
-    if (governor === undefined || group.hold !== hold) return
+  #ask(group: Group, governor: GroupGovernor, hold: AbortController): void {
     const isOver = (): boolean => group.hold !== hold
+    if (isOver()) return
     const refused = (cause: unknown): void => {
       if (!isOver()) this.#answered(group, undefined, {cause})
     }
@@ -437,7 +424,7 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     group.failure = failure
     this.#serveRetries(group)
     this.#update(group)
-    if (group.turn !== undefined) this.#host.offered()
+    this.#host.offered()
     group.failure = undefined
     const left = group.offered
     group.offered = undefined
@@ -457,8 +444,8 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     for (const group of freed) {
       this.#serveRetries(group)
       this.#update(group)
-      if (group.turn !== undefined) this.#host.ready()
     }
+    this.#host.ready()
   }
 
   #serveRetries(group: Group): void {
@@ -475,8 +462,12 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     return entry.member?.group ?? this.#ungrouped
   }
 
-  /** Keeps a turn for the group while it may start an entry. The turn has the priority of the group's first entry. */
-  #update(group: Group, sequence?: number): void {
+  /**
+   * Keeps a turn for the group while it may start an entry. The turn has the priority of the group's first entry.
+   *
+   * @param isNext Whether a new turn comes before all others of its priority.
+   */
+  #update(group: Group, isNext = false): void {
     const {hold, line, retries, turn} = group
     if (hold !== undefined && retries.size === 0 && (line.size === 0 || !this.#host.isRead())) {
       group.hold = undefined
@@ -486,9 +477,9 @@ export class Groups<E extends GroupEntry> implements MemberHost {
     if (turn?.priority === priority) return
     this.#dropTurn(group)
     if (priority === undefined) return
-    group.turn = new Turn(group, priority, sequence ?? this.#turnsGiven++)
-    if (sequence === undefined) this.#turns.push(group.turn)
-    else this.#turns.putBack(group.turn)
+    group.turn = new Turn(group, priority)
+    if (isNext) this.#turns.putBack(group.turn)
+    else this.#turns.push(group.turn)
   }
 
   #dropTurn(group: Group): void {

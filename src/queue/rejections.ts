@@ -49,11 +49,14 @@ export class Rejections {
     this.#work()
   }
 
-  /** The same for all tasks of a line that nothing else reads any more. */
-  addAll(tasks: Batch['tasks'], reason: unknown): void {
+  /** The same for all tasks of lines that nothing else reads any more. */
+  addAll(lines: ReadonlyArray<Batch['tasks']>, reason: unknown): void {
     this.#open = undefined
-    this.#batches.push({tasks, reason, rejection: rejectedSilently(reason)})
-    this.#size += tasks.size
+    const rejection = rejectedSilently(reason)
+    for (const tasks of lines) {
+      this.#batches.push({tasks, reason, rejection})
+      this.#size += tasks.size
+    }
     this.#work()
   }
 

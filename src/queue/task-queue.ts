@@ -108,7 +108,7 @@ export class TaskQueue<T = unknown> implements AsyncIterable<TaskFunction<T>> {
       if (!this.#uncalled.remove(task)) return false
       task.state = 'called'
       this.#running++
-      if (this.#roomWaiters.size > 0 || this.#askers.size > 0 || this.#state === 'closed') this.#changed()
+      this.#changed()
       return true
     },
     putBack: (task) => this.#putBack(task),

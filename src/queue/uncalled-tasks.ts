@@ -176,11 +176,12 @@ export class UncalledTasks {
    * @param below All tasks with a lower number have been pushed by now.
    * @returns What stood in it. Those tasks keep the state `waiting`: a million of them are not visited at once.
    */
-  clearLine(below: number): {shift(): QueuedTask | undefined; readonly size: number} {
-    const line = this.#groups?.clear() ?? this.#line
-    if (this.#groups === undefined) this.#line = new PriorityQueue()
+  clearLine(below: number): Array<Pick<PriorityQueue<QueuedTask>, 'shift' | 'size'>> {
     this.#clearedBelow = below
-    return line
+    if (this.#groups !== undefined) return this.#groups.clear()
+    const line = this.#line
+    this.#line = new PriorityQueue()
+    return [line]
   }
 
   /** The tasks that are handed out or taken. */

@@ -31,7 +31,15 @@ export function attempt({folder, program}: Workshop, order: Order, mutant?: stri
     const env: NodeJS.ProcessEnv = {...process.env}
     if (mutant !== undefined) env['__STRYKER_ACTIVE_MUTANT__'] = mutant
     const stdio = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const
-    const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: [...stdio]})
+    const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: [...stdio], detached: true})
+    // Programs that tests have started too: with a mutant they may never end.
+    const killAll = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // Nothing runs any more.
+      }
+    }
     const asking = child.stdio[4]
     if (asking instanceof Writable) asking.end(JSON.stringify(order))
     const ended: Ended[] = []
@@ -45,7 +53,7 @@ export function attempt({folder, program}: Workshop, order: Order, mutant?: stri
       watchdog = setTimeout(
         () => {
           isStuck = true
-          child.kill('SIGKILL')
+          killAll()
         },
         (patience ?? unknown) + grace,
       )
@@ -64,6 +72,7 @@ export function attempt({folder, program}: Workshop, order: Order, mutant?: stri
       } else if (line.kind === 'ended') ended.push({...line, title: last?.title ?? ''})
       else over = line
     })
+    child.on('exit', killAll)
     child.on('close', (code) => {
       clearTimeout(watchdog)
       const isEndless = isStuck || (over?.isEndless ?? false)

@@ -1,7 +1,7 @@
 /** Places in groups: who has one, who waits for one, and what becomes of the permits of governors. */
 import test from 'ava'
 import {Semaphore} from '../../src/governors/index.js'
-import {type Permit, type PermitOutcome, TaskQueue} from '../../src/index.js'
+import {type Permit, type PermitOutcome, type PermitRequest, TaskQueue} from '../../src/index.js'
 import {caught, instance, manual, turn} from '../helpers/index.js'
 import {finish, serve, standing, standings, tracked} from './serving.js'
 
@@ -285,3 +285,62 @@ for (const how of ['gives a permit', 'throws'] as const)
     const unused = how === 'throws' ? [] : [{status: 'unused'}]
     t.deepEqual(outcomes, [...unused, {status: 'ok', value: 'done'}])
   })
+
+test('a push by a governor whose wait clear() has ended is counted, and runs', async (t) => {
+  const seen: number[] = []
+  let isOpen = false
+  const ended: Array<Promise<string>> = []
+  const governor = {
+    tryAcquire: () => (isOpen ? {release: () => {}} : undefined),
+    acquire: ({signal}: PermitRequest = {}) =>
+      new Promise<Permit>((_, reject) => {
+        signal?.addEventListener('abort', () => {
+          seen.push(queue.size)
+          isOpen = true
+          ended.push(queue.push(() => 'ran', {group: 'a'}))
+          seen.push(queue.size)
+          reject(signal.reason)
+        })
+      }),
+  }
+  const queue: TaskQueue<string> = new TaskQueue({groups: {governor: () => governor}})
+  const cleared = [queue.push(() => 'a1', {group: 'a'}), queue.push(() => 'b1', {group: 'b'})]
+  const runner = serve(queue)
+  await turn()
+  queue.clear('cleared')
+  t.deepEqual(await standings(cleared), ['rejected: cleared', 'rejected: cleared'])
+  t.deepEqual(await standings(ended), ['ran', 'ran'])
+  t.deepEqual(seen, [1, 2, 1, 2]) // b1 or a2 is still to be rejected, or to run
+  t.is(queue.size, 0)
+  await runner.stop()
+})
+
+const microtasks = async (): Promise<void> => {
+  for (let left = 50; left > 0; left--) await Promise.resolve()
+}
+
+test('a governor that has refused is asked to wait at once, after refusals in a row in a later turn, and never in vain', async (t) => {
+  const governor = new Manual()
+  const queue = new TaskQueue({groups: {governor: () => governor}})
+  const runner = serve(queue, {limit: 1})
+  await turn()
+  const pushed = queue.push(() => t.fail(), {group: 'a'})
+  for (const asked of [1, 2]) {
+    await microtasks()
+    t.is(governor.waiting.length, asked)
+    const other = manual()
+    void queue.push(other.thunk)
+    await turn()
+    governor.waiting.at(-1)?.() // the only slot is taken: the permit comes back unused
+    await turn()
+    other.resolve('')
+  }
+  await microtasks()
+  t.deepEqual([governor.tries, governor.waiting.length], [3, 2])
+  queue.clear('cleared')
+  t.is(await caught(pushed), 'cleared')
+  await turn()
+  t.is(governor.waiting.length, 2)
+  t.deepEqual(governor.outcomes, [{status: 'unused'}, {status: 'unused'}])
+  await runner.stop()
+})

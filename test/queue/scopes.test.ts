@@ -2,7 +2,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks'
 import test from 'ava'
 import {ConcurrentRunner, type Task, type TaskContext, TaskQueue} from '../../src/index.js'
-import {manual, turn} from '../helpers/index.js'
+import {manual, runScript, turn} from '../helpers/index.js'
 import {Retrying, serve} from './serving.js'
 
 const als = new AsyncLocalStorage<string>()
@@ -169,4 +169,21 @@ test('a task that a wrapper calls sees the context of its push', async (t) => {
   )
   t.is(await push, 'push')
   t.is(await als.exit(() => queue.push(() => als.getStore())), undefined)
+})
+
+test('what a task enters that was pushed outside of every store, no later task is in', async (t) => {
+  const {lines, errors} = await runScript(
+    (src) => `
+    import {AsyncLocalStorage} from 'node:async_hooks'
+    import {TaskQueue} from '${src}'
+    const storage = new AsyncLocalStorage()
+    const queue = new TaskQueue()
+    void queue.push(() => storage.enterWith('entered'))
+    const seen = queue.push(() => storage.getStore())
+    storage.run('of the run', () => queue.run({limit: 1}))
+    console.log(await seen)
+  `,
+  )
+  t.is(errors, '')
+  t.deepEqual(lines, ['undefined'])
 })

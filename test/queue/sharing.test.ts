@@ -104,3 +104,21 @@ for (let seed = 1; seed <= 8; seed++) {
     t.is(queue.size, 0)
   })
 }
+
+test('a reader that asks while another task is about to be called waits for the task behind it, though the queue is closed', async (t) => {
+  const queue = new TaskQueue({groups: {limit: 1}})
+  const pushed = ['a1', 'a2'].map((name) => queue.push(() => name, {group: 'a'}))
+  queue.close()
+  const reader = queue[Symbol.asyncIterator]()
+  const runner = new ConcurrentRunner(queue, {limit: 1})
+  const asked = new Promise<Awaited<ReturnType<typeof reader.next>>>((resolve) => {
+    runner.on('start', () => {
+      resolve(reader.next())
+      void runner.stop()
+    })
+  })
+  t.deepEqual(await runner.toArray(), ['a1'])
+  const {value: task} = await asked
+  await task?.({index: 0, attempt: 1, item: undefined, signal: new AbortController().signal})
+  t.deepEqual(await Promise.all(pushed), ['a1', 'a2'])
+})

@@ -1,4 +1,5 @@
 /** A runner asks its governor before each attempt, and gives each permit back exactly once. */
+import test from 'ava'
 import pDefer, {type DeferredPromise} from 'p-defer'
 import {RateLimit, Semaphore} from '../../src/governors/index.js'
 import {
@@ -259,7 +260,7 @@ serial('stop() gives up the wait for the permit of a retry, also when the source
   await pass(1)
   t.is(runner.stats.retrying, 1)
   await runner.stop()
-  t.true(governor.requests[1]?.signal?.aborted)
+  t.like(governor.requests[1]?.signal?.reason, {name: 'AbortError', message: 'The run was stopped'})
   t.deepEqual(log, ['start 0', 'retry 0 0.1', 'error 0 0.1', 'drain'])
   await governor.grant()
   t.is(governor.log.at(-1), 'release 0.2 unused')
@@ -604,3 +605,15 @@ serial(
     }
   },
 )
+
+test('no other task starts between the start and the error of a task whose permit is refused, whatever listeners do', async (t) => {
+  let asked = 0
+  const governor: Governor = {
+    acquire: () => (asked++ === 0 ? Promise.reject(new Error('no')) : {release: () => {}}),
+  }
+  const runner = concurrent([() => 'a', () => 'b'], {governor, limit: 1, yieldExceptions: true})
+  const log = record(runner)
+  runner.on('start', () => (runner.limit = 2))
+  await runner.run()
+  t.deepEqual(log, ['start 0', 'error 0 no', 'start 1', 'result 1 b', 'drain'])
+})

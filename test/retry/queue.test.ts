@@ -218,3 +218,25 @@ test('a push whose signal aborts after an attempt has timed out waits no longer,
   t.is(((await push) as Error).name, 'TimeoutError')
   t.is(calls, 1)
 })
+
+serial('the signal of a push aborts the attempt that runs, and none before it', async (t) => {
+  const queue = new TaskQueue()
+  queue.run({retry: {delay: 0}})
+  const controller = new AbortController()
+  const signals: AbortSignal[] = []
+  const held = manual()
+  const task = (context: TaskContext): Promise<string> => {
+    signals.push(context.signal)
+    if (context.attempt === 1) throw 'again'
+    return held.thunk(context)
+  }
+  const pushed = queue.push(task, {signal: controller.signal})
+  await pass(1)
+  controller.abort('enough')
+  t.deepEqual(
+    signals.map(({aborted}) => aborted),
+    [false, true],
+  )
+  held.resolve('done all the same')
+  t.is(await pushed, 'done all the same')
+})

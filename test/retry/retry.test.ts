@@ -6,6 +6,7 @@ import {
   ConcurrentExecutionError,
   ConcurrentRunner,
   concurrent,
+  type RetryFailure,
   type TaskContext,
   type TaskFunction,
   TaskQueue,
@@ -638,10 +639,12 @@ serial('each retry begins when it is due, whatever the order in which the tasks 
 
 serial('with ordered, a failure comes after a retry before it that is due and waits for a slot', async (t) => {
   const last = manual()
-  const runner = concurrent([flaky(1), last.thunk], {limit: 1, ordered: true, retry: {attempts: 2, delay: 0}})
+  const when = ({context}: RetryFailure): boolean => context.index === 0
+  const runner = concurrent([flaky(1), last.thunk], {limit: 1, ordered: true, retry: {delay: 0, when}})
   const loop = consume(runner)
   await pass(1)
   t.true(last.isStarted)
+  t.is(runner.stats.retrying, 1)
   last.reject(new Error('first'))
   await pass(1)
   const {values, raised} = await loop
@@ -693,3 +696,57 @@ serial(
     t.is((await runner.drained).running, 0)
   },
 )
+
+serial('while listeners hear the error that ends the run, no retry starts that is due', async (t) => {
+  const last = manual()
+  const again = (): never => {
+    throw 'again'
+  }
+  const runner = concurrent([again, last.thunk], {limit: 1, retry: {delay: 0, when: ({error}) => error === 'again'}})
+  const log = record(runner)
+  runner.on('error', () => (runner.limit = 2))
+  const ended = caught(runner.run())
+  await pass(1)
+  t.is(runner.stats.retrying, 1)
+  last.reject('for good')
+  t.is(instance(await ended, ConcurrentExecutionError).index, 1)
+  t.deepEqual(log, ['start 0', 'retry 0 again', 'start 1', 'error 1 for good', 'error 0 again', 'drain'])
+})
+
+serial('with ordered, a failure comes after a retry before it that waits for a place in its group', async (t) => {
+  const [failing, holder] = [manual(), manual()]
+  const runner = ConcurrentRunner.map(
+    ['a1', 'b1', 'a2'],
+    (item, context) => {
+      if (item !== 'a1') return (item === 'b1' ? failing : holder).thunk(context)
+      if (context.attempt === 1) throw 'again'
+      return item
+    },
+    {
+      limit: 3,
+      ordered: true,
+      group: (item) => item.charAt(0),
+      groups: {limit: 1},
+      retry: {delay: 0, when: ({error}) => error === 'again'},
+    },
+  )
+  const loop = consume(runner)
+  await pass(1)
+  t.true(holder.isStarted)
+  failing.reject('for good')
+  await turn()
+  holder.resolve('too late')
+  const {values, raised} = await loop
+  t.deepEqual(values, ['a1'])
+  t.is(instance(raised, ConcurrentExecutionError).index, 1)
+})
+
+serial('while the waits end one by one, each error is told with the number of tasks that still wait', async (t) => {
+  const runner = concurrent(flakies(9, 9, 9), {yieldExceptions: true, retry: second})
+  const waiting: number[] = []
+  runner.on('error', () => waiting.push(runner.stats.retrying))
+  void runner.run()
+  await turn()
+  await runner.stop()
+  t.deepEqual(waiting, [2, 1, 0])
+})

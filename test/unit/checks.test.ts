@@ -1,6 +1,14 @@
 import {runInNewContext} from 'node:vm'
 import test from 'ava'
-import {checkIterable, checkOptions, describe, isAsyncIterable, isThenable} from '../../src/checks.js'
+import {
+  checkIterable,
+  checkMethods,
+  checkOptionalFunction,
+  checkOptions,
+  describe,
+  isAsyncIterable,
+  isThenable,
+} from '../../src/checks.js'
 
 // Options that do not exist
 
@@ -145,4 +153,20 @@ test('an error with a tag of its own is described as an error', (t) => {
     readonly [Symbol.toStringTag] = 'Tagged'
   }
   t.is(describe(new Tagged('boom')), 'Error: boom')
+})
+
+test('an object that must have methods is refused by the name of the one that is none', (t) => {
+  const methods = ['add', 'take']
+  t.notThrows(() => checkMethods('engine', {add: () => {}, take: () => {}}, methods))
+  t.throws(() => checkMethods('engine', {add: () => {}, take: 5}, methods), {
+    instanceOf: TypeError,
+    message: 'engine.take must be a function; got 5',
+  })
+  t.throws(() => checkMethods('engine', undefined, methods), {message: 'engine must be an object; got undefined'})
+})
+
+test('a function that may be missing is refused only if it is something else', (t) => {
+  t.notThrows(() => checkOptionalFunction('onError', undefined))
+  t.notThrows(() => checkOptionalFunction('onError', () => {}))
+  t.throws(() => checkOptionalFunction('onError', null), {message: 'onError must be a function; got null'})
 })

@@ -148,21 +148,34 @@ test('in Node a reported error is an uncaught exception, once, and the code that
   t.is(stdout, 'goes on\nuncaught nobody’s\n')
 })
 
-test('where the runtime has no async context there is no scope, and that counts as the empty one', (t) => {
+test('what the runtime has not is missing and nothing else: no scope, no channel, a turn by message, a warning in the console', (t) => {
   const {stdout, stderr} = runInChild(`
-    const silent = [undefined, {}, {getBuiltinModule: () => undefined}, {getBuiltinModule: () => ({})}]
-    const {process} = globalThis
+    const silent = [undefined, {}, {versions: {}}, {getBuiltinModule: () => undefined}, {getBuiltinModule: () => ({})}]
+    const {process, console} = globalThis
+    const set = (name, value) => Object.defineProperty(globalThis, name, {value, configurable: true})
+    delete globalThis.setImmediate
+    await import('./src/platform/runtime.js') // once, so that it is compiled
     for (const [index, value] of silent.entries()) {
-      // A module of its own, which has not looked for AsyncResource yet.
-      const {captureScope, isEmptyScope, runInEmptyScope} = await import('./src/platform/runtime.js?' + index)
-      Object.defineProperty(globalThis, 'process', {value, configurable: true})
+      const warnings = []
+      set('process', value)
+      // A module of its own, which has not looked for anything yet.
+      const runtime = await import('./src/platform/runtime.js?' + index)
+      const {captureScope, isEmptyScope, runInEmptyScope, isEnterWithContained, diagnosticsChannel, nextTurn, warn} = runtime
       const scope = captureScope(Promise.resolve())
-      Object.defineProperty(globalThis, 'process', {value: process, configurable: true})
-      console.log(index, scope, isEmptyScope(scope), runInEmptyScope((a, b) => a + b, 1, 2))
+      const channel = diagnosticsChannel()?.channel
+      for (const given of [undefined, {warn: (message) => warnings.push(message)}]) {
+        set('console', given)
+        warn('careful')
+      }
+      set('console', console)
+      const turned = await new Promise((resolve) => nextTurn(() => resolve('turned')))
+      set('process', process)
+      const sum = runInEmptyScope((a, b) => a + b, 1, 2)
+      console.log(scope, isEmptyScope(scope), sum, isEnterWithContained, channel, turned, ...warnings)
     }
   `)
   t.is(stderr, '')
-  t.is(stdout, [0, 1, 2, 3].map((index) => `${index} undefined true 3\n`).join(''))
+  t.is(stdout, 'undefined true 3 false undefined turned ConcurrentWarning: careful\n'.repeat(5))
 })
 
 test('while no AsyncLocalStorage is in use, all captures give one shared scope, the empty one', (t) => {
@@ -291,4 +304,28 @@ test('where a scope does not show what it holds each one is taken for full', (t)
   `)
   t.is(stderr, '')
   t.is(stdout, 'contained false\nempty false false\nfull false false\nin store1 other12\n')
+})
+
+test('up to Node 22 a scope is made only for a promise with an async id: all others share the empty one', (t) => {
+  const {stdout, stderr} = runInChild(`${ownScopes}
+    const id = Symbol('async_id_symbol')
+    const {captureScope, empty} = await load('20.19.0', resourceWith(Symbol('trigger_async_id_symbol'), id, Symbol('other')))
+    const [plain, followed] = [Promise.resolve(), Object.assign(Promise.resolve(), {[id]: 5})]
+    console.log(captureScope(plain) === empty, captureScope(followed) === empty)
+  `)
+  t.is(stderr, '')
+  t.is(stdout, 'true false\n')
+})
+
+test('tools that follow async resources see whose they are by their type', (t) => {
+  const {stdout, stderr} = runInChild(`
+    import {AsyncLocalStorage, createHook} from 'node:async_hooks'
+    import {captureScope} from './src/platform/runtime.js'
+    const types = new Set()
+    createHook({init: (id, type) => types.add(type)}).enable()
+    new AsyncLocalStorage().run('store', () => captureScope(Promise.resolve()))
+    console.log(types.has('aio-tasks'))
+  `)
+  t.is(stderr, '')
+  t.is(stdout, 'true\n')
 })
