@@ -28,7 +28,7 @@ const unknown = 120_000
 
 export function attempt({folder, program}: Workshop, order: Order, mutant?: string): Promise<Trial> {
   return new Promise((resolve) => {
-    const env: NodeJS.ProcessEnv = {...process.env}
+    const env: NodeJS.ProcessEnv = {...process.env, TMPDIR: folder} // what a killed test leaves goes with the workshop
     if (mutant !== undefined) env['__STRYKER_ACTIVE_MUTANT__'] = mutant
     const stdio = ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] as const
     const child = spawn(process.execPath, [program], {cwd: folder, env, stdio: [...stdio], detached: true})
@@ -41,7 +41,8 @@ export function attempt({folder, program}: Workshop, order: Order, mutant?: stri
       }
     }
     const asking = child.stdio[4]
-    if (asking instanceof Writable) asking.end(JSON.stringify(order))
+    // A program that ends at once leaves its order unread, and its own errors say why.
+    if (asking instanceof Writable) asking.on('error', () => {}).end(JSON.stringify(order))
     const ended: Ended[] = []
     let [errors, isStuck] = ['', false]
     let last: Trial['last']

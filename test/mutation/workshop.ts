@@ -53,7 +53,7 @@ export async function workshop({sources}: Instrumented): Promise<Workshop> {
     keepNames: true,
     plugins: [files(folder), harness(folder)],
     // For packages that are CommonJS.
-    banner: {js: `import {createRequire} from 'node:module'; const require = createRequire(import.meta.url)`},
+    banner: {js: `import {createRequire as requireOf} from 'node:module'; const require = requireOf(import.meta.url)`},
   })
   return {folder, program, dispose: () => rmSync(folder, {recursive: true, force: true})}
 }
