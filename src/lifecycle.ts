@@ -173,12 +173,11 @@ export class Lifecycle {
   }
 
   /**
-   * From idle to running. Returns `false` if the run has begun already, or its signal has aborted.
+   * From idle to running. Returns `false` if the run's signal has aborted.
    *
    * @param abort Called when the signal aborts later.
    */
   begin(signal: AbortSignal | undefined, abort: (reason: unknown) => void): boolean {
-    if (this.#state !== State.Idle) return false
     if (signal?.aborted) {
       this.abort(signal.reason)
       return false
@@ -289,8 +288,7 @@ export class Lifecycle {
   }
 
   get #isOver(): boolean {
-    if (this.#state === State.Drained) return true
-    return this.#state >= State.Finishing && this.#late > 0 && this.#pending <= this.#late
+    return this.#state === State.Drained || (this.#late > 0 && this.#pending <= this.#late)
   }
 
   /** Nothing is pending, or only tasks whose outcome was told early. */
@@ -298,7 +296,7 @@ export class Lifecycle {
     if (this.#state < State.Finishing) return
     if (this.#pending > 0) {
       clearTimeout(this.#deadline?.timer)
-      if (this.#state === State.Finishing) this.#surface() // the consumer does not wait for them either
+      this.#surface() // the consumer does not wait for them either
       this.#over?.resolve(this.#host.stats)
       return
     }
@@ -337,7 +335,6 @@ export class Lifecycle {
 
   /** Waits no longer for the source to clean up, nor for running tasks. */
   #giveUp(): void {
-    if (this.#state === State.Drained) return
     this.enter()
     this.#surface()
     if (this.#source === 'closing') this.#sourceClosed()

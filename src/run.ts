@@ -75,7 +75,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #retries: Retries | undefined
   /** Asks the governor; `undefined` where there is none. */
   readonly #admission: Admission | undefined
-  /** Whether no attempt starts any more: `stop()` was called, or the run has ended. */
+  /** Whether `stop()` was called. */
   #isStopped = false
   #tracing: Channels | undefined
   /** The async context in which the run began. */
@@ -93,9 +93,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #started = 0
   #succeeded = 0
   #failed = 0
-  /** Whether all results are delivered; if not, only results of tasks below this index are. */
-  #deliversAll = true
-  #deliversBelow = Infinity
+  /** Only results of tasks below this index are delivered. */
+  #deliversBelow: number = Infinity
   /** With `ordered`, the error that is delivered after all results that come before it. */
   #failure: ConcurrentError | undefined
   #isPaused = false
@@ -178,6 +177,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else this.#look()
   }
 
+  /** Whether no attempt starts any more, not even a retry: `stop()` was called, or the run has ended. */
+  get #startsNothing(): boolean {
+    return this.#isStopped || this.#lifecycle.isEnded
+  }
+
   /** The counts, once nothing runs any more except tasks whose outcome was told early. */
   over(): Promise<RunnerStats> {
     this.#deadlines?.hold(true)
@@ -213,7 +217,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   resume(): void {
-    if (!this.#isPaused) return
     this.#isPaused = false
     this.#update()
     this.#look()
@@ -225,7 +228,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       this.#lifecycle.enter()
       this.#lifecycle.stop(timeout)
       this.#dropPulled(0)
-      if (this.#failure !== undefined) this.#failInOrder()
+      this.#failInOrder()
       this.#endRetries(() => true, new DOMException('The run was stopped', 'AbortError'))
       this.#lifecycle.leave()
     })
@@ -396,7 +399,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #invalid(task: LineTask): void {
     task.rejected()
-    if (this.#failure !== undefined) this.#failInOrder()
+    this.#failInOrder()
   }
 
   /** Reads until the line has this number of tasks, or is full. */
@@ -424,7 +427,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const isOpen = isFree && this.#lifecycle.isOpen && this.#failure === undefined
     this.#mayPull = isOpen && !this.#guard.isResting
     // Tasks that are in the line when a failure comes still start, if they come before it.
-    const mayGoOn = this.#line === undefined ? isOpen : isFree && !this.#isStopped && !this.#lifecycle.isEnded
+    const mayGoOn = this.#line === undefined ? isOpen : isFree && !this.#startsNothing
     this.#isBarred = !mayGoOn || this.#candidate !== undefined
     this.#mayStart = !this.#isBarred && !this.#guard.isResting
     this.#hasChanged = true
@@ -658,8 +661,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #startRetries(retries: Retries): void {
     for (let retry = retries.peek(); retry !== undefined; retry = retries.peek()) {
       const isBlocked = this.#isPaused || this.#guard.isResting || this.#candidate !== undefined
-      // While the listeners hear an error that ends the run, the run has ended and is not stopped yet.
-      if (isBlocked || this.#isStopped || this.#lifecycle.isEnded || !this.#slots.hasFree) return
+      if (isBlocked || this.#startsNothing || !this.#slots.hasFree) return
       if (this.#guard.spend()) return
       retries.shift()
       this.#update()
@@ -682,7 +684,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
         this.#retries?.unblock(retry)
         this.#look()
       })
-      const hasEnded = this.#isStopped || this.#lifecycle.isEnded // by the governor of the group
+      const hasEnded = this.#startsNothing // by the governor of the group
       if (hasPlace && !hasEnded && !this.#isPaused) return true
       const permit = hasPlace ? queued.takePermit() : undefined
       if (permit !== undefined) releasePermit(permit, unused)
@@ -768,7 +770,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
     if (this.#isQueued) (item as QueuedTask).rejected(error)
     this.#taskFailed(context, error)
-    if (this.#failure !== undefined) this.#failInOrder()
+    this.#failInOrder()
     this.#lifecycle.toldEarly()
   }
 
@@ -945,7 +947,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   #toldEarly({queued}: Slot, context: Context, reason: unknown): void {
     queued?.rejected(reason)
     this.#taskFailed(context, reason)
-    if (this.#failure !== undefined) this.#failInOrder()
+    this.#failInOrder()
   }
 
   // Called by the line
@@ -998,10 +1000,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   // Called by the lifecycle
 
   halt({kind, reason}: Outcome): void {
-    this.#isStopped = true
     this.#update()
     this.#isPlain = false
-    this.#deliversAll = false
     this.#deliversBelow = 0
     if (kind !== 'failed') this.#results.clear()
     for (const {context} of this.#slots.open()) context?.abort(reason)
@@ -1088,7 +1088,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   #delivers(index: number): boolean {
-    return this.#deliversAll || index < this.#deliversBelow
+    return index < this.#deliversBelow
   }
 
   /**
@@ -1099,7 +1099,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const isInOrder = this.#options.ordered && !this.#results.isDiscarding
     if (isInOrder) this.#results.clearFrom(error.index)
     const decided = (): void => {
-      this.#deliversAll = false
       this.#deliversBelow = isInOrder ? error.index : 0
       this.#update()
       tell()
