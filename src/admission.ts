@@ -90,12 +90,11 @@ export class Admission {
     return false
   }
 
-  /** Ends the wait. Returns the attempt that waited for the permit. */
-  drop(reason: unknown): Candidate | undefined {
+  /** Ends the wait. */
+  drop(reason: unknown): void {
     const candidate = this.#candidate
     this.#candidate = undefined
     candidate?.request.giveUp(reason)
-    return candidate
   }
 
   #permitted(candidate: Candidate, permit: Permit): void {

@@ -304,7 +304,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#isPlain =
       execute === undefined &&
       this.#retries === undefined &&
-      this.#options.governor === undefined &&
       !this.#hasItems &&
       !this.#isQueued &&
       (this.#scope === undefined || !isEnterWithContained)
@@ -536,7 +535,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       throw outcome.reason
     }
     const timeout = slot.queued?.timeout ?? this.#options.timeout
-    if (timeout !== undefined && timeout !== Infinity) this.#limitTime(slot, timeout)
+    if (timeout !== undefined) this.#limitTime(slot, timeout)
     return this.#caller?.call(item, context, slot.queued, slot.trace)
   }
 
@@ -907,7 +906,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #timedOut(slot: Slot, timeout: number): void {
     const {context, queued, item} = slot
-    if (context === undefined || slot.isLate) return
+    if (context === undefined) return
     const isReleased = this.#options.releaseOnTimeout
     const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
     const hasTimedOut = context.aborted === undefined // otherwise the task was aborted before
@@ -983,18 +982,12 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       const index = this.#index
       this.#judge(new ConcurrentIteratorError(`The source failed at item ${index}: ${describe(cause)}`, {cause, index}))
     }
-    if (!this.#hasPulled) {
+    if (this.#line === undefined || this.#line.size === 0) {
       this.#hasSourceEnded = true
       this.#lifecycle.finish()
     }
     this.#lifecycle.leave()
     this.#update()
-  }
-
-  /** Whether a pulled task has not started: it waits for its permit, or in the line. */
-  get #hasPulled(): boolean {
-    const isAsked = this.#candidate !== undefined && this.#candidate.retry === undefined
-    return isAsked || (this.#line !== undefined && this.#line.size > 0)
   }
 
   // Called by the lifecycle
@@ -1025,10 +1018,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     const asked = this.#candidate
     if (asked !== undefined && asked.retry === undefined && asked.request.context.index >= from) {
       const reason = this.#lifecycle.outcome?.reason ?? new DOMException('The run was stopped', 'AbortError')
-      const candidate = this.#admission?.drop(reason)
+      this.#admission?.drop(reason)
       this.#update()
       // Closing the source disposes of the items that were put back.
-      if (candidate?.isInHand) this.#putBack(candidate)
+      if (asked.isInHand) this.#putBack(asked)
     }
     this.#line?.close(from)
   }
