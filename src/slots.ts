@@ -33,6 +33,8 @@ export class Slot {
   /** The milliseconds that the task has, if they count, and when they are over. Kept by `Deadlines`. */
   timeout: number | undefined
   deadline: number = Infinity
+  /** The event loop was blocked, and the task has been given that time again. */
+  isExtended = false
   /** Of an idle slot, the next idle one. */
   next: Slot | undefined
   /** Its place among all slots. Kept by `Slots`. */
