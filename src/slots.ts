@@ -23,7 +23,7 @@ export class Slot {
   hasTimedOut = false
   /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
   item: unknown
-  retry: {isRunning: boolean} | undefined
+  retry: {running: unknown} | undefined
   /** What subscribers to the attempt get. */
   trace: TaskTrace | undefined
   /** What the governor gave for the attempt. */
