@@ -846,6 +846,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       }
       this.#taskFailed(context, error)
     }
+    this.#guard.spendOnListeners()
     if (permit !== undefined)
       releasePermit(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
     if (isTriedAgain) this.#fill()
@@ -906,6 +907,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #timedOut(slot: Slot, timeout: number): void {
     const {context, queued, item} = slot
+    if (this.#guard.isYielding) return this.#guard.defer(() => this.#inScope(() => this.#timedOut(slot, timeout)))
     if (context === undefined || slot.isLate) return
     const isReleased = this.#options.releaseOnTimeout
     const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
@@ -921,6 +923,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
+    this.#guard.spendOnListeners()
     if (isReleased) {
       this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
       if (!isTriedAgain) {
