@@ -21,8 +21,6 @@ export class Deadlines {
   #timer: ReturnType<typeof setTimeout> | undefined
   /** When the timer is to fire; `Infinity` while there is none. What the timer says counts, even if the clock says less. */
   #due = Infinity
-  /** The timer was late, and tasks have been given that time again. */
-  #isLenient = false
   #isHolding = true
   /** Whether the timer is looked at after this turn of the event loop: a timer for each task would cost more. */
   #isChecking = false
@@ -38,10 +36,13 @@ export class Deadlines {
 
   /** Gives the task in a slot `timeout` milliseconds. */
   add(slot: Slot, timeout: number): void {
+    const now = turnTime()
     slot.timeout = timeout
-    slot.deadline = turnTime() + timeout
+    slot.isExtended = false
+    slot.deadline = now + timeout
     this.#size++
-    if (slot.deadline < this.#due) this.#arm(slot.deadline, timeout)
+    const ms = Math.max(timeout, this.#leastAhead)
+    if (now + ms < this.#due) this.#arm(now + ms, ms)
   }
 
   /** Takes that back. */
@@ -74,14 +75,15 @@ export class Deadlines {
   readonly #fired = (): void => {
     const now = Math.max(performance.now(), this.#due)
     const late = now - this.#due
-    // The event loop was blocked. A task that started after the block has a deadline from before it.
-    this.#isLenient = late > tolerance && !this.#isLenient
     this.stop()
     for (const slot of this.#expired(now)) {
       const {timeout} = slot
       if (timeout === undefined) continue // it was removed meanwhile
-      if (this.#isLenient) slot.deadline = now + Math.min(late, timeout)
-      else {
+      if (late > tolerance && !slot.isExtended) {
+        // The event loop was blocked. A task that started after the block has a deadline from before it.
+        slot.isExtended = true
+        slot.deadline = now + Math.min(late, timeout)
+      } else {
         this.remove(slot)
         this.#onExpired(slot, timeout)
       }
@@ -99,10 +101,13 @@ export class Deadlines {
   #armForEarliest(): void {
     let earliest = Infinity
     for (const {timeout, deadline} of this.#slots) if (timeout !== undefined && deadline < earliest) earliest = deadline
-    if (earliest >= this.#due) return // a task that started meanwhile has armed the timer
     const now = performance.now()
-    const at = Math.max(earliest, now + this.#slots.length / slotsPerMillisecond)
-    this.#arm(at, at - now)
+    const at = Math.max(earliest, now + this.#leastAhead)
+    if (at < this.#due) this.#arm(at, at - now) // a task that started meanwhile may have armed the timer
+  }
+
+  get #leastAhead(): number {
+    return this.#slots.length / slotsPerMillisecond
   }
 
   #checkLater(): void {

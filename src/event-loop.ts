@@ -107,7 +107,9 @@ export class EventLoopGuard {
     this.#onChange()
     const deferred = this.#deferred
     this.#deferred = []
-    for (const settle of deferred) settle()
+    let done = 0
+    while (done < deferred.length && !this.isYielding) deferred[done++]?.()
+    this.#deferred = deferred.slice(done).concat(this.#deferred)
   }
 
   #mustYield(): boolean {

@@ -27,9 +27,11 @@ export interface WaitingRetry {
   readonly error: unknown
   /** When the next attempt is due, in `performance.now()` milliseconds. */
   readonly dueAt: number
-  /** Whether the failed attempt, which has timed out, still runs. */
-  isRunning: boolean
-  /** Takes back the listener on the signal of a push, if it has one. */
+  /** The slot of the failed attempt, if that has timed out and still runs. */
+  running: {retry: unknown} | undefined
+  /** The signal of the push, if it has one. */
+  readonly signal: AbortSignal | undefined
+  /** Takes back the listener on that signal. */
   stopListening: (() => void) | undefined
 }
 
@@ -133,9 +135,11 @@ export class Retries {
     return this.#waiting.length + this.#due.size + this.#blocked.size + this.#dismissed.length
   }
 
-  /** Has a task wait. `isRunning`: its attempt has timed out and still runs. */
-  add({item, context, error}: FailedAttempt, delay: number, isRunning: boolean): WaitingRetry {
-    const retry = {item, context, error, dueAt: performance.now() + delay, isRunning, stopListening: undefined}
+  /** Has a task wait. */
+  add(failed: FailedAttempt, delay: number, running: WaitingRetry['running']): WaitingRetry {
+    const {item, context, error, queued} = failed
+    const dueAt = performance.now() + delay
+    const retry = {item, context, error, dueAt, running, signal: queued?.signal, stopListening: undefined}
     let low = 0
     for (let high = this.#waiting.length; low < high; ) {
       const middle = (low + high) >> 1
@@ -173,19 +177,19 @@ export class Retries {
   }
 
   /** Ends the waits of all tasks that fit: `nextDismissed` gives them. */
-  dismiss(fits: (context: Context) => boolean): void {
-    for (const retry of [...this.#blocked].filter(({context}) => fits(context))) {
+  dismiss(fits: (retry: WaitingRetry) => boolean): void {
+    for (const retry of [...this.#blocked].filter(fits)) {
       this.#blocked.delete(retry)
       this.#dismissed.push(retry)
     }
     const due = [...this.#due]
     for (const retry of due) {
       this.#due.shift()
-      if (fits(retry.context)) this.#dismissed.push(retry)
+      if (fits(retry)) this.#dismissed.push(retry)
       else this.#due.push(retry)
     }
     this.#waiting = this.#waiting.filter((retry) => {
-      const isDismissed = fits(retry.context)
+      const isDismissed = fits(retry)
       if (isDismissed) this.#dismissed.push(retry)
       return !isDismissed
     })
@@ -223,7 +227,7 @@ export class Retries {
     this.#timerDue = Infinity
     for (let next = this.#waiting.at(-1); next !== undefined && next.dueAt <= now; next = this.#waiting.at(-1)) {
       this.#waiting.pop()
-      if (next.isRunning) this.#dismissed.push(next)
+      if (next.running !== undefined) this.#dismissed.push(next)
       else this.#due.push(next)
     }
     this.#sortDismissed()

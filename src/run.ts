@@ -722,14 +722,15 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       retries.giveBack() // a function of the policy has ended the run
       return false
     }
-    const {queued, context, error} = failed
-    const retry = retries.add(failed, delay, running !== undefined)
+    const {context, error} = failed
+    const retry = retries.add(failed, delay, running)
     if (running !== undefined) running.retry = retry
     this.#update()
-    // If the push's signal aborts, the task waits no longer.
-    if (queued?.signal !== undefined)
-      retry.stopListening = onAbort(queued.signal, () =>
-        this.#inScope(() => this.#endRetries((given) => given === context, error)),
+    // If the push's signal aborts, the task waits no longer, and nor do the others that share the signal.
+    const {signal} = retry
+    if (signal !== undefined)
+      retry.stopListening = onAbort(signal, () =>
+        this.#inScope(() => this.#endRetries((other) => other.signal === signal, error)),
       )
     this.#host.emit('retry', context, {error, attempt: context.attempt, delay})
     return true
@@ -743,10 +744,10 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   /** Ends the waits of the selected tasks: each fails with its last error. */
-  #endRetries(fits: (context: Context) => boolean, reason: unknown): void {
+  #endRetries(fits: (retry: WaitingRetry) => boolean, reason: unknown): void {
     if (this.#retries === undefined) return
     const retry = this.#candidate?.retry
-    if (retry !== undefined && fits(retry.context)) {
+    if (retry !== undefined && fits(retry)) {
       this.#admission?.drop(reason)
       this.#retries.putBack(retry)
     }
@@ -762,11 +763,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
   }
 
   #endRetry(retry: WaitingRetry): void {
-    const {item, context, error, isRunning} = retry
+    const {item, context, error, running} = retry
     this.#update()
     this.#retries?.end(retry)
-    if (!isRunning) return this.#failForGood(item, context, error)
-    for (const slot of this.#slots.all) if (slot.retry === retry) slot.retry = undefined
+    if (running === undefined) return this.#failForGood(item, context, error)
+    running.retry = undefined
     if (this.#isQueued) (item as QueuedTask).rejected(error)
     this.#taskFailed(context, error)
     this.#failInOrder()
@@ -846,6 +847,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
       }
       this.#taskFailed(context, error)
     }
+    this.#guard.spendOnListeners()
     if (permit !== undefined)
       releasePermit(permit, wasAborted ? {status: 'aborted'} : {status: 'failed', error: reason})
     if (isTriedAgain) this.#fill()
@@ -883,7 +885,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#lifecycle.enter() // the budget and the permit may end the run
     slot.isLate = slot.hasTimedOut = false
     slot.retry = undefined
-    if (retry !== undefined) retry.isRunning = false
+    if (retry !== undefined) retry.running = undefined
     this.#release(slot)
     if (permit !== undefined)
       releasePermit(permit, hasTimedOut ? {status: 'failed', error: context?.aborted?.reason} : {status: 'aborted'})
@@ -906,7 +908,8 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
 
   #timedOut(slot: Slot, timeout: number): void {
     const {context, queued, item} = slot
-    if (context === undefined) return
+    if (this.#guard.isYielding) return this.#guard.defer(() => this.#inScope(() => this.#timedOut(slot, timeout)))
+    if (context === undefined || slot.isLate) return
     const isReleased = this.#options.releaseOnTimeout
     const error = new DOMException(`The task took longer than ${timeout} ms`, 'TimeoutError')
     const hasTimedOut = context.aborted === undefined // otherwise the task was aborted before
@@ -921,6 +924,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     }
     const isTriedAgain = this.#tryAgain(failed, isReleased ? undefined : slot)
     if (!isTriedAgain) this.#toldEarly(slot, context, failed.error)
+    this.#guard.spendOnListeners()
     if (isReleased) {
       this.#releasePermit(slot, hasTimedOut ? {status: 'failed', error} : {status: 'aborted'})
       if (!isTriedAgain) {
@@ -1102,7 +1106,7 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#failure = error
     decided()
     for (const {context} of this.#slots.open()) if (context && context.index > error.index) context.abort(error)
-    this.#endRetries(({index}) => index > error.index, error)
+    this.#endRetries(({context}) => context.index > error.index, error)
     this.#dropPulled(error.index)
     this.#lifecycle.stop(undefined, error)
     this.#failInOrder()

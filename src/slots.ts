@@ -23,7 +23,7 @@ export class Slot {
   hasTimedOut = false
   /** What the attempt was made of, and the retry that waits while an attempt that has timed out still runs. */
   item: unknown
-  retry: {isRunning: boolean} | undefined
+  retry: {running: unknown} | undefined
   /** What subscribers to the attempt get. */
   trace: TaskTrace | undefined
   /** What the governor gave for the attempt. */
@@ -33,6 +33,8 @@ export class Slot {
   /** The milliseconds that the task has, if they count, and when they are over. Kept by `Deadlines`. */
   timeout: number | undefined
   deadline: number = Infinity
+  /** The event loop was blocked, and the task has been given that time again. */
+  isExtended = false
   /** Of an idle slot, the next idle one. */
   next: Slot | undefined
   /** Its place among all slots. Kept by `Slots`. */

@@ -417,7 +417,7 @@ async function mostInATurn(body: (took: () => void) => Promise<unknown>): Promis
   return Math.max(most, events)
 }
 
-const mostEventsInATurn = (runner: ConcurrentRunner<unknown>, event: 'start' | 'result'): Promise<number> =>
+const mostEventsInATurn = (runner: ConcurrentRunner<unknown>, event: 'start' | 'result' | 'error'): Promise<number> =>
   mostInATurn((took) => runner.on(event, took).run())
 
 const many = function* (task: Task<unknown>): Generator<Task<unknown>> {
@@ -439,6 +439,23 @@ for (const limit of [1, 512, 5000])
           t.true(most <= 80, `${most} events in a turn`)
         },
       )
+
+const failing: Record<string, Task<unknown>> = {
+  'fail at once': () => Promise.reject(boom),
+  'fail in a turn': async () => {
+    await turn(1)
+    throw boom
+  },
+  'time out': () => new Promise(() => {}),
+}
+for (const limit of [1, 512, 5000])
+  for (const [how, task] of Object.entries(failing))
+    if (limit > 1 || how !== 'time out')
+      test.serial(`a slow listener of error, at limit ${limit}, of tasks that ${how}: the loop turns`, async (t) => {
+        const options = {limit, yieldExceptions: true, timeout: 100, releaseOnTimeout: true}
+        const most = await mostEventsInATurn(new ConcurrentRunner(many(task), options), 'error')
+        t.true(most <= 80, `${most} events in a turn`)
+      })
 
 test.serial('a slow listener of result, after starts that went fast: the loop turns every 10 ms or so', async (t) => {
   const most = await mostEventsInATurn(concurrent<unknown>(many(one), {limit: 512}), 'result')

@@ -9,7 +9,7 @@ import type {Check} from './project.js'
 
 /** In bytes. A budget that is exceeded is raised in the commit that exceeds it, which says what for. */
 const budgets: Readonly<Record<string, number>> = {
-  'aio-tasks': 24_000,
+  'aio-tasks': 24_100,
   'aio-tasks/bullmq': 6000,
   'aio-tasks/governors': 6100,
   'aio-tasks/pg-boss': 4700,

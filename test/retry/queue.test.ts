@@ -197,6 +197,21 @@ serial(
   },
 )
 
+serial('a signal that thousands of waiting retries share ends all of their waits with one look at them', async (t) => {
+  const queue = new TaskQueue()
+  const runner = queue.run({limit: Infinity, retry: {...second, waiting: Infinity}})
+  const controller = new AbortController()
+  const pushes = Array.from({length: 3000}, () => caught(queue.push(flaky(9), {signal: controller.signal})))
+  const other = queue.push(flaky(1))
+  await turn()
+  t.is(runner.stats.retrying, 3001)
+  controller.abort()
+  t.is(runner.stats.retrying, 1)
+  for (const [index, error] of (await Promise.all(pushes)).entries()) t.is(String(error), `Error: ${index}.1`)
+  await pass(1000)
+  t.is(await other, 3000)
+})
+
 test('a push whose signal aborts after an attempt has timed out waits no longer, and is not called again', async (t) => {
   const queue = new TaskQueue()
   const runner = queue.run({timeout: 1, retry: {delay: 60_000}})

@@ -184,6 +184,18 @@ test('with very many slots the timer is set further ahead, so that looking at al
   t.is(log.length, 50_000)
 })
 
+test('a task with a short timeout among very many slots has them looked at no more often', async (t) => {
+  const {add, log} = setting()
+  for (let count = 0; count < 50_000; count++) add('a', 100)
+  for (let count = 0; count < 10; count++) {
+    add('b', 1)
+    await pass(1)
+  }
+  await pass(1)
+  t.is(armed, 3) // for a, for all b, and for a again
+  t.deepEqual(log, Array<string>(10).fill('b 1'))
+})
+
 test('when the first task has settled, the timer waits for the next deadline', async (t) => {
   const {add, remove, log} = setting()
   const slot = add('a', 10)
@@ -242,6 +254,21 @@ for (const [late, more] of [
     await pass(more)
     t.is(log.length, 2)
   })
+
+test('a timer that is late again gives more time to tasks that have had no more, and not to the others', async (t) => {
+  const {add, log} = setting()
+  add('a', 100)
+  now += 400
+  for (const timer of timers) fire(timer)
+  add('b', 100) // the time of the turn is from before the event loop was blocked
+  now += 400
+  for (const timer of timers) fire(timer)
+  t.deepEqual(log, ['a 100'])
+  await pass(99)
+  t.deepEqual(log, ['a 100'])
+  await pass(1)
+  t.deepEqual(log, ['a 100', 'b 100'])
+})
 
 test('a task that starts while others time out is not timed out with them, though the time of the turn is old', (t) => {
   const {add, log} = setting((name) => {
