@@ -8,7 +8,7 @@ import {type Check, root} from './project.js'
 
 const mostFiles = 16
 /** A change that needs more raises this, and says what for. What fills the package: `test/README.md`. */
-const mostBytes = 102_500
+const mostBytes = 103_500
 
 interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>
