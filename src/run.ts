@@ -177,11 +177,6 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     else this.#look()
   }
 
-  /** Whether no attempt starts any more, not even a retry: `stop()` was called, or the run has ended. */
-  get #startsNothing(): boolean {
-    return this.#isStopped || this.#lifecycle.isEnded
-  }
-
   /** The counts, once nothing runs any more except tasks whose outcome was told early. */
   over(): Promise<RunnerStats> {
     this.#deadlines?.hold(true)
@@ -430,6 +425,11 @@ export class Run<T> implements SlotHost, SourceHost, LineHost, AdmissionHost, Li
     this.#isBarred = !mayGoOn || this.#candidate !== undefined
     this.#mayStart = !this.#isBarred && !this.#guard.isResting
     this.#hasChanged = true
+  }
+
+  /** Whether no attempt starts any more, not even a retry: `stop()` was called, or the run has ended. */
+  get #startsNothing(): boolean {
+    return this.#isStopped || this.#lifecycle.isEnded
   }
 
   #mayStillStart(): boolean {
