@@ -310,7 +310,8 @@ export class Groups<E extends GroupEntry> implements MemberHost {
    */
   clear(): Array<Pick<PriorityQueue<E>, 'shift' | 'size'>> {
     this.#size = 0
-    return this.#all.map((group) => {
+    const waiting = this.#all.filter(({line}) => line.size > 0)
+    return waiting.map((group) => {
       const {line} = group
       group.waiting -= line.size
       group.line = new PriorityQueue()
